@@ -1,0 +1,35 @@
+# make demo and make test each work alone on a fresh machine with Python 3.11 or 3.12 and make.
+PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12 || echo python3.11)
+BIN := .venv/bin
+DEMO := demo
+export MPLBACKEND := Agg
+
+.PHONY: install demo test test-slow lint docs clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	@touch $@
+
+demo: install
+	$(BIN)/survembed train coxvae --data liver --config demo.toml --runs-dir $(DEMO)
+	$(BIN)/survembed evaluate --downstream coxph --downstream rsf --runs-dir $(DEMO)
+	$(BIN)/survembed traverse --risk --runs-dir $(DEMO)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: install lint
+	$(BIN)/python -m pytest -n auto -m 'not slow and not startup'
+	$(BIN)/python -m pytest -q -m startup
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+clean:
+	rm -rf .venv $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

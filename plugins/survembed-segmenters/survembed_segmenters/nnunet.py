@@ -1,0 +1,74 @@
+"""nnU-Net's own program on a folder of images; its checkpoints are pickles, and so code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from survembed.errors import DataError
+from survembed.progress import Reporter
+from survembed_segmenters.program import resolved, run, variables
+
+if TYPE_CHECKING:
+    from survembed_segmenters import NNUNet
+
+INSTALL = (
+    "python -m venv nnunet && nnunet/bin/pip install nnunetv2, then "
+    "--command nnunet/bin/nnUNetv2_predict_from_modelfolder"
+)
+
+
+class NNUNetSegmenter:
+    """See `survembed.segmenter.Segmenter`."""
+
+    def __init__(self, options: NNUNet) -> None:
+        self.options = options
+        self.orientation = options.orientation
+
+    @property
+    def folds(self) -> list[str]:
+        """Names of the folds."""
+        return [fold.strip() for fold in self.options.folds.split(",") if fold.strip()]
+
+    def code(self) -> tuple[Path, ...]:
+        """The checkpoints that will be loaded.
+
+        Raises
+        ------
+        DataError
+            When the folder holds no such model.
+        """
+        model = self.options.model
+        needed = [model / "dataset.json", model / "plans.json"]
+        checkpoints = [model / f"fold_{fold}" / self.options.checkpoint for fold in self.folds]
+        missing = [path for path in (*needed, *checkpoints) if not path.is_file()]
+        if missing or not checkpoints:
+            folds = ", ".join(sorted(path.name for path in model.glob("fold_*"))) or "no folds"
+            raise DataError(
+                f"'{model.name}' is no nnU-Net model with these folds: it has {folds}",
+                where=str(missing[0] if missing else model),
+                expected="dataset.json, plans.json and fold_FOLD/" + self.options.checkpoint,
+                try_="--set segment.folds=…",
+            )
+        return tuple(checkpoints)
+
+    def segment(self, images: Sequence[Path], out: Path, reporter: Reporter) -> None:
+        """One run for all images: the network is loaded once."""
+        options = self.options
+        words = [
+            *resolved(options.command, INSTALL),
+            *("-i", str(images[0].parent), "-o", str(out), "-m", str(options.model.resolve())),
+            *("-f", *self.folds, "-chk", options.checkpoint, "-device", options.device, "-npp", "1", "-nps", "1"),
+            *([] if options.mirror else ["--disable_tta"]),
+        ]
+        with reporter.task("Segmenting", len(images), "volumes") as task:
+            done = 0
+
+            def watch() -> None:
+                nonlocal done
+                now = len(list(out.glob("*.nii.gz")))
+                task.advance(now - done)
+                done = now
+
+            run(words, variables(options.environment), watch)

@@ -1,0 +1,5 @@
+"""`python -m survembed`."""
+
+from survembed.cli.main import main
+
+main()

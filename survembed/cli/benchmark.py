@@ -1,0 +1,92 @@
+"""`survembed benchmark`: the paper's Table 1, with intervals and baselines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from survembed.cli.console import say, show_json, show_lines, show_table
+from survembed.cli.evaluate import Bootstrap, Downstream
+from survembed.cli.sweeping import Asked, resolve_plan, run_plan, show_plan, where_of, with_sweep_flags
+from survembed.cli.tau import advise_and_draw, show_advice
+
+if TYPE_CHECKING:
+    from survembed.workflows.benchmark import Benchmark
+
+COLUMNS = ["coxph", "rsf"]
+TABLE = "Table"
+
+Covariates = Annotated[
+    str | None,
+    typer.Option(
+        "--covariates",
+        help="Clinical columns, such as age,sex; all that can be used where not given, 'none' for none.",
+        rich_help_panel=TABLE,
+    ),
+]
+Reference = Annotated[
+    str | None,
+    typer.Option("--reference", help="Row to compare with; the first model where not given.", rich_help_panel=TABLE),
+]
+
+
+@with_sweep_flags
+def benchmark(
+    ctx: typer.Context,
+    asked: Asked,
+    downstream: Downstream = None,
+    covariates: Covariates = None,
+    reference: Reference = None,
+    bootstrap: Bootstrap = 500,
+) -> None:
+    """Train the paper's models over folds and seeds, and print its Table 1 with intervals and baselines.
+
+    With several values of tau, the table and figure of `survembed tau` come with it.
+    """
+    from survembed.cli.evaluate import resolve
+    from survembed.sweep.options import BenchmarkOptions
+
+    command_line = str(ctx.obj)
+    planned = resolve_plan(asked, BenchmarkOptions, command_line)
+    models = resolve(planned.settings, downstream or COLUMNS, command_line)
+    if asked.dry_run:
+        show_plan(planned, asked.as_json)
+        return
+    sweep = run_plan(planned, asked, where_of(asked))
+
+    from survembed.cli.reporter import reporter
+    from survembed.tables import save
+    from survembed.workflows.benchmark import benchmark as work
+
+    names = [] if covariates == "none" else covariates.split(",") if covariates else None
+    table = work(sweep, models, covariates=names, reference=reference, n_resamples=bootstrap, reporter=reporter())
+    files = save(table, sweep.folder.path / "benchmark", command_line)
+    advice = None
+    if len({cell.tau for cell in sweep.cells if cell.tau is not None}) > 1:
+        advice, drawn = advise_and_draw(sweep, command_line, n_resamples=bootstrap)
+        files = [*files, *drawn]
+    if asked.as_json:
+        show_json({**table.to_dict(), "tau": advice.to_dict() if advice else None, "files": files})
+    else:
+        show_benchmark(table)
+        if advice:
+            show_advice(advice)
+        show_lines(files)
+    if sweep.failures():
+        say(f"{len(sweep.failures())} run(s) failed; --retry tries them again")
+        raise typer.Exit(5)
+
+
+def show_benchmark(table: Benchmark) -> None:
+    """Both halves of Table 1 on stdout, with what they rest on; remarks on single cells go to stderr."""
+    from survembed.tables import SHOWN, caption, grid
+
+    show_lines(caption(table))
+    for metric, title in SHOWN.items():
+        columns, rows = grid(table, metric)
+        show_table(columns, rows, title=title)
+    show_lines(table.notes)
+    for cell in table.cells:
+        for note in cell.notes:
+            say(f"{cell.row}, {cell.column}: {note}")

@@ -1,0 +1,123 @@
+"""What the command line prints: results to stdout, as a table or as JSON, and words to stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from survembed.settings import Settings
+
+WIDTH_WHEN_PIPED = 240
+"""Columns of a table that goes to a file or another program: nothing is wrapped or cut at a terminal's width."""
+
+
+def console(stream: TextIO) -> Console:
+    """A Rich console on stdout or stderr that neither interprets nor colours the words given to it."""
+    from rich.console import Console
+
+    width = None if stream.isatty() else WIDTH_WHEN_PIPED
+    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+
+
+def say(text: str) -> None:
+    """A line of words, on stderr."""
+    sys.stderr.write(f"{text}\n")
+
+
+def show_json(value: Any) -> None:
+    """One JSON document on stdout; what JSON has no number for becomes null."""
+    _write(json.dumps(plain(value), indent=2, allow_nan=False))
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+    """A table on stdout; columns that hold only numbers are set flush right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [list(row) for row in rows]
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        values = [row[index] for row in cells if row[index] is not None]
+        numbers = bool(values) and all(isinstance(value, int | float) for value in values)
+        table.add_column(column, justify="right" if numbers else "left")
+    for row in cells:
+        table.add_row(*(Text(words(value)) for value in row))
+    screen = console(sys.stdout)
+    with screen.capture() as drawn:
+        screen.print(table)
+    _write(drawn.get().rstrip("\n"))
+
+
+def show_facts(facts: Mapping[str, Any], title: str = "") -> None:
+    """Names and values, one a line, on stdout; None is left out."""
+    known = {name: words(value) for name, value in facts.items() if value is not None}
+    width = max(map(len, known), default=0)
+    lines = [f"{name:<{width}}  {value}".rstrip() for name, value in known.items()]
+    _write("\n".join([title, *lines] if title else lines))
+
+
+def show_lines(values: Iterable[Any]) -> None:
+    """Values one a line, on stdout."""
+    for value in values:
+        _write(words(value))
+
+
+def show_settings(settings: Settings, as_json: bool) -> None:
+    """Every resolved option with its value and where it came from: the answer to `--dry-run`."""
+    if as_json:
+        show_json({key: {"value": at.value, "origin": at.origin} for key, at in settings.resolved.items()})
+    else:
+        show_table(["option", "value", "from"], [(key, at.value, at.origin) for key, at in settings.resolved.items()])
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough: no failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        raise typer.Exit from None
+
+
+def words(value: Any) -> str:
+    """A value as a table shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(words, value))
+    return str(value)
+
+
+def plain(value: Any) -> Any:
+    """A value in the types of JSON: also of dataclasses, components, paths, and numbers and arrays of NumPy."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump(mode="json"))
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return [plain(item) for item in value]

@@ -1,0 +1,67 @@
+"""`survembed data segment`: the masks that are missing, by a segmenter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from survembed import registry
+from survembed.cli.common import AsJson, Assignments, Config, names_of
+from survembed.cli.console import show_facts, show_json, show_lines
+from survembed.errors import DataError, PluginError
+
+Segmenter = Annotated[
+    str,
+    typer.Option("--segmenter", help="A segmenter, by name.", autocompletion=lambda: names_of("segmenters")),
+]
+
+
+def segment(
+    ctx: typer.Context,
+    root: Annotated[Path, typer.Option("--root", help="Folder with CTs in nnU-Net names: imagesTr/CASE_0000.nii.gz.")],
+    name: Segmenter = "nnunet",
+    model: Annotated[Path | None, typer.Option("--model", help="Folder of its trained model.")] = None,
+    program: Annotated[str | None, typer.Option("--command", help="Its program, such as env/bin/NAME.")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Let files of the model run as code.")] = False,
+    config: Config = None,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw masks for the CTs that have none, with nnU-Net or another segmenter; --set segment.KEY for its options."""
+    command = str(ctx.obj)
+    if not registry.names("segmenters"):
+        raise PluginError(
+            "no segmenter is installed",
+            where=command,
+            expected="a package with a segmenter, such as survembed-segmenters (nnU-Net, TotalSegmentator)",
+            try_="pip install ./plugins/survembed-segmenters",
+        )
+    found = registry.load("segmenters", name, where=command)
+
+    from survembed.cli.reporter import reporter
+    from survembed.settings import Setting, Settings
+    from survembed.workflows.segment import segment
+
+    given = {"model": model, "command": program}
+    flags = {f"segment.{key}": Setting(value, f"--{key}", command) for key, value in given.items() if value is not None}
+    settings = Settings.gather(config=config, assignments=assignments or (), flags=flags, command=command)
+    component = settings.component("segment", f"segmenter {name}", found)
+    done = segment(component, name, root, trust=trust, reporter=reporter())
+    facts = {
+        "written": len(done.masks),
+        "already_there": len(done.there),
+        "failed": len(done.problems),
+        "masks": [str(path) for path in done.masks.values()],
+        "problems": {case: problem.message for case, problem in done.problems.items()},
+    }
+    if as_json:
+        show_json(facts)
+    else:
+        show_facts({key: facts[key] for key in ("written", "already_there", "failed")})
+        show_lines(f"problem: {case}: {problem}" for case, problem in done.problems.items())
+    if done.problems:
+        raise DataError(
+            f"{len(done.problems)} case(s) without a mask", where=command, try_="mend them and run it again"
+        )

@@ -1,0 +1,29 @@
+"""`survembed embed`: the latents of a run's cohort."""
+
+from __future__ import annotations
+
+from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Device, RunName, RunsDir, chosen_run
+from survembed.cli.console import show_facts, show_json
+
+
+def embed(
+    run: RunName = None, runs_dir: RunsDir = DEFAULT_RUNS_DIR, device: Device = "auto", as_json: AsJson = False
+) -> None:
+    """Embed the subjects of a run's cohort; latents that are still right are kept."""
+    chosen = chosen_run(run, runs_dir)
+
+    from survembed.cli.reporter import reporter
+    from survembed.workflows.embed import embed as work
+
+    latents = work(chosen, device=device, reporter=reporter())
+    parts, counts = latents.split.tolist(), ("train", "validation", "test")
+    facts = {
+        "run": chosen.id,
+        "path": chosen.path / "latents.h5",
+        "data": latents.title,
+        "subjects": len(latents.id),
+        **{part: parts.count(part) for part in counts},
+        "latent_dim": latents.z.shape[1],
+        "log_hazard": latents.log_hazard is not None,
+    }
+    show_json(facts) if as_json else show_facts(facts)

@@ -1,0 +1,155 @@
+"""`survembed evaluate`: how well survival models do on a run's latents."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from survembed import registry
+from survembed.cli.common import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    Assignments,
+    Config,
+    Device,
+    DryRun,
+    RunName,
+    RunsDir,
+    chosen_run,
+    names_of,
+)
+from survembed.cli.console import say, show_facts, show_json, show_settings, show_table
+
+if TYPE_CHECKING:
+    from survembed.bootstrap import Metric
+    from survembed.component import Component
+    from survembed.settings import Settings
+    from survembed.survival import FollowUp
+    from survembed.workflows.evaluate import Evaluation
+
+Downstream = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--downstream",
+        help="A downstream model, by name; may be repeated. All that are installed where not given.",
+        autocompletion=lambda: names_of("downstream"),
+    ),
+]
+Bootstrap = Annotated[
+    int, typer.Option("--bootstrap", min=0, help="Resamples of the test subjects behind each interval; 0 for none.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of downstream models and resamples.")]
+
+COLUMNS = {"harrell_c": "Harrell's C", "uno_c": "Uno's C", "ibs": "IBS", "ibs_scaled": "scaled IBS"}
+
+
+def evaluate(
+    ctx: typer.Context,
+    downstream: Downstream = None,
+    run: RunName = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    bootstrap: Bootstrap = 500,
+    seed: Seed = 0,
+    config: Config = None,
+    assignments: Assignments = None,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit survival models on the latents of the training part and score them on the test part."""
+    from survembed.settings import Settings
+
+    settings = Settings.gather(config=config, assignments=assignments or (), command=str(ctx.obj))
+    models = resolve(settings, downstream or [], str(ctx.obj))
+    if dry_run:
+        show_settings(settings, as_json)
+        return
+    chosen = chosen_run(run, runs_dir)
+
+    from survembed.cli.reporter import reporter
+    from survembed.workflows.evaluate import evaluate as work
+
+    evaluation = work(chosen, models, n_resamples=bootstrap, seed=seed, device=device, reporter=reporter())
+    show_json(evaluation.to_dict()) if as_json else show_evaluation(evaluation)
+
+
+def show_evaluation(evaluation: Evaluation) -> None:
+    """One table on stdout, with what it rests on above it and remarks on its rows below."""
+    times, unit = evaluation.times, evaluation.time_unit
+    show_facts(
+        {
+            "run": f"{evaluation.run} ({evaluation.model})",
+            "data": evaluation.title,
+            "fitted on": _part(evaluation.train, unit),
+            "scored on": _part(evaluation.test, unit),
+            "times": f"{len(times)} from {times[0]:.4g} to {times[-1]:.4g} {unit}" if len(times) else "none",
+            "Kaplan-Meier IBS": _with_interval(evaluation.ibs_km),
+            **{f"truth: {name.replace('_', ' ')}": value for name, value in evaluation.truth.items()},
+        }
+    )
+    rows = [[row.name, *(_with_interval(row.scores[name]) for name in COLUMNS)] for row in evaluation.rows]
+    show_table(["model", *COLUMNS.values()], rows)
+    show_horizons(evaluation)
+    for row in evaluation.rows:
+        for note in row.notes:
+            say(f"{row.name}: {note}")
+
+
+def show_horizons(evaluation: Evaluation) -> None:
+    """A second table: discrimination at each horizon, and calibration at the middle one; none without a time grid."""
+    calibrated = [row for row in evaluation.rows if row.calibration]
+    if not calibrated:
+        return
+    names = [name for name in calibrated[0].scores if name.startswith("auc_")]
+    middle = calibrated[0].calibration.horizon if calibrated[0].calibration else 0.0
+    rows = [
+        [
+            row.name,
+            *(_with_interval(row.scores[name]) for name in names),
+            _with_interval(row.calibration.slope),
+            f"{row.calibration.d_calibration.p_value:.3g}",
+        ]
+        for row in calibrated
+        if row.calibration
+    ]
+    unit = evaluation.time_unit
+    aucs = [f"AUC at {float(name.removeprefix('auc_')):.4g} {unit}" for name in names]
+    show_table(["model", *aucs, f"calibration slope at {middle:.4g} {unit}", "D-calibration p"], rows)
+
+
+def _part(part: FollowUp, unit: str) -> str:
+    median = f", median follow-up {part.median:.4g} {unit}" if isfinite(part.median) else ""
+    return f"{part.n} subjects, {part.n_events} events{median}"
+
+
+def _with_interval(metric: Metric) -> str:
+    if not isfinite(metric.value):
+        return f"none: {metric.reason}"
+    interval = f" ({metric.low:.3f} to {metric.high:.3f})" if isfinite(metric.low) else ""
+    return f"{metric.value:.3f}{interval}"
+
+
+def resolve(settings: Settings, wanted: list[str], command_line: str) -> list[tuple[str, Component]]:
+    """The downstream models, configured: those wanted, or all that work; what is broken is left out with a word.
+
+    Raises
+    ------
+    PluginError
+        When a wanted one, or one that has options in the file, cannot be found; when a wanted one is broken.
+    """
+    for name, where in settings.names_within("downstream").items():
+        registry.find("downstream", name, where=where)
+    models = {name: registry.load("downstream", name, where=command_line) for name in wanted}
+    if not wanted:
+        for name in registry.names("downstream"):
+            examined = registry.examine(registry.find("downstream", name))
+            if examined.component:
+                models[name] = examined.component
+            else:
+                say(f"warning: downstream model {name} is left out: it is {examined.state}: {examined.reason}")
+    return [
+        (name, settings.component(f"downstream.{name}", f"downstream model {name}", component))
+        for name, component in models.items()
+    ]

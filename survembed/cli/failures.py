@@ -1,0 +1,95 @@
+"""Every error in one shape, and the exit code it stands for."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import typer
+
+from survembed.errors import SurvembedError, UsageError, corrected, nearest
+
+TyperUsageError: Any = typer.BadParameter.__base__  # Typer's own Click since 0.26, the click package before
+INTERRUPTED = 130
+BUG = 1
+
+
+def exit_code_of(work: Callable[[], object], command: str) -> int:
+    """Do `work`; say on stderr what went wrong, and give the exit code.
+
+    Parameters
+    ----------
+    work
+        May raise anything; an integer it returns is the code.
+    command
+        The command line, for errors.
+    """
+    try:
+        result = work()
+        if result == INTERRUPTED:  # Typer turns KeyboardInterrupt into its code
+            raise KeyboardInterrupt
+        return result if isinstance(result, int) else 0
+    except TyperUsageError as error:
+        if not error.format_message():  # a group alone: Typer has shown its help
+            return UsageError.exit_code
+        return say_error(in_house_shape(error, command))
+    except SurvembedError as error:
+        return say_error(error)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.write("\nerror: this is a bug in survembed; please report it with the lines above\n")
+        return BUG
+
+
+def say_error(error: SurvembedError) -> int:
+    """The error on stderr; its exit code."""
+    sys.stderr.write(f"error: {error}\n")
+    return error.exit_code
+
+
+def in_house_shape(error: Any, command: str) -> UsageError:
+    """What Typer has against the command line, as an error of ours, with the nearest name where one was mistyped."""
+    context, text = error.ctx, error.format_message().strip()
+    path = context.command_path if context else "survembed"
+    help_ = f"{path} --help"
+
+    def wrong(message: str, expected: str | None, typed: str = "", known: Iterable[str] = ()) -> UsageError:
+        close = nearest(typed, known)
+        return UsageError(
+            message, where=command, expected=expected, try_=corrected(command, typed, close) if close else help_
+        )
+
+    if unknown := re.match(r"No such command '(.*?)'", text):
+        known = context.command.list_commands(context)
+        return wrong(f"no command '{unknown[1]}'", f"one of {', '.join(known)}", unknown[1], known)
+    if hasattr(error, "possibilities"):
+        known = [flag for parameter in context.command.get_params(context) for flag in parameter.opts]
+        return wrong(f"no option '{error.option_name}'", f"an option that '{help_}' lists", error.option_name, known)
+    if text.startswith("Missing command"):
+        return wrong(f"'{path}' needs a command", f"one of {', '.join(context.command.list_commands(context))}")
+    parameter = getattr(error, "param", None)
+    if parameter is not None and text.startswith("Invalid value"):
+        reason = (
+            error.message.removeprefix("Value error, ")
+            .removeprefix("Input should be ")
+            .partition(", unable")[0]
+            .rstrip(".")
+        )
+        expected = reason.partition(" is not ")[2] or reason  # "'btch' is not one of 'batch', 'group'"
+        typed = _typed_for(parameter.opts, command)
+        return wrong(f"{parameter.opts[0]} {typed} is not valid", expected, typed, re.findall(r"'([^']*)'", expected))
+    return wrong(text[:1].lower() + text[1:].rstrip("."), None)
+
+
+def _typed_for(flags: Sequence[str], command: str) -> str:
+    """What the user typed after the last of `flags`; empty for an argument."""
+    words = shlex.split(command.replace("=", " "))
+    return next((after for word, after in reversed(list(pairwise(words))) if word in flags), "")

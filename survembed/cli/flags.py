@@ -1,0 +1,139 @@
+"""Flags from the fields of a component: declared once there, with type, range, choices, default and help."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+
+import typer
+
+from survembed.cli.common import names_of
+from survembed.settings import Setting
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from survembed.component import Component
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag and the setting it sets.
+
+    Attributes
+    ----------
+    key
+        Dotted key of the setting: `model.tau`.
+    name
+        As typed: `--tau`.
+    parameter
+        For the signature from which Typer makes its option.
+    """
+
+    key: str
+    name: str
+    parameter: inspect.Parameter
+
+
+def flags_of(
+    component: type[Component], section: str, panel: str, taken: Collection[str] = (), *, prefixed: bool = False
+) -> list[Flag]:
+    """A flag for each option that fits on a command line; the others are set by `--set` or in a file.
+
+    Parameters
+    ----------
+    component
+        The class.
+    section
+        Where its options stand among the settings; empty for the top.
+    panel
+        Heading in `--help` for options that name none.
+    taken
+        Names of fields whose flags are taken: their flags get the section before them, as `--model-rate`.
+    prefixed
+        Whether all flags get the section before them.
+    """
+    found = []
+    for name, field in component.model_fields.items():
+        kind = _flag_type(field.annotation)
+        if kind is None:
+            continue
+        key = f"{section}.{name}" if section else name
+        flag = "--" + (f"{section}-{name}" if prefixed or name in taken else name).replace("_", "-")
+        extra = field.json_schema_extra
+        heading = str(extra["panel"]) if isinstance(extra, dict) and "panel" in extra else panel
+        found.append(Flag(key, flag, _parameter(key, flag, kind, field, heading)))
+    return found
+
+
+def _parameter(key: str, flag: str, kind: Any, field: FieldInfo, panel: str) -> inspect.Parameter:
+    limits = range_text(bounds(field))
+    info = typer.Option(
+        *([f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]),
+        help=_escaped(field.description or ""),
+        metavar=f"<{kind.__name__}> [{limits}]" if limits else None,  # the component itself checks it, as for TOML
+        rich_help_panel=panel,
+        autocompletion=_heads if key == "model.head" else None,
+    )
+    default = ",".join(map(str, field.default)) if isinstance(field.default, tuple | list) else field.default
+    if field.is_required() or default is None:
+        default, kind = None, kind | None
+    return inspect.Parameter(
+        key.replace(".", "__"), inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
+    )
+
+
+def typed_by_user(flags: Collection[Flag], ctx: typer.Context, values: Mapping[str, Any]) -> dict[str, Setting]:
+    """The settings whose flags stand on the command line, by dotted key."""
+    given = {}
+    for flag in flags:
+        name = flag.parameter.name
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            origin = f"--no-{flag.name[2:]}" if values[name] is False else flag.name
+            given[flag.key] = Setting(values[name], origin, str(ctx.obj))
+    return given
+
+
+def bounds(field: FieldInfo) -> dict[str, float]:
+    """The limits of a number: any of `ge`, `gt`, `le`, `lt`."""
+    return {
+        name: getattr(limit, name)
+        for limit in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if hasattr(limit, name)
+    }
+
+
+def range_text(limits: Mapping[str, float]) -> str:
+    """Limits as mathematics writes them: `0<=x<1`."""
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+    below, above = ("<=" if "ge" in limits else "<"), ("<=" if "le" in limits else "<")
+    if low is None:
+        return "" if high is None else f"x{above}{high}"
+    return f"x{below.replace('<', '>')}{low}" if high is None else f"{low}{below}x{above}{high}"
+
+
+def _flag_type(annotation: Any) -> Any:
+    """What Typer makes of a field's type; None where no flag can stand for it."""
+    inner = [choice for choice in get_args(annotation) if choice is not NoneType]
+    if NoneType in get_args(annotation) and len(inner) == 1:
+        return _flag_type(inner[0])
+    if annotation in (bool, int, float, str, Path):
+        return annotation
+    if get_origin(annotation) is Literal and all(isinstance(choice, str) for choice in inner):
+        return annotation
+    return str if get_origin(annotation) in (tuple, list) else None
+
+
+def _heads() -> list[str]:
+    return names_of("heads")
+
+
+def _escaped(text: str) -> str:
+    """Text in which Rich finds no markup."""
+    return text.replace("[", r"\[")

@@ -1,0 +1,85 @@
+"""`survembed importance`: what each latent dimension means for survival."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Device, RunName, RunsDir, chosen_run
+from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
+
+if TYPE_CHECKING:
+    from survembed.refit import HazardRatio, Refit
+    from survembed.workflows.importance import Importance
+
+STRONGEST = 3
+
+
+def importance(
+    run: RunName = None, runs_dir: RunsDir = DEFAULT_RUNS_DIR, device: Device = "auto", as_json: AsJson = False
+) -> None:
+    """Show what each latent dimension means: weight, hazard ratio, stability over seeds, correlates."""
+    chosen = chosen_run(run, runs_dir)
+
+    from survembed.cli.reporter import reporter
+    from survembed.figures.importance import draw_importance
+    from survembed.storage import write_json
+    from survembed.workflows.importance import importance as work
+
+    found = work(chosen, device=device, reporter=reporter())
+    folder = chosen.path / "importance"
+    numbers = folder / "importance.json"
+    write_json(numbers, found.to_dict())
+    files = [*draw_importance(found, folder / "importance.png"), numbers]
+    if as_json:
+        show_json({**found.to_dict(), "files": files})
+        return
+    show_importance(found)
+    show_lines(files)
+
+
+def show_importance(found: Importance) -> None:
+    """A row for each dimension on stdout; remarks on stderr."""
+    from survembed.tables import data_name
+
+    show_facts(
+        {
+            "run": f"{found.run} ({found.model})",
+            "data": data_name(found.title, found.synthetic),
+            "training part": _part(found.train),
+            "held out": _part(found.test),
+            "stability": f"over {len(found.others)} other run(s)" if found.others else None,
+        }
+    )
+    columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", "HR, training part", "p", "proportional, p", "HR, held out", "p"]
+    rows = []
+    for each in found.dimensions:
+        stable = each.stability
+        strongest = list(each.correlations.items())[:STRONGEST]
+        rows.append(
+            [
+                *(f"z{each.number}", each.psi, each.hazard_ratio, each.psi_sd),
+                *(_ratio(each.train), _p(each.train), each.train and f"{each.train.p_proportional:.3f}"),
+                *(_ratio(each.test), _p(each.test)),
+                None if stable is None else f"{stable.similarity:.2f}",
+                None if stable is None or stable.same_sign is None else f"{stable.same_sign:.0%}",
+                ", ".join(f"{name} {rho:+.2f}" for name, rho in strongest),
+            ]
+        )
+    show_table([*columns, "stability", "same sign", "correlates (Spearman)"], rows)
+    for each in found.dimensions:
+        if each.note:
+            say(f"z{each.number} is left out of the Cox models: {each.note}")
+    for note in (*found.train.notes, *found.test.notes):
+        say(note)
+
+
+def _part(fit: Refit) -> str:
+    return f"{fit.n} subjects, {fit.n_events} events" + (f"; no Cox model: {fit.reason}" if fit.reason else "")
+
+
+def _ratio(ratio: HazardRatio | None) -> str | None:
+    return None if ratio is None else f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def _p(ratio: HazardRatio | None) -> str | None:
+    return None if ratio is None else "<0.001" if ratio.p < 0.001 else f"{ratio.p:.3f}"

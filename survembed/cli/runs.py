@@ -1,0 +1,77 @@
+"""`survembed runs`: what was trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run, ids_of_runs
+from survembed.cli.console import show_facts, show_json, show_table
+
+if TYPE_CHECKING:
+    from survembed.run import Run
+
+app = typer.Typer(help="List runs, or show one.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
+    """List every run, oldest first."""
+    from survembed.run import Runs
+
+    rows = [_row(run) for run in Runs(runs_dir).list()]
+    if as_json:
+        show_json(rows)
+    else:
+        columns = ["id", "status", "model", "dataset", "created", "end", "updates", "best_objective"]
+        show_table(columns, [[row[column] for column in columns] for row in rows], title=f"runs in {runs_dir}")
+
+
+@app.command("show")
+def show(
+    run: Annotated[str | None, typer.Argument(help="Id, unique prefix or path.", autocompletion=ids_of_runs)] = None,
+    named: RunName = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run: what was trained on what, how it ended, and with which options."""
+    show_run(chosen_run(run or named, runs_dir), as_json)
+
+
+def show_run(run: Run, as_json: bool) -> None:
+    """A run on stdout."""
+    config = run.read("config.json")
+    if as_json:
+        show_json({"id": run.id, "path": run.path, **run.record, "status": run.status, "config": config})
+        return
+    row, cohort = _row(run), run.record["cohort"]
+    options = {
+        f"{section}.{name}": value
+        for section in ("data", "model", "head", "train", "split")
+        for name, value in (config[section] or {}).items()
+    }
+    show_facts(
+        {
+            "run": run.id,
+            "path": run.path,
+            "status": row["status"],
+            "model": f"{run.model}, {run.record['parameters']} parameters",
+            "data": f"{cohort['header']['title']}: {cohort['subjects']} subjects, {cohort['events']} events",
+            **{name: row[name] for name in ("end", "updates", "best_update", "best_objective", "precision", "seconds")},
+        }
+    )
+    show_table(["option", "value"], [("seed", config["seed"]), *options.items()])
+
+
+def _row(run: Run) -> dict[str, Any]:
+    outcome = run.record.get("outcome") or {}
+    fields = ("end", "updates", "best_update", "best_objective", "precision", "seconds")
+    return {
+        "id": run.id,
+        "status": run.status,
+        "model": run.model,
+        "dataset": run.dataset,
+        "created": run.record["created"],
+        **{name: outcome.get(name) for name in fields},
+    }

@@ -1,0 +1,89 @@
+"""How far a sweep is: live on a terminal, and in the end on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from survembed.cli.console import console, show_json, show_table
+from survembed.progress import Reporter
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from survembed.sweep.cells import State
+    from survembed.workflows.sweep import Sweep
+
+
+class Above(Reporter):
+    """Words above a live table, which shows the progress itself."""
+
+    def __init__(self, live: Console) -> None:
+        self.live = live
+
+    def say(self, text: str) -> None:
+        """A line."""
+        self.live.print(text)
+
+    def warn(self, text: str) -> None:
+        """A line, in yellow."""
+        self.live.print(f"warning: {text}", style="yellow")
+
+
+@contextmanager
+def watch(sweep: Sweep) -> Iterator[Reporter]:
+    """A live table of the sweep on stderr, also of what other machines do in its folder."""
+    from rich.live import Live
+
+    stream = console(sys.stderr)
+    with Live(get_renderable=lambda: progress_table(sweep), console=stream, refresh_per_second=1, transient=True):
+        yield Above(stream)
+
+
+def progress_table(sweep: Sweep) -> Table:
+    """Runs by state, a row for each model and value of τ."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=f"{sweep.title}: {sweep.folder.path}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    columns, rows = progress(sweep)
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("model", "tau") else "right")
+    for row in rows:
+        table.add_row(*map(str, row))
+    return table
+
+
+def progress(sweep: Sweep) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows of the table of progress."""
+    states: list[State] = ["finished", "running", "failed", "waiting"]
+    now = sweep.states()
+    counts: dict[tuple[str, str], dict[State, int]] = {}
+    for cell in sweep.cells:
+        row = counts.setdefault((cell.model, "" if cell.tau is None else f"{cell.tau:g}"), dict.fromkeys(states, 0))
+        row[now[cell.key]] += 1
+    return ["model", "tau", *states], [[*name, *row.values()] for name, row in counts.items()]
+
+
+def show_progress(sweep: Sweep, as_json: bool) -> None:
+    """What has become of a sweep, on stdout; a failed run with its reason."""
+    now, failures = sweep.states(), sweep.failures()
+    if as_json:
+        cells = [
+            {
+                "key": cell.key,
+                "state": now[cell.key],
+                "reason": failures.get(cell.key),
+                "run": sweep.folder.run(cell.key),
+            }
+            for cell in sweep.cells
+        ]
+        show_json({"title": sweep.title, "path": sweep.folder.path, "cells": cells})
+        return
+    columns, rows = progress(sweep)
+    show_table(columns, rows, title=f"{sweep.title}: {sweep.folder.path}")
+    if failures:
+        show_table(["failed", "reason"], list(failures.items()))

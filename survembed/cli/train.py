@@ -1,0 +1,200 @@
+"""`survembed train MODEL`: train a model on a dataset."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from survembed import registry
+from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, DryRun, RunsDir, names_of
+from survembed.cli.console import say, show_settings
+from survembed.cli.failures import INTERRUPTED
+from survembed.cli.lazy import model_group
+from survembed.errors import UsageError
+
+if TYPE_CHECKING:
+    from survembed.cli.flags import Flag
+    from survembed.component import Component
+    from survembed.settings import Settings
+
+DATA = "Data"
+RUN = "Run"
+
+
+def make_command(model: str, command_line: str) -> Any:
+    """The command of a model: its own options, those of training, split and data, and those of every command."""
+    from typer.main import get_command
+
+    component = registry.load("models", model, where=command_line)
+    flags = _flags(component)
+
+    def train_model(ctx: typer.Context, **values: Any) -> int:
+        return run(ctx, model, component, flags, values)
+
+    parameters = [
+        inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
+        *(flag.parameter for flag in flags),
+        *_fixed_parameters(),
+    ]
+    train_model.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    train_model.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+    app = typer.Typer(add_completion=False)
+    text = inspect.cleandoc(component.__doc__ or "").replace("[", r"\[")
+    epilog = "Options of dataset and head: --set data.NAME=VALUE and --set head.NAME=VALUE; see survembed plugins show."
+    app.command(model, help=text, epilog=epilog)(train_model)
+    return get_command(app)
+
+
+app = typer.Typer(
+    cls=model_group(make_command),
+    help="Train a model on a dataset.",
+    no_args_is_help=True,
+    subcommand_metavar="MODEL [OPTIONS]",
+)
+
+
+@app.callback()
+def train() -> None:
+    """Train a model on a dataset."""
+
+
+def run(
+    ctx: typer.Context, model: str, component: type[Component], flags: Collection[Flag], values: dict[str, Any]
+) -> int:
+    """Resolve every option; then print them (`--dry-run`) or train, and print the run."""
+    from survembed.cli.flags import typed_by_user
+    from survembed.settings import Setting, Settings
+    from survembed.training.options import PRESETS
+
+    preset = values["preset"]
+    settings = Settings.gather(
+        config=values["config"],
+        assignments=values["assignments"] or (),
+        flags=typed_by_user(flags, ctx, values),
+        preset={f"train.{name}": Setting(value, f"preset {preset}") for name, value in PRESETS[preset].items()},
+        command=str(ctx.obj),
+    )
+    config = resolve(settings, model, component, str(ctx.obj))
+    if values["dry_run"]:
+        show_settings(settings, values["as_json"])
+        return 0
+
+    from survembed.cli.reporter import reporter
+    from survembed.cli.runs import show_run
+    from survembed.workflows.train import TrainConfig, train
+
+    trained = train(TrainConfig(**config), runs_dir=values["runs_dir"], name=values["name"], reporter=reporter())
+    show_run(trained, values["as_json"])
+    if trained.record["outcome"]["end"] == "interrupted":
+        say("the run holds the best weights so far")
+        return INTERRUPTED
+    say("next: survembed evaluate, or survembed traverse")
+    return 0
+
+
+def resolve(settings: Settings, model: str, component: type[Component], command_line: str) -> dict[str, Any]:
+    """The fields of a `TrainConfig`: every component configured, nothing heavy imported.
+
+    Raises
+    ------
+    UsageError
+        When no dataset is named, the file is for another model, or an option is unknown or out of range.
+    PluginError
+        When dataset or head cannot be found or loaded.
+    """
+    from survembed.settings import Common, Setting
+    from survembed.training.options import SplitOptions, TrainOptions
+
+    named = settings.name("model")
+    if named and named.value != model:
+        raise UsageError(
+            f"the options are for the model {named.value}, the command is for {model}",
+            where=named.where,
+            expected=f"model.name = '{model}', or none",
+            try_=f"survembed train {named.value}",
+        )
+    settings.resolved["model.name"] = Setting(model, "command")
+    data = settings.name("data")
+    if data is None:
+        known = registry.names("datasets")
+        raise UsageError(
+            "no dataset is chosen",
+            where=command_line,
+            expected=f"--data with one of {', '.join(known)}",
+            try_=f"{command_line} --data {known[0]}" if known else None,
+        )
+    dataset = registry.load("datasets", str(data.value), where=data.where)
+    config = {
+        "model": model,
+        "dataset": str(data.value),
+        "data": settings.component("data", f"dataset {data.value}", dataset),
+        "network": settings.component("model", f"model {model}", component),
+    }
+    head = settings.resolved.get("model.head")
+    if head:
+        cox = registry.load("heads", str(head.value), where=head.where)
+        config |= {"head": str(head.value), "cox": settings.component("head", f"head {head.value}", cox)}
+    common = settings.component("", "survembed", Common)
+    return config | {
+        "train": settings.component("train", "training", TrainOptions),
+        "split": settings.component("split", "split", SplitOptions),
+        "seed": common.seed,
+        "device": common.device,
+    }
+
+
+def _flags(component: type[Component]) -> list[Flag]:
+    from survembed.cli.flags import Flag, flags_of
+    from survembed.settings import Common
+    from survembed.training.options import SplitOptions, TrainOptions
+
+    fixed = [parameter.name for parameter in _fixed_parameters()]
+    taken = {*fixed, "data", "root", "json", "set", "help", *TrainOptions.model_fields, *Common.model_fields}
+    data = typer.Option(
+        "--data", help="Dataset, by name.", rich_help_panel=DATA, autocompletion=lambda: names_of("datasets")
+    )
+    root = typer.Option("--root", help="Folder or file that the dataset reads.", rich_help_panel=DATA)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [
+        *flags_of(component, "model", "Model", taken),
+        Flag(
+            "data.name",
+            "--data",
+            inspect.Parameter("data__name", keyword, default=None, annotation=Annotated[str | None, data]),
+        ),
+        Flag(
+            "data.root",
+            "--root",
+            inspect.Parameter("data__root", keyword, default=None, annotation=Annotated[Path | None, root]),
+        ),
+        *flags_of(SplitOptions, "split", DATA, prefixed=True),
+        *flags_of(TrainOptions, "train", "Training"),
+        *flags_of(Common, "", RUN),
+    ]
+
+
+def _fixed_parameters() -> list[inspect.Parameter]:
+    """Options that set nothing in the configuration."""
+    from survembed.training.options import PRESETS
+
+    preset = typer.Option(
+        "--preset",
+        help="Values for training in place of the defaults; 'paper' is the paper's recipe.",
+        rich_help_panel="Training",
+    )
+    name = typer.Option("--name", help="Part of the run's id; model and dataset where not given.", rich_help_panel=RUN)
+    declared: list[tuple[str, Any, Any]] = [
+        ("preset", "default", Annotated[Literal[tuple(PRESETS)], preset]),
+        ("config", None, Config),
+        ("assignments", None, Assignments),
+        ("runs_dir", DEFAULT_RUNS_DIR, RunsDir),
+        ("name", None, Annotated[str | None, name]),
+        ("dry_run", False, DryRun),
+        ("as_json", False, AsJson),
+    ]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(name, keyword, default=default, annotation=kind) for name, default, kind in declared]

@@ -1,0 +1,91 @@
+"""`survembed traverse`: what the latent dimensions of a run show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import exp
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run
+from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
+
+if TYPE_CHECKING:
+    from survembed.workflows.traverse import Traversal
+
+
+def traverse(
+    dim: Annotated[
+        list[int] | None,
+        typer.Option("--dim", min=0, help="A latent dimension, from 0; may be repeated. All where not given."),
+    ] = None,
+    risk: Annotated[
+        bool, typer.Option("--risk", help="Add a row along the hazard: the path of the average subject of each risk.")
+    ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Steps in raw latent units; standard deviations where not given.")
+    ] = False,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="SUBJECT", help="Start at a subject's latents, not at zero.")
+    ] = None,
+    low: Annotated[float, typer.Option("--low", help="First step.")] = -4.0,
+    high: Annotated[float, typer.Option("--high", help="Last step.")] = 4.0,
+    steps: Annotated[int, typer.Option("--steps", min=2, help="Number of steps.")] = 9,
+    nifti: Annotated[bool, typer.Option("--nifti", help="Write the decoded volumes, too.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the files; the run's own where not given.")
+    ] = None,
+    run: RunName = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Draw what a run decodes along its latent dimensions, or along the hazard."""
+    chosen = chosen_run(run, runs_dir, "decode")
+
+    from survembed.cli.reporter import reporter
+    from survembed.figures.traversal import draw_traversal
+    from survembed.workflows.traverse import save_numbers, save_volumes
+    from survembed.workflows.traverse import traverse as work
+
+    speaker = reporter()
+    dims = sorted(set(dim)) if dim else None
+    traversal = work(chosen, dims, raw=raw, risk=risk, start=start, low=low, high=high, n_steps=steps, reporter=speaker)
+    names = [walk.name for walk in traversal.walks] if dims is not None else ["all", *(["risk"] if risk else [])]
+    folder = out or chosen.path / "traversal" / folder_name(names, raw=raw, start=start)
+    files = [*draw_traversal(traversal, folder / "traversal.png"), save_numbers(traversal, folder)]
+    volumes = save_volumes(traversal, folder) if nifti else []
+    if as_json:
+        show_json({**traversal.to_dict(), "files": [*files, *volumes]})
+    else:
+        show_traversal(traversal, files)
+        if volumes:
+            say(f"{len(volumes)} volumes in {folder}")
+
+
+def show_traversal(traversal: Traversal, files: Sequence[Path]) -> None:
+    """What each row does to the hazard and to the decoded volumes, and the paths of the files."""
+    show_facts({"data": traversal.header.title, "axes": traversal.axes, "start": traversal.start})
+    volumes = list(traversal.walks[0].volumes_ml)
+    first, last = traversal.steps[0], traversal.steps[-1]
+    columns = ["row", "ψ", "exp(ψ)", "ψ·sd(μ)", *(f"{name} ml at {first:g} … {last:g}" for name in volumes)]
+    rows = [
+        [
+            walk.name,
+            walk.psi,
+            None if walk.psi is None else exp(walk.psi),
+            walk.psi_sd,
+            *(f"{walk.volumes_ml[name][0]:.1f} … {walk.volumes_ml[name][-1]:.1f}" for name in volumes),
+        ]
+        for walk in traversal.walks
+    ]
+    show_table(columns, rows)
+    show_lines(files)
+
+
+def folder_name(names: Sequence[str], *, raw: bool, start: str | None) -> str:
+    """A folder for each kind of traversal, so that one does not overwrite another: `z2`, `all-raw`, `risk-from-7`."""
+    parts = [*names, *(["raw"] if raw else []), *([f"from-{start}"] if start is not None else [])]
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(parts))

@@ -1,0 +1,88 @@
+"""`Component`: a frozen pydantic model whose fields are the options of a dataset, model, head or downstream model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from survembed.errors import UsageError, corrected, nearest
+
+API_VERSION = 1
+"""Version of the plugin interface. A component written for another one is refused, with a reason."""
+
+
+def option(default: Any, *, help: str, panel: str | None = None, **limits: Any) -> Any:
+    """A field of a component: declared once, it becomes flag, help, range, record and Python argument.
+
+    Parameters
+    ----------
+    default
+        The value where the user says nothing.
+    help
+        One sentence for `--help`.
+    panel
+        Heading under which `--help` lists the option.
+    limits
+        Pydantic's `ge`, `gt`, `le`, `lt`.
+    """
+    return Field(default, description=help, json_schema_extra={"panel": panel} if panel else None, **limits)
+
+
+class Component(BaseModel):
+    """Configuration that can build the thing it describes.
+
+    Subclasses are light: they import torch, numpy and the like inside `build` only, so that help stays fast.
+    The first line of the docstring is the summary which `survembed plugins list` and `--help` show.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    api_version: ClassVar[int] = API_VERSION
+
+    if TYPE_CHECKING:
+        build: ClassVar[Callable[..., Any]]  # each kind has its own arguments; see CONTRIBUTING.md
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        lines = (cls.__doc__ or "").strip().splitlines()
+        return lines[0] if lines else ""
+
+    @classmethod
+    def configure(cls, name: str, values: dict[str, Any], where: Mapping[str, str] | None = None) -> Self:
+        """Make a component from `values`, with pydantic's complaints turned into one `UsageError`.
+
+        Parameters
+        ----------
+        name
+            What the user calls it, for the error: `model coxvae`, `data`.
+        values
+            Options by name, as read from flags, environment or TOML; strings are converted.
+        where
+            What the user typed for an option, for the error; `name` where nothing is known.
+        """
+        where = where or {}
+        unknown = sorted(set(values) - set(cls.model_fields))
+        if unknown:
+            close = nearest(unknown[0], cls.model_fields)
+            raise UsageError(
+                f"{name} has no option '{unknown[0]}'",
+                where=where.get(unknown[0], name),
+                expected="one of " + ", ".join(sorted(cls.model_fields)),
+                try_=corrected(where.get(unknown[0]), unknown[0], close) if close else None,
+            )
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = str(first["loc"][0]) if first["loc"] else ""
+            reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            if first["type"] == "missing":
+                message, reason = f"{name}: {field} is missing", cls.model_fields[field].description or ""
+            elif field:
+                message = f"{name}: {field} = {values.get(field, first['input'])!r} is not valid"
+            else:  # a validator of several options at once
+                message, reason = f"{name}: {reason}", ""
+            raise UsageError(message, where=where.get(field, name), expected=reason or None) from error

@@ -1,0 +1,313 @@
+"""Folder layouts: which file is whose CT, and which its mask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from survembed.errors import DataError
+from survembed.storage import read_json
+
+IMAGE_FOLDERS = ("imagesTr", "imagesTs", "images")
+MASK_FOLDERS = ("labelsTr", "labelsTs", "labels", "predictions", "masks", "segmentations")
+CT_NAMES = ("ct", "imaging", "image", "volume")
+LABEL_NAMES = ("segmentation", "seg", "mask", "label", "labels")
+ORGAN_NAMES = ("liver", "organ", "kidney")
+
+EXPECTED = (
+    "labelsTr/CASE.nii.gz (and imagesTr/CASE_0000.nii.gz); a dataset.json of the Medical Segmentation Decathlon; "
+    "volume-N.nii and segmentation-N.nii; a folder for each subject with ct.nii.gz, liver.nii.gz, tumour*.nii.gz; "
+    "a folder of masks CASE.nii.gz; or a tree of DICOM files, CT and SEG"
+)
+
+
+@dataclass(frozen=True)
+class DicomFiles:
+    """The files of one DICOM series, or of the segmentations that refer to one.
+
+    Attributes
+    ----------
+    name
+        What messages call it: the names of such files are often identifiers of patients or studies.
+    files
+        In any order.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        return str(self.files[0] if len(self.files) == 1 else self.files[0].parent)
+
+
+@dataclass(frozen=True)
+class Case:
+    """The files of one subject.
+
+    Attributes
+    ----------
+    id
+        The subject's name in the clinical table.
+    ct
+        The CT; None where the cohort has masks only.
+    mask
+        A map of labels, or, where `tumours` is given, a mask of the organ (whatever is not 0), or DICOM segments drawn
+        on the DICOM series `ct`.
+    tumours
+        Masks of lesions, perhaps none; None where `mask` is a map of labels.
+    """
+
+    id: str
+    ct: Path | DicomFiles | None
+    mask: Path | DicomFiles
+    tumours: tuple[Path, ...] | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them, the CT first."""
+        parts = (*([self.ct] if self.ct else []), self.mask, *(self.tumours or ()))
+        return tuple(path for part in parts for path in (part.files if isinstance(part, DicomFiles) else (part,)))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The cases found in a folder.
+
+    Attributes
+    ----------
+    name
+        What the layout is called.
+    cases
+        By id; either all have a CT or none has.
+    problems
+        Files that make no case, and why.
+    """
+
+    name: str
+    cases: tuple[Case, ...]
+    problems: tuple[DataError, ...]
+
+
+@dataclass(frozen=True)
+class Unsegmented:
+    """CTs in a folder in nnU-Net names.
+
+    Attributes
+    ----------
+    images
+        Those without a mask, by case.
+    there
+        Cases that have one.
+    masks
+        Folder where masks belong.
+    """
+
+    images: dict[str, Path]
+    there: tuple[str, ...]
+    masks: Path
+
+
+Found = tuple[list[Case], list[DataError]]
+
+
+def find_cases(root: Path) -> Layout:
+    """Recognise the layout of `root` and pair its files.
+
+    Raises
+    ------
+    DataError
+        When `root` is no folder or holds no layout that is known.
+    """
+    if not root.is_dir():
+        raise DataError(f"no folder '{root.name}'", where=str(root), expected=EXPECTED)
+    layouts = (
+        ("Medical Segmentation Decathlon", _decathlon),
+        ("nnU-Net", _nnunet),
+        ("LiTS", _lits),
+        ("a folder for each subject", _subject_folders),
+        ("one flat folder", _flat),
+        ("DICOM", _dicom),
+    )
+    for name, finder in layouts:
+        cases, problems = finder(root)
+        if cases or problems:
+            return _uniform(name, cases, problems)
+    raise DataError(f"no images or masks found in '{root.name}'", where=str(root), expected=EXPECTED)
+
+
+def find_unsegmented(root: Path) -> Unsegmented:
+    """The CTs in `root` that wait for a mask.
+
+    Raises
+    ------
+    DataError
+        When `root` is no folder or holds no CT in nnU-Net names, or two files of one case.
+    """
+    expected = "imagesTr/CASE_0000.nii.gz, or CASE_0000.nii.gz"
+    if not root.is_dir():
+        raise DataError(f"no folder '{root.name}'", where=str(root), expected=expected)
+    rooms = _first_channel(_gathered(root, IMAGE_FOLDERS))
+    flat = {name: paths for name, paths in _volumes(root).items() if name.endswith("_0000")}
+    images = rooms or _first_channel(flat)
+    if not images:
+        raise DataError(f"no CTs in '{root.name}'", where=str(root), expected=expected)
+    for case, paths in images.items():
+        if len(paths) > 1:
+            raise _problem(case, paths[0], f"several CTs: {', '.join(path.name for path in paths)}", "keep one")
+    drawn = _gathered(root, MASK_FOLDERS) if rooms else _volumes(root)
+    return Unsegmented(
+        images={case: paths[0] for case, paths in images.items() if case not in drawn},
+        there=tuple(case for case in images if case in drawn),
+        masks=root / MASK_FOLDERS[0] if rooms else root,
+    )
+
+
+def _uniform(name: str, cases: list[Case], problems: list[DataError]) -> Layout:
+    """Unique cases in the order of their ids, all with a CT if any has one."""
+    seen: dict[str, Case] = {}
+    with_ct = any(case.ct for case in cases)
+    for case in sorted(cases, key=lambda case: case.id):
+        if case.id in seen:
+            problems.append(
+                _problem(case.id, case.mask, f"two masks, the other is {seen[case.id].mask.name}", "delete one of them")
+            )
+        elif with_ct and not case.ct:
+            problems.append(_problem(case.id, case.mask, "a mask without its CT", "add the CT, or delete the mask"))
+        else:
+            seen[case.id] = case
+    return Layout(name, tuple(seen.values()), tuple(problems))
+
+
+def _problem(subject: str, path: Path | DicomFiles, reason: str, remedy: str) -> DataError:
+    return DataError(f"{subject}: {reason}", where=str(path), try_=remedy)
+
+
+def stem(path: Path) -> str | None:
+    """The name without `.nii` or `.nii.gz`; None for other and for hidden files."""
+    match = re.fullmatch(r"([^.].*?)\.nii(\.gz)?", path.name)
+    return match.group(1) if match else None
+
+
+def _volumes(folder: Path) -> dict[str, list[Path]]:
+    """NIfTI files of a folder by stem; A.nii beside A.nii.gz are two files of one stem."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        name = stem(path)
+        if name and path.is_file():
+            found.setdefault(name, []).append(path)
+    return found
+
+
+def _pair(masks: dict[str, list[Path]], images: dict[str, list[Path]]) -> Found:
+    """Masks and CTs, both by id."""
+    cases, problems = [], []
+    for subject in sorted({*masks, *images}):
+        pair = [*masks.get(subject, []), *images.get(subject, [])]
+        if subject not in masks:
+            problems.append(_problem(subject, pair[0], "a CT without its mask", "segment it, or delete it"))
+        elif len(masks[subject]) > 1 or len(images.get(subject, [])) > 1:
+            names = ", ".join(path.name for path in pair)
+            problems.append(_problem(subject, pair[0], f"several files: {names}", "keep one mask and one CT"))
+        else:
+            cases.append(Case(subject, images[subject][0] if subject in images else None, masks[subject][0]))
+    return cases, problems
+
+
+def _decathlon(root: Path) -> Found:
+    description = root / "dataset.json"
+    described = read_json(description) if description.is_file() else None
+    entries = described.get("training") if isinstance(described, dict) else None
+    if not isinstance(entries, list):  # the newer nnU-Net has a dataset.json without a list: names decide there
+        return [], []
+    cases, problems = [], []
+    for number, entry in enumerate(entries):
+        try:
+            image, label = _listed(root, entry)
+            missing = [path for path in (image, label) if not path.is_file()]
+            inside = all(path.resolve().is_relative_to(root.resolve()) for path in (image, label))
+        except (TypeError, KeyError, ValueError, OSError) as error:  # whatever a hostile entry can make of a path
+            raise DataError(
+                f"entry {number} of dataset.json names no image and label",
+                where=str(description),
+                expected='{"image": "./imagesTr/CASE.nii.gz", "label": "./labelsTr/CASE.nii.gz"}',
+            ) from error
+        name = stem(label) or label.name
+        if not inside:
+            problems.append(_problem(name, description, "a path that leads out of the folder", "mend dataset.json"))
+        elif missing:
+            problems.append(_problem(name, missing[0], "listed in dataset.json, not there", "complete the download"))
+        else:
+            cases.append(Case(name, image, label))
+    return cases, problems
+
+
+def _listed(root: Path, entry: dict[str, str]) -> tuple[Path, Path]:
+    """Image and label of an entry; nnU-Net lists CASE.nii.gz for the image and stores CASE_0000.nii.gz."""
+    image, label = root / entry["image"], root / entry["label"]
+    if not image.exists():
+        image = image.with_name(re.sub(r"(\.nii(\.gz)?)$", r"_0000\1", image.name))
+    return image, label
+
+
+def _nnunet(root: Path) -> Found:
+    masks, images = _gathered(root, MASK_FOLDERS), _gathered(root, IMAGE_FOLDERS)
+    if not masks:
+        return [], []
+    return _pair(masks, _first_channel(images))
+
+
+def _gathered(root: Path, folders: Iterable[str]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for folder in folders:
+        if (root / folder).is_dir():
+            for name, paths in _volumes(root / folder).items():
+                found.setdefault(name, []).extend(paths)
+    return found
+
+
+def _first_channel(images: dict[str, list[Path]]) -> dict[str, list[Path]]:
+    """CASE_0000 as CASE; further channels are left out."""
+    return {name.removesuffix("_0000"): paths for name, paths in images.items() if not re.search(r"_000[1-9]$", name)}
+
+
+def _lits(root: Path) -> Found:
+    files: dict[str, dict[str, list[Path]]] = {"volume": {}, "segmentation": {}}
+    for path in sorted([*root.glob("*.nii*"), *root.glob("*/*.nii*")]):
+        match = re.fullmatch(r"(volume|segmentation)-(\d+)", stem(path) or "")
+        if match:
+            files[match.group(1)].setdefault(match.group(2), []).append(path)
+    return _pair(files["segmentation"], files["volume"]) if files["segmentation"] else ([], [])
+
+
+def _subject_folders(root: Path) -> Found:
+    cases, problems = [], []
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        volumes = {name.lower(): path for name, paths in _volumes(folder).items() for path in paths}
+        ct = next((volumes[name] for name in CT_NAMES if name in volumes), None)
+        organ = next((volumes[name] for name in ORGAN_NAMES if name in volumes), None)
+        labels = next((volumes[name] for name in LABEL_NAMES if name in volumes), None)
+        if organ:
+            tumours = tuple(path for name, path in sorted(volumes.items()) if re.match(r"tumou?r|lesion", name))
+            cases.append(Case(folder.name, ct, organ, tumours))
+        elif labels:
+            cases.append(Case(folder.name, ct, labels))
+        elif ct:
+            problems.append(
+                _problem(folder.name, ct, "a CT without its mask", "add liver.nii.gz or segmentation.nii.gz")
+            )
+    return (cases, problems) if cases else ([], [])
+
+
+def _flat(root: Path) -> Found:
+    volumes = _volumes(root)
+    images = {name: paths for name, paths in volumes.items() if re.search(r"_000\d$", name)}
+    masks = {name: paths for name, paths in volumes.items() if name not in images}
+    return _pair(masks, _first_channel(images)) if masks else ([], [])
+
+
+def _dicom(root: Path) -> Found:
+    from survembed.datasets.dicom_tree import find_dicom_cases  # its last resort, as it looks into every file
+
+    return find_dicom_cases(root)

@@ -1,0 +1,312 @@
+"""`Embedder`: the scikit-learn face of every model: fit, transform, inverse_transform, predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+from sksurv.base import SurvivalAnalysisMixin
+from sksurv.functions import StepFunction
+from sksurv.util import check_y_survival
+
+from survembed import registry
+from survembed.errors import DataError, UsageError
+from survembed.progress import QUIET
+from survembed.split import split
+from survembed.subjects import Channel, Subjects
+from survembed.survival import BreslowBaseline, Float
+from survembed.training.images import Images
+from survembed.training.loop import Study, batch_size_without_gradient, fit
+from survembed.training.options import SplitOptions, TrainOptions
+from survembed.workflows.train import find_device
+
+if TYPE_CHECKING:
+    from survembed.component import Component
+    from survembed.models.base import Model
+
+OWN = ("model", "head", "channels", "validation", "seed", "device")
+
+
+class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """An embedding model with scikit-survival's conventions; it can stand in a pipeline before a survival forest.
+
+    Parameters
+    ----------
+    model
+        Name of a model: `coxvae`, `vae`, `deepsurv`, or a plugin's.
+    head
+        Name of the Cox head; None for the model's own default.
+    channels
+        What each image channel holds. None: a table is standardised with a Gaussian likelihood; an image has Bernoulli
+        channels, with values in [0, 1].
+    validation
+        Share of the subjects that chooses the weights; 0 for none.
+    seed
+        Of the weights, batches and that division.
+    device
+        `auto`, `cpu`, `cuda`, …
+    options
+        Any option of the model or of training by its name: `tau=0.2`, `updates=500`, `latent_dim=4`.
+
+    Attributes
+    ----------
+    model_
+        The trained network.
+    outcome_
+        How training ended.
+    baseline_
+        Breslow's baseline hazard, from all subjects given to `fit`; absent for a model without a head.
+    unique_times_
+        Distinct durations (T,) given to `fit`; absent for a model without a head.
+    psi_
+        Weights (L,) of a linear head; absent for other heads.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sksurv.ensemble import RandomSurvivalForest
+    >>> pipeline = make_pipeline(Embedder("coxvae", tau=0.2), RandomSurvivalForest())
+    """
+
+    def __init__(
+        self,
+        model: str = "coxvae",
+        *,
+        head: str | None = None,
+        channels: Sequence[Channel] | None = None,
+        validation: float = 0.15,
+        seed: int = 0,
+        device: str = "auto",
+        **options: Any,
+    ) -> None:
+        self.model = model
+        self.head = head
+        self.channels = channels
+        self.validation = validation
+        self.seed = seed
+        self.device = device
+        self.options = options
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Own parameters and the options given, by name."""
+        return {**{name: getattr(self, name) for name in OWN}, **self.options}
+
+    def set_params(self, **params: Any) -> Embedder:
+        """Set parameters or options by name."""
+        for name, value in params.items():
+            if name in OWN:
+                setattr(self, name, value)
+            else:
+                self.options = {**self.options, name: value}
+        return self
+
+    def fit(self, X: ArrayLike, y: NDArray[np.void]) -> Embedder:  # noqa: N803 — scikit-learn's name
+        """Train on images or a table.
+
+        Parameters
+        ----------
+        X
+            (n, d) table; (n, h, w) images of one channel; (n, C, h, w) images or (n, C, x, y, z) volumes.
+        y
+            (n,) structured array of event and time, as scikit-survival wants it.
+
+        Raises
+        ------
+        DataError
+            When shapes, values or durations are wrong, or there are too few subjects or no event to train on.
+        UsageError
+            When an option does not exist or is out of range.
+        """
+        images = self._images(X)
+        subjects = _subjects(y)
+        if len(subjects) != len(images):
+            raise DataError(f"{len(images)} images for {len(subjects)} outcomes", where="Embedder.fit")
+        division = SplitOptions.configure("Embedder", {"test": 0, "validation": self.validation, "seed": self.seed})
+        parts = split(subjects, division)
+        device = find_device(self.device)
+        network, cox, options = self._components(images.ndim - 2, len(parts["train"]))
+        channels = self._channels(images)
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            model: Model = network.build(channels, images.shape[2:], cox).to(device)
+        study = Study(
+            Images(images, device),
+            torch.from_numpy(subjects.duration),
+            torch.from_numpy(subjects.event),
+            torch.from_numpy(parts["train"]),
+            torch.from_numpy(parts["validation"]),
+        )
+        model.fit_input(*study.images.mean_and_deviation(study.train, options.batch_size))
+        self.outcome_ = fit(
+            model,
+            study,
+            options,
+            seed=self.seed,
+            reporter=QUIET,
+            on_record=lambda _: None,
+            on_best=lambda _: None,
+        )
+        self.model_ = model
+        self.n_features_in_ = int(np.shape(X)[1])
+        self._n_features_out = model.latent_dim
+        self._shape = images.shape[1:]
+        for name in ("baseline_", "psi_", "unique_times_"):  # of an earlier fit
+            self.__dict__.pop(name, None)
+        if model.head is not None:
+            self.baseline_ = BreslowBaseline.fit(self.predict(X), subjects.duration, subjects.event)
+            self.unique_times_ = np.unique(subjects.duration)
+            weight = dict(model.head.named_parameters()).get("psi.weight")
+            if weight is not None:
+                self.psi_ = weight.detach().double().cpu().numpy()[0]
+        return self
+
+    @torch.no_grad()
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
+        """Latents μ (n, L) of images, as `fit` takes them."""
+        check_is_fitted(self)
+        array = self._images(X)
+        if array.shape[1:] != self._shape:
+            raise DataError(
+                f"images of shape {array.shape[1:]} for a model of {self._shape}",
+                where="Embedder",
+                expected="images, or rows of a table, as those given to fit",
+            )
+        images = torch.from_numpy(array)
+        size = batch_size_without_gradient(images.ndim - 2)
+        device = next(self.model_.parameters()).device
+        parts = [self.model_.posterior(part.to(device))[0].cpu().numpy() for part in images.split(size)]
+        return np.concatenate(parts)
+
+    @torch.no_grad()
+    def inverse_transform(self, Z: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
+        """Decoded images (n, C, *spatial), or rows (n, d) of a table, of latents (n, L).
+
+        Raises
+        ------
+        UsageError
+            When the model does not decode.
+        DataError
+            When the latents have another shape.
+        """
+        check_is_fitted(self)
+        if not self.model_.decodes:
+            raise UsageError(f"{self.model} does not decode", where="inverse_transform", try_="Embedder('coxvae')")
+        latents = np.asarray(Z, dtype=np.float32)
+        if latents.ndim != 2 or latents.shape[1] != self.model_.latent_dim:
+            raise DataError(
+                f"latents of shape {latents.shape}",
+                where="inverse_transform",
+                expected=f"(n, {self.model_.latent_dim})",
+            )
+        z = torch.from_numpy(latents).to(next(self.model_.parameters()).device)
+        images = self.model_.decode(z).cpu().numpy()
+        return images[:, 0] if images.ndim == 3 else images
+
+    def predict(self, X: ArrayLike) -> Float:  # noqa: N803
+        """Log-hazards (n,) float64; higher dies sooner.
+
+        Raises
+        ------
+        UsageError
+            When the model has no head.
+        """
+        z = torch.from_numpy(self.transform(X)).to(next(self.model_.parameters()).device)
+        if self.model_.head is None:
+            raise UsageError(f"{self.model} predicts no hazard", where="predict", try_="Embedder('coxvae')")
+        with torch.no_grad():
+            hazard: Float = self.model_.log_hazard(z).double().cpu().numpy()
+        return hazard
+
+    def predict_survival_function(self, X: ArrayLike, return_array: bool = False) -> Any:  # noqa: N803
+        """Survival functions of images, up to the largest duration given to `fit`; 1 before the first event.
+
+        Returns
+        -------
+        (n,) scikit-survival's step functions, which start at 0; with `return_array` S(t) (n, T) on `unique_times_`.
+
+        Raises
+        ------
+        UsageError
+            When the model has no head.
+        """
+        log_hazard = self.predict(X)
+        if return_array:
+            return self.baseline_.survival(log_hazard, self.unique_times_)
+        # Before its first time scikit-survival's function keeps the value it has there: so let 0 be the first.
+        times = np.union1d([0.0], self.unique_times_)
+        functions = np.empty(len(log_hazard), dtype=object)
+        functions[:] = [StepFunction(times, row) for row in self.baseline_.survival(log_hazard, times)]
+        return functions
+
+    def _components(self, dimensions: int, n_train: int) -> tuple[Component, Component | None, TrainOptions]:
+        """Model, head and training options, each with the options that it knows."""
+        component = registry.load("models", self.model)
+        training = {name: value for name, value in self.options.items() if name in TrainOptions.model_fields}
+        own = {name: value for name, value in self.options.items() if name not in training}
+        if self.head is not None:
+            own["head"] = self.head
+        network = component.configure(f"model {self.model}", own)
+        head = getattr(network, "head", None)
+        cox = registry.load("heads", head).configure(f"head {head}", {}) if head else None
+        options = TrainOptions.configure("training", training)
+        assert isinstance(options, TrainOptions)
+        return network, cox, options.resolved(dimensions, n_train)
+
+    def _images(self, X: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
+        """X as images (n, C, *spatial) float32."""
+        try:
+            with np.errstate(over="ignore"):
+                array = np.asarray(X, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"X is no array of numbers: {error}", where="Embedder", expected="numbers") from error
+        if array.ndim in (2, 3):
+            array = array[:, None]
+        if not 3 <= array.ndim <= 5:
+            raise DataError(
+                f"X has {np.ndim(X)} axes",
+                where="Embedder",
+                expected="(n, d), (n, h, w), (n, C, h, w) or (n, C, x, y, z)",
+            )
+        if array.size == 0:
+            raise DataError(f"X of shape {np.shape(X)} is empty", where="Embedder", expected="one row or more")
+        if not np.isfinite(array).all():
+            raise DataError("X holds values that are not finite", where="Embedder", expected="numbers")
+        return array
+
+    def _channels(self, images: NDArray[np.float32]) -> tuple[Channel, ...]:
+        if self.channels is not None:
+            if len(self.channels) != images.shape[1]:
+                raise DataError(f"{len(self.channels)} channels declared for {images.shape[1]}", where="Embedder")
+            return tuple(self.channels)
+        if images.ndim == 3:
+            return (Channel("table", "gaussian", standardise=True),)
+        if images.min() < 0 or images.max() > 1:
+            raise DataError(
+                f"images between {images.min():g} and {images.max():g}",
+                where="Embedder",
+                expected="values in [0, 1], or channels=[Channel(...)] with standardise=True",
+            )
+        likelihood: Literal["bernoulli"] = "bernoulli"
+        return tuple(Channel(f"channel {index}", likelihood) for index in range(images.shape[1]))
+
+
+def _subjects(y: NDArray[np.void]) -> Subjects:
+    """scikit-survival's y as a table of subjects, checked."""
+    try:
+        event, duration = check_y_survival(y, allow_all_censored=True)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"y is no outcome: {error}",
+            where="Embedder.fit",
+            expected="a structured array of event and time, as sksurv.util.Surv.from_arrays makes",
+        ) from error
+    subjects = Subjects(
+        np.arange(len(event)).astype(np.str_), duration.astype(np.float64), np.asarray(event, dtype=np.bool_)
+    )
+    subjects.check("Embedder.fit")
+    return subjects

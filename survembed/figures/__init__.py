@@ -1,0 +1,1 @@
+"""One file a figure: numbers in, PNG and PDF out."""

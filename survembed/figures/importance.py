@@ -1,0 +1,53 @@
+"""Forest plot of the latent dimensions: hazard ratios of the refitted models with their intervals, beside exp(ψ·sd)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from survembed.figures.style import BLUE, ORANGE, RED, drawing, new_figure, save
+from survembed.tables import data_name
+
+if TYPE_CHECKING:
+    from survembed.workflows.importance import Importance
+
+
+def draw_importance(importance: Importance, path: Path) -> list[Path]:
+    """Draw the hazard ratios to `path` as PNG and PDF, for one standard deviation of μ. A synthetic cohort says so."""
+    dimensions = importance.dimensions
+    with drawing():
+        figure = new_figure(6.4, 1.5 + 0.36 * len(dimensions))
+        axis = figure.subplots()
+        place = np.arange(len(dimensions), dtype=float)
+        for shift, colour, marker, fit, name in (
+            (-0.14, BLUE, "s", "train", "training part"),
+            (0.14, ORANGE, "o", "test", "held out"),
+        ):
+            known = [index for index, each in enumerate(dimensions) if getattr(each, fit)]
+            if known:
+                ratios = [getattr(dimensions[index], fit) for index in known]
+                value, low, high = np.array([[each.value, each.low, each.high] for each in ratios]).T
+                axis.errorbar(
+                    value,
+                    place[known] + shift,
+                    xerr=[value - low, high - value],
+                    fmt=marker,
+                    ms=4,
+                    color=colour,
+                    capsize=2,
+                    label=f"Cox model on μ, {name}",
+                )
+        head = [(number, each.psi_sd) for number, each in enumerate(dimensions) if each.psi_sd is not None]
+        if head:
+            rows, slopes = zip(*head, strict=True)
+            axis.scatter(np.exp(slopes), rows, marker="D", s=18, color=RED, zorder=3, label="the run's own head")
+        axis.axvline(1, color="0.6", lw=0.8, zorder=0)
+        axis.set_xscale("log")
+        axis.set_yticks(place, [f"z{each.number}" for each in dimensions])
+        axis.invert_yaxis()
+        axis.set_xlabel("hazard ratio for one standard deviation of μ")
+        axis.set_title(f"{data_name(importance.title, importance.synthetic)}: {importance.model}", fontsize=10)
+        figure.legend(loc="outside lower center", frameon=False, fontsize=8, ncols=3)
+        return save(figure, path)

@@ -1,0 +1,84 @@
+"""Figure 4 of the paper: the latent space for several τ, above what each does to survival and reconstruction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, new_figure, save
+from survembed.tables import data_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+
+    from survembed.workflows.tau import TauAdvice
+
+MOST_PLANES = 6
+
+
+def draw_tau(advice: TauAdvice, path: Path) -> list[Path]:
+    """Draw the advice to `path` as PNG and PDF; crosses are censored subjects. A synthetic cohort is called one."""
+    count = len(advice.rows)
+    shown = np.unique(np.linspace(0, count - 1, min(count, MOST_PLANES)).round().astype(int))
+    with drawing():
+        figure = new_figure(max(8.0, 1.9 * len(shown)), 5.4)
+        figure.suptitle(f"{data_name(advice.title, advice.synthetic)}: {advice.model}, test subjects", fontsize=10)
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.15, 1])[:, 0]
+        planes = above.subplots(1, len(shown), squeeze=False)[0]
+        for axis, index in zip(planes, shown, strict=True):
+            dots = _draw_plane(axis, advice, int(index))
+        above.colorbar(dots, ax=planes.tolist(), label=advice.colour, pad=0.01, shrink=0.8)
+        _draw_curves(below.subplots(1, 4), advice)
+        return save(figure, path)
+
+
+def _draw_plane(axis: Axes, advice: TauAdvice, index: int) -> PathCollection:
+    row, run = advice.rows[index], advice.embedded[index]
+    ends = float(run.colour.min()), float(run.colour.max())
+    for kind, marker in ((False, "x"), (True, "o")):
+        chosen = run.event == kind
+        dots = axis.scatter(
+            run.plane[chosen, 0],
+            run.plane[chosen, 1],
+            c=run.colour[chosen],
+            s=7,
+            lw=0.6 if marker == "x" else 0,
+            marker=marker,
+            cmap="viridis",
+            vmin=ends[0],
+            vmax=ends[1],
+        )
+    mark = " (recommended)" if row.tau == advice.recommended else ""
+    axis.set_title(f"τ = {row.tau:g}{mark}\norder {row.order:.2f}", fontsize=9)
+    axis.set_xlabel("PC 1")
+    axis.set_xticks([])
+    axis.set_yticks([])
+    return dots
+
+
+def _draw_curves(axes: Sequence[Axes], advice: TauAdvice) -> None:
+    place = np.arange(len(advice.rows))
+    for axis, name, title in ((axes[0], "harrell_c", "C-index"), (axes[1], "ibs", "IBS")):
+        metrics = [getattr(row, name) for row in advice.rows]
+        value, low, high = np.array([[each.value, each.low, each.high] for each in metrics]).T
+        axis.errorbar(place, value, [value - low, high - value], color=BLUE, marker="o", ms=4, capsize=2)
+        axis.set_title(title, fontsize=9)
+    axes[2].plot(place, [row.explained for row in advice.rows], color=GREEN, marker="o", ms=4, label="explained")
+    if any(row.dice is not None for row in advice.rows):
+        dice = [np.nan if row.dice is None else row.dice for row in advice.rows]
+        axes[2].plot(place, dice, color=RED, marker="s", ms=4, label="Dice of lesion")
+        axes[2].legend(frameon=False, fontsize=7)
+    axes[2].set_title("reconstruction", fontsize=9)
+    spread = [0.0 if np.isnan(row.order_sd) else row.order_sd for row in advice.rows]
+    axes[3].errorbar(place, [row.order for row in advice.rows], spread, color=ORANGE, marker="o", ms=4, capsize=2)
+    axes[3].set_title("order on PC 1", fontsize=9)
+    for axis in axes:
+        axis.set_xticks(place, [f"{row.tau:g}" for row in advice.rows], fontsize=8)
+        axis.set_xlabel("τ")
+        for position, row in enumerate(advice.rows):
+            if row.tau == advice.recommended:
+                axis.axvline(position, color="0.8", lw=6, zorder=0)

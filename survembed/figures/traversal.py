@@ -1,0 +1,105 @@
+"""Figure 3 of the paper: rows are latent dimensions, columns positions along them, the lesion in red."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.figures.style import drawing, new_figure, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from survembed.subjects import CohortHeader
+    from survembed.workflows.traverse import Traversal, Walk
+
+CELL = 0.95
+TEXT = 1.75
+OVERLAY = np.array([0.86, 0.08, 0.12])
+
+
+def draw_traversal(traversal: Traversal, path: Path) -> list[Path]:
+    """Draw a traversal to `path` as PNG and PDF.
+
+    Volumes show their middle axial slice in radiological convention (the subject's right on the left); a lesion is red
+    where its decoded fraction is above 0.5. At the right stand ψ, exp(ψ) and ψ·sd(μ). A synthetic cohort is called one.
+    """
+    header = traversal.header
+    rows, columns = len(traversal.walks), len(traversal.steps)
+    tall = CELL if len(header.shape) > 1 else max(CELL, 0.17 * len(header.features) + 0.2)
+    with drawing():
+        figure = new_figure(0.5 + CELL * columns + TEXT, 0.9 + tall * rows)
+        figure.suptitle(_title(traversal), fontsize=10)
+        ratios = [columns * CELL, TEXT] if len(header.shape) == 1 else [*[CELL] * columns, TEXT]
+        grid = figure.subplots(rows, len(ratios), width_ratios=ratios, squeeze=False)
+        for index, (axes, walk) in enumerate(zip(grid, traversal.walks, strict=True)):
+            _draw_row(axes, walk, traversal, first=index == 0)
+        return save(figure, path)
+
+
+def _title(traversal: Traversal) -> str:
+    unit = "standard deviations of the training μ" if traversal.axes == "standardised" else "raw latent units"
+    origin = traversal.start if traversal.start in ("zero", "mean of training") else f"subject {traversal.start}"
+    return f"{traversal.header.title}: {traversal.model}, from {origin}, in {unit}"
+
+
+def _draw_row(axes: Sequence[Axes], walk: Walk, traversal: Traversal, *, first: bool) -> None:
+    if len(traversal.header.shape) == 1:
+        _draw_table(axes[0], walk, traversal, first=first)
+    else:
+        for axis, image, step in zip(axes[:-1], walk.images, traversal.steps, strict=True):
+            axis.imshow(picture(image, traversal.header), interpolation="nearest", vmin=0, vmax=1)
+            _bare(axis)
+            if first:
+                axis.set_title(f"{step:+g}" if step else "0", fontsize=9)
+    axes[0].set_ylabel("hazard" if walk.name == "risk" else walk.name, rotation=0, ha="right", va="center", fontsize=10)
+    axes[-1].set_axis_off()
+    axes[-1].text(0.02, 0.5, _numbers(walk), va="center", fontsize=8, transform=axes[-1].transAxes)
+
+
+def _numbers(walk: Walk) -> str:
+    lines = []
+    if walk.psi is not None and walk.psi_sd is not None:
+        lines += [f"ψ = {walk.psi:+.3f}", f"exp(ψ) = {np.exp(walk.psi):.3f}", f"ψ·sd(μ) = {walk.psi_sd:+.3f}"]
+    for name, volumes in walk.volumes_ml.items():
+        lines.append(f"{name} {volumes[0]:.1f} → {volumes[-1]:.1f} ml")
+    return "\n".join(lines)
+
+
+def _draw_table(axis: Axes, walk: Walk, traversal: Traversal, *, first: bool) -> None:
+    """Decoded columns of a table, each scaled by its own spread along this row."""
+    values = walk.images[:, 0].T
+    spread = np.ptp(values, axis=1, keepdims=True)
+    shown = (values - values.min(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    axis.imshow(shown, aspect="auto", cmap="cividis", vmin=0, vmax=1)
+    axis.set_yticks(range(len(values)), traversal.header.features or [str(i) for i in range(len(values))], fontsize=6)
+    axis.set_xticks(range(len(traversal.steps)), [f"{step:+g}" for step in traversal.steps] if first else [])
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0)
+
+
+def _bare(axis: Axes) -> None:
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+
+
+def picture(image: NDArray[np.float32], header: CohortHeader) -> NDArray[np.float32]:
+    """An image (C, *spatial) as RGB (h, w, 3) in [0, 1]: the first channel in grey, lesions above one half in red.
+
+    Of a volume (x, y, z) in RAS the middle axial slice, anterior up and the subject's right on the left.
+    """
+    if len(header.shape) == 3:
+        image = image[:, ::-1, ::-1, header.shape[2] // 2].transpose(0, 2, 1)
+    grey = np.clip(image[0], 0, 1)
+    rgb: NDArray[np.float32] = np.repeat(grey[..., None], 3, axis=-1)
+    for channel, values in zip(header.channels, image, strict=True):
+        if channel.overlay:
+            lesion = values > 0.5
+            rgb[lesion] = 0.35 * rgb[lesion] + 0.65 * OVERLAY
+    return rgb

@@ -1,0 +1,32 @@
+"""What every head is: a module from latents to log-hazards that also owns its loss."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from survembed.losses import cox_loss
+
+
+class Head(nn.Module):
+    """Maps latents (n, L) to log-hazards (n,); higher dies sooner.
+
+    The loss is Cox's partial likelihood; a parametric head overrides `loss`.
+
+    Parameters
+    ----------
+    ties
+        `breslow` or `efron`.
+    """
+
+    def __init__(self, ties: Literal["breslow", "efron"] = "breslow") -> None:
+        super().__init__()
+        self.ties = ties
+
+    def loss(self, z: Tensor, duration: Tensor, event: Tensor) -> Tensor:
+        """Scalar loss of latents (n, L) with durations (n,) and events (n,); a zero with a graph where no event is.
+
+        Equation (2) of the paper for the Cox model.
+        """
+        return cox_loss(self(z), duration, event, ties=self.ties)

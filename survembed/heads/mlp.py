@@ -1,0 +1,45 @@
+"""DeepSurv's head: a multilayer perceptron (Katzman et al. 2018, doi:10.1186/s12874-018-0482-1)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+from torch import Tensor, nn
+
+from survembed.heads.base import Head
+
+
+class MLPHead(Head):
+    """r = MLP(z), smooth (SiLU), so that the gradient along which the hazard rises exists everywhere.
+
+    Parameters
+    ----------
+    latent_dim
+        L.
+    hidden
+        Sizes of the hidden layers.
+    dropout
+        After each hidden layer, in training.
+    ties
+        `breslow` or `efron`.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        hidden: tuple[int, ...],
+        dropout: float = 0.0,
+        ties: Literal["breslow", "efron"] = "breslow",
+    ) -> None:
+        super().__init__(ties)
+        sizes = (latent_dim, *hidden)
+        layers: list[nn.Module] = []
+        for size, following in pairwise(sizes):
+            layers += [nn.Linear(size, following), nn.SiLU(), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 1, bias=False))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Log-hazards (n,) of latents (n, L)."""
+        hazard: Tensor = self.layers(z)
+        return hazard.squeeze(-1)

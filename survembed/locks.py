@@ -1,0 +1,173 @@
+"""Locks in a shared folder: a file made with O_EXCL, kept warm by a heartbeat, and taken over when its owner is gone.
+
+They work between threads, processes and machines on a network file system, where `flock` may not. A clock that is
+wrong does no harm: times of files are compared with each other only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from survembed.errors import DataError
+
+BEAT = 2.0
+"""Seconds between heartbeats."""
+
+DEAD_AFTER = 6.0
+"""Silence in seconds after which a lock is free whose process is seen to be gone.
+
+Not at once: containers may share a host name, and each sees only its own processes.
+"""
+
+SILENT_AFTER = 120.0
+"""Silence in seconds after which a lock is free in any case; network file systems may show times a minute late."""
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[bool]:
+    """Hold the lock `path`, a file, for the length of the block; yields False where someone else holds it.
+
+    A lock whose owner is gone is taken over. The owner's host and process are in the file.
+
+    Raises
+    ------
+    DataError
+        When the folder cannot be written.
+    """
+    token = secrets.token_hex(8)
+    if not (_create(path, token) or _take_over(path, token)):
+        yield False
+        return
+    stop = threading.Event()
+    heart = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+    heart.start()
+    try:
+        yield True
+    finally:
+        stop.set()
+        heart.join()
+        if _owner(path).get("token") == token:  # else we slept too long and it is another's by now
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def waiting(path: Path) -> Iterator[None]:
+    """Hold the lock `path`, and wait for it where someone else has it."""
+    while True:
+        with lock(path) as ours:
+            if ours:
+                yield
+                return
+        time.sleep(0.1)
+
+
+def is_held(path: Path) -> bool:
+    """Whether someone alive holds the lock `path`."""
+    return path.exists() and not _is_stale(path)
+
+
+def break_lock(path: Path, process: int) -> None:
+    """Free the lock `path` if `process` of this machine held it, which the caller has seen end."""
+    owner = _owner(path)
+    if (owner.get("host"), owner.get("process")) == (socket.gethostname(), process):
+        path.unlink(missing_ok=True)
+
+
+def _create(path: Path, token: str) -> bool:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"host": socket.gethostname(), "process": os.getpid(), "token": token}, file)
+    return True
+
+
+def _unwritable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"cannot write {path.name}: {error.strerror or error}", where=str(path), expected="a folder to write to"
+    )
+
+
+def _take_over(path: Path, token: str) -> bool:
+    """Replace a stale lock by our own; the file `path`.take makes sure that only one does."""
+    if not _is_stale(path):
+        return False
+    guard = path.with_name(path.name + ".take")
+    if guard.exists() and _silence(guard) > SILENT_AFTER:  # its maker died within a thousandth of a second
+        guard.unlink(missing_ok=True)
+    if not _create(guard, token):
+        return False
+    try:
+        if not _is_stale(path):  # another was faster
+            return False
+        path.unlink(missing_ok=True)
+        return _create(path, token)
+    finally:
+        guard.unlink(missing_ok=True)
+
+
+def _is_stale(path: Path) -> bool:
+    silence = _silence(path)
+    if silence > SILENT_AFTER:
+        return True
+    owner = _owner(path)
+    return silence > DEAD_AFTER and owner.get("host") == socket.gethostname() and not _alive(owner.get("process"))
+
+
+def _silence(path: Path) -> float:
+    """Seconds since the last heartbeat, by the clock of the file system; 0 where the file is gone."""
+    probe = path.with_name(f".{secrets.token_hex(4)}.now")
+    try:
+        probe.touch()
+        return probe.stat().st_mtime - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _owner(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _alive(process: Any) -> bool:
+    """Whether a process of this machine still runs; one that has ended and that nobody has waited for does not."""
+    if not isinstance(process, int):
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # no Linux
+        return True
+    return not status.rpartition(")")[2].split()[0].startswith("Z")
+
+
+def _beat(path: Path, stop: threading.Event) -> None:
+    while not stop.wait(BEAT):
+        with suppress(OSError):
+            os.utime(path)

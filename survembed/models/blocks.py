@@ -1,0 +1,223 @@
+"""Residual encoder and decoder in 1-D, 2-D and 3-D from one set of blocks.
+
+No convolution runs at full resolution: patches become channels on the way in (space to depth) and channels become
+patches on the way out, both without loss. A table of d columns is the case of one patch of length d on a grid of one
+cell, where a convolution is a linear layer.
+"""
+
+from __future__ import annotations
+
+from math import ceil, prod
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 — the name every torch user knows
+
+Norm = Literal["batch", "group", "none"]
+
+CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
+    1: nn.Conv1d,
+    2: nn.Conv2d,
+    3: nn.Conv3d,
+}
+BATCH_NORMS: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+
+def space_to_depth(x: Tensor, patch: tuple[int, ...]) -> Tensor:
+    """(n, C, *spatial) to (n, C·Πpatch, *spatial / patch), the voxels of each patch side by side as channels."""
+    n, channels, *spatial = x.shape
+    split = [size for edge, p in zip(spatial, patch, strict=True) for size in (edge // p, p)]
+    axes = len(spatial)
+    inside = [3 + 2 * axis for axis in range(axes)]
+    grid = [2 + 2 * axis for axis in range(axes)]
+    return (
+        x.reshape(n, channels, *split)
+        .permute(0, 1, *inside, *grid)
+        .reshape(n, channels * prod(patch), *(edge // p for edge, p in zip(spatial, patch, strict=True)))
+    )
+
+
+def depth_to_space(x: Tensor, patch: tuple[int, ...]) -> Tensor:
+    """The inverse of `space_to_depth`."""
+    n, channels, *grid = x.shape
+    axes = len(grid)
+    order = [index for axis in range(axes) for index in (2 + axes + axis, 2 + axis)]
+    return (
+        x.reshape(n, channels // prod(patch), *patch, *grid)
+        .permute(0, 1, *order)
+        .reshape(n, channels // prod(patch), *(cells * p for cells, p in zip(grid, patch, strict=True)))
+    )
+
+
+class Level(NamedTuple):
+    """One residual block's place: features and grid after it."""
+
+    width: int
+    grid: tuple[int, ...]
+
+
+class Geometry(NamedTuple):
+    """How an image of some shape passes through the network."""
+
+    shape: tuple[int, ...]
+    patch: tuple[int, ...]
+    levels: tuple[Level, ...]
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Cells of the image after space to depth."""
+        return tuple(ceil(edge / p) for edge, p in zip(self.shape, self.patch, strict=True))
+
+    @property
+    def features(self) -> int:
+        """Numbers left after the last block, flattened."""
+        return self.levels[-1].width * prod(self.levels[-1].grid)
+
+
+def geometry(shape: tuple[int, ...], patch: int, width: int, blocks: int) -> Geometry:
+    """Plan a network: patches, then `blocks` residual blocks that halve the grid while an edge is above 4 cells.
+
+    Parameters
+    ----------
+    shape
+        Spatial shape; (d,) for a table.
+    patch
+        Edge of a patch; 0 chooses the whole row for a table, 4 for images of 24 and more a side, 2 from 16 on, else 1.
+    width
+        Features of the first block, doubled with each halving, up to fourfold; 0 chooses 64 for a table, else 16.
+    blocks
+        Number of residual blocks.
+    """
+    patches = shape
+    if len(shape) > 1:
+        patches = (patch or (4 if min(shape) >= 24 else 2 if min(shape) >= 16 else 1),) * len(shape)
+    width = width or (64 if len(shape) == 1 else 16)
+    plan = Geometry(shape, patches, ())
+    levels = [Level(width, plan.grid)]
+    for _ in range(blocks - 1):
+        last, grid = levels[-1]
+        halve = max(grid) > 4
+        levels.append(
+            Level(min(2 * last, 4 * width) if halve else last, tuple(ceil(e / 2) for e in grid) if halve else grid)
+        )
+    return plan._replace(levels=tuple(levels))
+
+
+def _convolution(source: int, target: int, grid: tuple[int, ...], stride: int = 1) -> nn.Module:
+    """Kernel 3 on a grid, kernel 1 (a linear layer) on a single cell."""
+    kernel = 3 if max(grid) > 1 else 1
+    return CONVOLUTIONS[len(grid)](source, target, kernel, stride, kernel // 2)
+
+
+def _norm(norm: Norm, axes: int, width: int) -> nn.Module:
+    if norm == "batch":
+        return BATCH_NORMS[axes](width)
+    return nn.GroupNorm(max(1, min(8, width // 4)), width) if norm == "group" else nn.Identity()
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a shortcut: y = act(x' + F(x)), with x' = x or its projection.
+
+    Parameters
+    ----------
+    source, target
+        Feature channels before and after.
+    grid
+        Cells of the input along each axis.
+    stride
+        2 halves the grid (rounded up).
+    norm, dropout
+        Normalisation and dropout inside F.
+    """
+
+    def __init__(
+        self,
+        source: int,
+        target: int,
+        grid: tuple[int, ...],
+        stride: int = 1,
+        norm: Norm = "batch",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        axes = len(grid)
+        self.inner = nn.Sequential(
+            _convolution(source, target, grid, stride),
+            _norm(norm, axes, target),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            _convolution(target, target, grid),
+            _norm(norm, axes, target),
+        )
+        same = source == target and stride == 1
+        self.shortcut = nn.Identity() if same else CONVOLUTIONS[axes](source, target, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (n, source, *grid) to (n, target, *grid / stride)."""
+        return F.silu(self.shortcut(x) + self.inner(x))
+
+
+class Encoder(nn.Module):
+    """Images (n, C, *shape) to features (n, F)."""
+
+    def __init__(self, channels: int, plan: Geometry, norm: Norm, dropout: float) -> None:
+        super().__init__()
+        self.plan = plan
+        first = plan.levels[0]
+        layers: list[nn.Module] = [_convolution(channels * prod(plan.patch), first.width, plan.grid)]
+        before = first
+        for level in plan.levels:
+            stride = 1 if level.grid == before.grid else 2
+            layers.append(ResidualBlock(before.width, level.width, before.grid, stride, norm, dropout))
+            before = level
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features (n, F) of images (n, C, *shape)."""
+        missing = [
+            cells * p - edge for cells, p, edge in zip(self.plan.grid, self.plan.patch, self.plan.shape, strict=True)
+        ]
+        if any(missing):
+            image = F.pad(image, [size for edge in reversed(missing) for size in (0, edge)])
+        features: Tensor = self.layers(channels_last(space_to_depth(image, self.plan.patch)))
+        return features.flatten(1)
+
+
+class Decoder(nn.Module):
+    """Latents (n, L) to images (n, C, *shape), before any link function."""
+
+    def __init__(self, latent_dim: int, channels: int, plan: Geometry, norm: Norm, dropout: float) -> None:
+        super().__init__()
+        self.plan = plan
+        self.project = nn.Linear(latent_dim, plan.features)
+        levels = plan.levels[::-1]
+        following = (*levels[1:], levels[-1])
+        self.blocks = nn.ModuleList(
+            ResidualBlock(level.width, after.width, level.grid, 1, norm, dropout)
+            for level, after in zip(levels, following, strict=True)
+        )
+        self.grids = [level.grid for level in following]
+        self.out = _convolution(levels[-1].width, channels * prod(plan.patch), plan.grid)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Images (n, C, *shape) of latents (n, L)."""
+        last = self.plan.levels[-1]
+        # Latents far out, where no training subject is, reach the network on a logarithmic scale: it would else run far
+        # beyond what it has seen, and a traversal would show organs that no scan supports.
+        features = self.project(z.asinh())
+        x = channels_last(features.reshape(len(z), last.width, *last.grid))
+        for block, grid in zip(self.blocks, self.grids, strict=True):
+            x = block(x)
+            if x.shape[2:] != grid:
+                x = F.interpolate(x, size=grid, mode="nearest")
+        image = depth_to_space(self.out(x), self.plan.patch)
+        for axis, edge in enumerate(self.plan.shape, start=2):
+            image = image.narrow(axis, 0, edge)
+        return image
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """Features with channels innermost in memory, where convolutions run fastest; 1-D features as they are."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    return x.contiguous(memory_format=formats[x.ndim]) if x.ndim in formats else x

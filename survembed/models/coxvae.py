@@ -1,0 +1,43 @@
+"""CoxVAE: equation (3) of the paper, τ·L_VAE + (1 − τ)·L_Cox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from survembed.models.base import Batch, Loss
+from survembed.models.vae import VAENetwork
+
+if TYPE_CHECKING:
+    from survembed.heads.base import Head
+    from survembed.models import CoxVAE
+    from survembed.subjects import Channel
+
+
+class CoxVAENetwork(VAENetwork):
+    """A variational autoencoder whose latents also predict the log-hazard.
+
+    Parameters
+    ----------
+    options
+        The `CoxVAE` component.
+    channels, shape
+        As for `VAENetwork`.
+    head
+        From latents (n, L) to log-hazards (n,).
+    """
+
+    def __init__(
+        self, options: CoxVAE, channels: tuple[Channel, ...], shape: tuple[int, ...], head: Head | None
+    ) -> None:
+        super().__init__(options, channels, shape)
+        self.tau = options.tau
+        self.head = head
+
+    def loss(self, batch: Batch) -> Loss:
+        """Equation (3); the Cox term is taken on the same latents as the reconstruction."""
+        terms, record, z = self.vae_loss(batch.image)
+        weighted = {name: self.tau * term for name, term in terms.items()}
+        if self.head is not None:
+            record["cox"] = self.head.loss(z, batch.duration, batch.event)
+            weighted["cox"] = (1 - self.tau) * record["cox"]
+        return Loss(weighted, record)

@@ -1,0 +1,146 @@
+"""The variational autoencoder: equation (1) of the paper, with a likelihood for each channel."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 — the name every torch user knows
+
+from survembed.models.base import Batch, InputScale, Loss, Model
+from survembed.models.blocks import Decoder, Encoder, geometry
+
+if TYPE_CHECKING:
+    from survembed.models import VAE
+    from survembed.subjects import Channel
+
+SIGMA = 0.1
+"""Fixed standard deviation of a Gaussian channel, as a share of its window: at 1, the KL term would win."""
+
+LEAST_FRACTION = 1e-4
+"""Bernoulli fractions of the mean image stay this far from 0 and 1, so that no voxel starts out certain."""
+
+AMOUNT_GAIN = 4.0
+"""Lets the log-odds of a whole mask move by a unit within some hundred updates at the usual rates."""
+
+ACTIVE_NATS = 0.01
+"""A latent dimension with less KL than this says nothing about the image."""
+
+
+class VAENetwork(Model):
+    """Encoder to a Gaussian q(z|x) = N(μ, diag σ²), decoder to an image.
+
+    Parameters
+    ----------
+    options
+        The `VAE` component, or one derived from it.
+    channels
+        Declares the likelihood of each image channel.
+    shape
+        Spatial shape of an image.
+    """
+
+    decodes = True
+    mean_image: Tensor
+
+    def __init__(self, options: VAE, channels: tuple[Channel, ...], shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.latent_dim = options.latent_dim
+        self.beta = options.beta
+        self.reduction = options.reduction
+        self.head = None
+        self.input = InputScale(channels, shape)
+        plan = geometry(shape, options.patch, options.width, options.blocks)
+        self.encoder = Encoder(len(channels), plan, options.norm, options.dropout)
+        self.mu = nn.Linear(plan.features, options.latent_dim)
+        self.logvar = nn.Linear(plan.features, options.latent_dim)
+        self.decoder = Decoder(options.latent_dim, len(channels), plan, options.norm, options.dropout)
+        self.register_buffer("mean_image", torch.zeros(len(channels), *shape))
+        self.bernoulli = [index for index, channel in enumerate(channels) if channel.likelihood == "bernoulli"]
+        self.gaussian = [index for index, channel in enumerate(channels) if channel.likelihood == "gaussian"]
+        # How much of a mask there is: a shift of its log-odds, equal in every voxel. Convolutions learn where lesions
+        # are long before they learn this, and a traversal shows it first.
+        self.amount = nn.Linear(options.latent_dim, len(self.bernoulli), bias=False) if self.bernoulli else None
+        if self.amount is not None:
+            nn.init.zeros_(self.amount.weight)
+        sigma = [1.0 if channels[index].standardise else SIGMA for index in self.gaussian]
+        self.log_sigma = nn.Parameter(torch.tensor(sigma).log(), requires_grad=options.sigma == "learned")
+
+    def fit_input(self, centre: Tensor, scale: Tensor) -> None:
+        """Take mean and standard deviation of the training images, each (C, *shape).
+
+        The decoder starts from the mean image and learns what differs, which saves hundreds of updates.
+        """
+        self.input.fit(centre, scale)
+        mean = self.input(centre[None])[0]
+        mean[self.bernoulli] = mean[self.bernoulli].clamp(LEAST_FRACTION, 1 - LEAST_FRACTION).logit()
+        self.mean_image.copy_(mean)
+
+    def posterior(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and log σ², each (n, L) float32, of images (n, C, *shape)."""
+        return self._posterior(self.input(image))
+
+    def _posterior(self, scaled: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.encoder(scaled)
+        with torch.autocast(features.device.type, enabled=False):
+            features = features.float()
+            return self.mu(features), self.logvar(features).clamp(-12, 12)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Expected images (n, C, *shape) float32 of latents (n, L): fractions for Bernoulli, means for Gaussian."""
+        image = self._output(z)
+        if self.bernoulli:
+            image[:, self.bernoulli] = image[:, self.bernoulli].sigmoid()
+        return self.input.inverse(image)
+
+    def _output(self, z: Tensor) -> Tensor:
+        """Logits of Bernoulli and means of Gaussian channels, (n, C, *shape) float32."""
+        output: Tensor = self.decoder(z).float() + self.mean_image
+        if self.amount is not None:
+            with torch.autocast(z.device.type, enabled=False):
+                amount = AMOUNT_GAIN * self.amount(z.float().asinh())
+            output[:, self.bernoulli] += amount.reshape(*amount.shape, *(1 for _ in output.shape[2:]))
+        return output
+
+    def loss(self, batch: Batch) -> Loss:
+        """β-VAE loss: reconstruction plus β·KL, averaged over subjects."""
+        terms, record, _ = self.vae_loss(batch.image)
+        return Loss(terms, record)
+
+    def vae_loss(self, image: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
+        """Terms of equation (1), what they are made of, and the latents z (n, L) on which they were taken.
+
+        z is a sample in training and μ in evaluation, so that validation has no noise.
+        """
+        scaled = self.input(image)
+        mu, logvar = self._posterior(scaled)
+        z = mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu
+        reconstruction = self.reconstruction(self._output(z), scaled)
+        kl = 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
+        kl_nats = kl.sum(dim=1).mean()
+        active = (kl.detach().mean(dim=0) > ACTIVE_NATS).sum()
+        terms = {"reconstruction": reconstruction, "kl": self.beta * kl_nats}
+        return terms, {"reconstruction": reconstruction, "kl_nats": kl_nats, "active_units": active}, z
+
+    def reconstruction(self, output: Tensor, target: Tensor) -> Tensor:
+        """−log p(x|z), averaged over subjects; over voxels and channels averaged or summed as `reduction` says.
+
+        Parameters
+        ----------
+        output
+            (n, C, *shape) of the decoder: logits for Bernoulli channels, means for Gaussian ones.
+        target
+            (n, C, *shape) scaled images.
+        """
+        likelihoods = [
+            F.binary_cross_entropy_with_logits(output[:, index], target[:, index], reduction="none")
+            for index in self.bernoulli
+        ]
+        for index, log_sigma in zip(self.gaussian, self.log_sigma, strict=True):
+            error = (output[:, index] - target[:, index]).square() / (2 * (2 * log_sigma).exp())
+            # With σ fixed, its constants would only shift the loss and the share that each term is said to have.
+            likelihoods.append(error + log_sigma + 0.5 * math.log(2 * math.pi) if log_sigma.requires_grad else error)
+        voxels = torch.stack(likelihoods, dim=1).flatten(1)
+        return (voxels.mean(dim=1) if self.reduction == "mean" else voxels.sum(dim=1)).mean()

@@ -1,0 +1,196 @@
+"""What is known of a study's subjects beside their images, and what the images hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What one channel of an image holds, and how it is modelled and shown.
+
+    Attributes
+    ----------
+    name
+        Such as `ct`, `tumour`, `digit`.
+    likelihood
+        `bernoulli` for values in [0, 1] that are fractions or ink, `gaussian` for intensities.
+    window
+        The physical values that 0 and 1 stand for: (-150, 250) for CT in HU.
+    unit
+        Unit of the window: `HU`; empty where there is none.
+    overlay
+        A lesion mask, drawn in red over the first channel where it is above 0.5; its sum is the tumour volume.
+    organ
+        A mask of the whole organ; its sum is the organ volume.
+    standardise
+        Values have no fixed range (a table): the model centres and scales each by the training part.
+    """
+
+    name: str
+    likelihood: Literal["bernoulli", "gaussian"]
+    window: tuple[float, float] = (0.0, 1.0)
+    unit: str = ""
+    overlay: bool = False
+    organ: bool = False
+    standardise: bool = False
+
+
+@dataclass(frozen=True)
+class CohortHeader:
+    """What holds for all subjects of a cohort.
+
+    Attributes
+    ----------
+    dataset
+        Name of the dataset component, such as `liver`.
+    title
+        Name for tables and figures. A synthetic cohort says so here: `synthetic liver phantom`.
+    channels
+        One for each image channel, in order.
+    shape
+        Spatial shape of an image: (d,) for a table, (h, w), or (x, y, z) in RAS order.
+    dtype
+        How images are stored: `uint8` (255 stands for 1) or `float32`.
+    synthetic
+        True where no real subject is behind the data.
+    time_unit
+        Unit of the durations, `days` for all clinical data.
+    spacing_mm
+        Edge lengths of a voxel in mm; None where the image has no physical size.
+    features
+        Names of the columns, for a table.
+    notes
+        Sentences on how the cohort was made (exclusions, warnings), for reports.
+    """
+
+    dataset: str
+    title: str
+    channels: tuple[Channel, ...]
+    shape: tuple[int, ...]
+    dtype: Literal["uint8", "float32"] = "uint8"
+    synthetic: bool = False
+    time_unit: str = "days"
+    spacing_mm: tuple[float, ...] | None = None
+    features: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> CohortHeader:
+        """The header that `to_dict` described, also after a round trip through JSON."""
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        channels = tuple(
+            Channel(**{**channel, "window": (channel["window"][0], channel["window"][1])})
+            for channel in values["channels"]
+        )
+        plain["channels"] = channels
+        return cls(**plain)
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What is known of each subject beside the image; all arrays have n rows in the order of the images.
+
+    Attributes
+    ----------
+    id
+        (n,) strings, unique.
+    duration
+        (n,) float64, time to event or censoring in the cohort's time unit; 0 is allowed, negative is not.
+    event
+        (n,) bool, True where the event was seen.
+    split
+        (n,) of `train`, `validation`, `test` where the dataset comes with an official split; else None.
+    truth
+        (n,) float64, the true log-hazard where the data are simulated; else None. Higher dies sooner.
+    covariates
+        Clinical columns by name, each (n,) numbers (NaN where missing) or strings ("" where missing).
+    measures
+        Numbers measured from the images by name, each (n,): `organ_ml`, `tumour_ml`, …
+    affine
+        (n, 4, 4) float64 from voxel index to RAS mm of each prepared volume; None without physical space.
+    source
+        (n,) strings: sha256 of the files behind each subject; None where there are none.
+    """
+
+    id: NDArray[np.str_]
+    duration: Float
+    event: NDArray[np.bool_]
+    split: NDArray[np.str_] | None = None
+    truth: Float | None = None
+    covariates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    measures: Mapping[str, Float] = field(default_factory=dict)
+    affine: Float | None = None
+    source: NDArray[np.str_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def take(self, index: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Subjects:
+        """The subjects at `index` (positions or a mask), in that order."""
+
+        def pick(values: NDArray[Any] | None) -> Any:
+            return None if values is None else values[index]
+
+        return replace(
+            self,
+            id=self.id[index],
+            duration=self.duration[index],
+            event=self.event[index],
+            split=pick(self.split),
+            truth=pick(self.truth),
+            covariates={name: values[index] for name, values in self.covariates.items()},
+            measures={name: values[index] for name, values in self.measures.items()},
+            affine=pick(self.affine),
+            source=pick(self.source),
+        )
+
+    def check(self, where: str) -> None:
+        """Refuse a cohort on which nothing can be learnt.
+
+        Raises
+        ------
+        DataError
+            Fewer than two subjects, duplicate ids, a duration that is missing or negative, or no event at all.
+        """
+        if len(self) < 2:
+            raise DataError(f"{len(self)} subject(s): too few", where=where, expected="two subjects or more")
+        ids, counts = np.unique(self.id, return_counts=True)
+        if (counts > 1).any():
+            raise DataError(
+                f"subject '{ids[counts > 1][0]}' appears {counts.max()} times",
+                where=where,
+                expected="one row a subject",
+            )
+        bad = ~np.isfinite(self.duration) | (self.duration < 0)
+        if bad.any():
+            first = int(np.flatnonzero(bad)[0])
+            raise DataError(
+                f"{int(bad.sum())} duration(s) missing or negative, first: subject '{self.id[first]}' has "
+                f"{self.duration[first]:g}",
+                where=where,
+                expected="durations of 0 or more",
+            )
+        if not self.event.any():
+            raise DataError(
+                "no event at all: every subject is censored",
+                where=where,
+                expected="at least one event; is the event column inverted?",
+            )

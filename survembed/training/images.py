@@ -1,0 +1,81 @@
+"""Images by position: on the device as stored when they fit, else read from the cohort batch by batch."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from survembed.cohort import Cohort
+
+SHARE_OF_MEMORY = 0.4
+"""A cohort is held whole when it takes less than this share of the device's free memory."""
+
+
+class Images:
+    """The images of a cohort or an array, given out as float32 on a device.
+
+    Parameters
+    ----------
+    source
+        A cohort, or an array (n, C, *spatial) of floats.
+    device
+        Where batches are wanted.
+    hold
+        Whether all images are kept on the device, in their stored type; None decides by the free memory.
+    """
+
+    def __init__(self, source: Cohort | NDArray[np.float32], device: torch.device, hold: bool | None = None) -> None:
+        self.device = device
+        self._cohort: Cohort | None = None
+        self._held: Tensor | None = None
+        if isinstance(source, np.ndarray):
+            self._held = torch.as_tensor(source, dtype=torch.float32, device=device)
+            self._scale = 1.0
+            self.dimensions = source.ndim - 2
+            return
+        self.dimensions = len(source.shape)
+        self._scale = source.scale
+        size = len(source) * source.bytes_per_subject
+        if size < SHARE_OF_MEMORY * free_memory(device) if hold is None else hold:
+            self._held = torch.from_numpy(source.stored(np.arange(len(source)))).to(device)
+        else:
+            self._cohort = source
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """Images (m, C, *spatial) float32 at positions `index` (m,)."""
+        if self._held is not None:
+            batch = self._held[index.to(self.device)]
+        else:
+            assert self._cohort is not None
+            batch = torch.from_numpy(self._cohort.stored(index.cpu().numpy())).to(self.device)
+        return batch.float().mul_(self._scale) if batch.dtype == torch.uint8 else batch.float()
+
+    def mean_and_deviation(self, index: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation over the images at `index`, each (C, *spatial) float32."""
+        total: Tensor | None = None
+        squares: Tensor | None = None
+        for part in index.split(batch_size):
+            batch = self[part].double()
+            total = batch.sum(0) if total is None else total + batch.sum(0)
+            squares = batch.square().sum(0) if squares is None else squares + batch.square().sum(0)
+        assert total is not None
+        assert squares is not None
+        mean = total / len(index)
+        variance = (squares / len(index) - mean.square()).clamp(min=0)
+        return mean.float(), variance.sqrt().float()
+
+
+def free_memory(device: torch.device) -> float:
+    """Free bytes of a device; 4 GB where the system does not tell."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 4e9

@@ -1,0 +1,1 @@
+"""One file a command, callable from Python; nothing here prints."""

@@ -1,0 +1,40 @@
+"""A synthetic cohort of CTs, as files: whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+from survembed.datasets.phantom import write_phantom
+from survembed.errors import DataError
+from survembed.progress import QUIET, Reporter
+
+
+def phantom(
+    folder: Path, *, n_subjects: int = 300, seed: int = 0, effect: float = 1.0, reporter: Reporter = QUIET
+) -> None:
+    """Write a phantom cohort; see `survembed.datasets.phantom.write_phantom`.
+
+    Parameters
+    ----------
+    folder
+        Must be empty or not there yet; it appears when all is written.
+
+    Raises
+    ------
+    DataError
+        When `folder` holds anything, or cannot be written.
+    """
+    temporary = folder.absolute().with_name(f".{folder.absolute().name}.{uuid.uuid4().hex[:8]}")
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise DataError(
+                f"'{folder.name}' is not empty", where=str(folder), expected="a folder that is empty or not there yet"
+            )
+        write_phantom(temporary, n_subjects, seed, effect, reporter=reporter)
+        temporary.rename(folder.absolute())  # onto an empty folder, or none
+    except OSError as error:
+        raise DataError(f"cannot write '{folder.name}': {error.strerror or error}", where=str(folder)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

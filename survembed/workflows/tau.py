@@ -1,0 +1,286 @@
+"""Which τ to take: what each value in a sweep does to survival, reconstruction and the order of the latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.bootstrap import N_RESAMPLES, Metric, paired_difference
+from survembed.cohort import Cohort
+from survembed.errors import RunError, UsageError
+from survembed.latents import Latents
+from survembed.progress import QUIET, Reporter, Task
+from survembed.reconstruction import Reconstruction, reconstruction
+from survembed.run import Run
+from survembed.survival import Float
+from survembed.workflows.embed import embed, open_cohort
+from survembed.workflows.rows import BASE, Table, row_name
+from survembed.workflows.sweep import Sweep
+from survembed.workflows.train import load_model
+
+SHARE = 0.8
+"""A reconstruction is called meaningful from this share of the best one on."""
+
+MOST_LEVELS = 20
+"""A truth with more different values is no grouping, and subjects are ordered one by one."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The test subjects of one run on the plane of the first two principal components of the training μ.
+
+    Attributes
+    ----------
+    plane
+        (n, 2) float64.
+    colour
+        (n,) true log-hazard where it is known, else duration.
+    event
+        (n,) bool.
+    """
+
+    plane: Float
+    colour: Float
+    event: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TauRow:
+    """One value of τ; reconstruction and order are means over its runs, on test subjects.
+
+    Attributes
+    ----------
+    tau
+        The value.
+    harrell_c, ibs
+        Of the run's own head, out of fold; see `survembed.pooling`.
+    mse, explained, dice
+        As in `Reconstruction`.
+    order
+        Absolute Kendall τ between truth and first principal component; see `order`.
+    order_sd
+        Its standard deviation over runs.
+    n_runs
+        Runs behind the row.
+    """
+
+    tau: float
+    harrell_c: Metric
+    ibs: Metric
+    mse: float
+    explained: float
+    dice: float | None
+    order: float
+    order_sd: float
+    n_runs: int
+
+
+@dataclass(frozen=True)
+class TauAdvice:
+    """What a sweep over τ says.
+
+    Attributes
+    ----------
+    model, title, synthetic
+        Of the sweep.
+    colour
+        What orders and colours the subjects: `true log-hazard` or the duration with its unit.
+    rows
+        By rising τ.
+    recommended
+        The smallest τ whose reconstruction is meaningful; None where there is none.
+    reason
+        Why, in a sentence.
+    embedded
+        A run of each row, for the figure.
+    """
+
+    model: str
+    title: str
+    synthetic: bool
+    colour: str
+    rows: tuple[TauRow, ...]
+    recommended: float | None
+    reason: str
+    embedded: tuple[Embedded, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        rows = [{**asdict(row), "harrell_c": row.harrell_c.to_dict(), "ibs": row.ibs.to_dict()} for row in self.rows]
+        return {
+            "format": "survembed-tau",
+            "format_version": 1,
+            "model": self.model,
+            "title": self.title,
+            "synthetic": self.synthetic,
+            "ordered_by": self.colour,
+            "rows": [
+                {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()}
+                for row in rows
+            ],
+            "recommended": self.recommended,
+            "reason": self.reason,
+        }
+
+
+def advise(
+    sweep: Sweep,
+    *,
+    share: float = SHARE,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+    device: str = "auto",
+    reporter: Reporter = QUIET,
+) -> TauAdvice:
+    """Recommend the smallest τ whose reconstructions are still meaningful, as the paper advises, and say what it costs.
+
+    Parameters
+    ----------
+    sweep
+        Over two values of τ or more, of one model.
+    share
+        A reconstruction is meaningful where the variance it explains, and the Dice of its lesion where there is one,
+        reach this share of the best in the sweep.
+    n_resamples, seed
+        Of the bootstrap over subjects behind C and IBS.
+
+    Raises
+    ------
+    UsageError
+        When the sweep varies no τ, or has several models with one.
+    RunError
+        When fewer than two values have a finished run.
+    """
+    models = list(dict.fromkeys(cell.model for cell in sweep.cells if cell.tau is not None))
+    taus = sorted({cell.tau for cell in sweep.cells if cell.tau is not None})
+    if len(models) != 1 or len(taus) < 2:
+        raise UsageError(
+            f"{len(models)} model(s) with {len(taus)} value(s) of tau",
+            where="--models, --taus",
+            expected="one model that has a tau, and two values of it or more",
+            try_="--models coxvae --taus 0.01,0.5,0.99",
+        )
+    all_runs = sweep.runs()
+    runs = {tau: [run for cell, run in all_runs.items() if cell.tau == tau] for tau in taus}
+    known = [tau for tau in taus if runs[tau]]
+    if len(known) < 2:
+        raise RunError(
+            f"{len(known)} value(s) of tau have a finished run", where=str(sweep.folder.path), try_="survembed sweep"
+        )
+    with open_cohort(runs[known[0]][0], reporter) as cohort:
+        table = Table(sweep, all_runs, cohort.subjects, {}, n_resamples, seed, device)
+        scores = table.fill(Task())
+        rows, pictures = [], []
+        with reporter.task("decoding", sum(len(runs[tau]) for tau in known), "runs") as task:
+            for tau in known:
+                scored = scores.get((row_name(models[0], tau), BASE))
+                missing = Metric(np.nan, reason="no seed has all its folds finished")
+                found = []
+                for run in runs[tau]:
+                    found.append(_judge(run, cohort, device))
+                    task.advance()
+                pictures.append(_embedded(embed(runs[tau][0], device=device)))
+                rows.append(
+                    _row(tau, found, *(scored.scores[name] if scored else missing for name in ("harrell_c", "ibs")))
+                )
+        header = cohort.header
+        colour = "true log-hazard" if cohort.subjects.truth is not None else f"duration ({header.time_unit})"
+    chosen, reason = recommend(rows, share)
+    return TauAdvice(models[0], header.title, header.synthetic, colour, tuple(rows), chosen, reason, tuple(pictures))
+
+
+def recommend(rows: Sequence[TauRow], share: float = SHARE) -> tuple[float | None, str]:
+    """The smallest τ with meaningful reconstructions, and why; see `advise`."""
+    best = max(row.explained for row in rows)
+    best_dice = max((row.dice for row in rows if row.dice is not None), default=None)
+    if best <= 0:
+        return None, "no value of tau reconstructs better than the mean image: train longer, or with more dimensions"
+    good = [
+        row
+        for row in rows
+        if row.explained >= share * best and (best_dice is None or (row.dice or 0.0) >= share * best_dice)
+    ]
+    if not good:
+        return None, f"no value of tau reaches {share:.0%} of both the best reconstruction and the best Dice"
+    chosen = good[0]
+    parts = [
+        f"the smallest tau whose reconstruction explains {share:.0%} or more of what the best one does "
+        f"({chosen.explained:.3f} of {best:.3f})"
+    ]
+    if best_dice is not None and chosen.dice is not None:
+        parts.append(f"Dice of the lesion {chosen.dice:.3f} of {best_dice:.3f}")
+    ranked = [row for row in rows if np.isfinite(row.harrell_c.value)]
+    if ranked and np.isfinite(chosen.harrell_c.value):
+        top = max(ranked, key=lambda row: row.harrell_c.value)
+        lost = paired_difference(top.harrell_c, chosen.harrell_c)
+        parts.append(
+            f"C {chosen.harrell_c.value:.3f}, the best"
+            if top is chosen
+            else f"C {chosen.harrell_c.value:.3f}, {lost.value:.3f} ({lost.low:.3f} to {lost.high:.3f}) below that of "
+            f"tau {top.tau:g}, " + ("a real difference" if lost.excludes_zero else "which may be chance")
+        )
+    return chosen.tau, "; ".join(parts)
+
+
+def order(first: Float, truth: Float | None, duration: Float, event: NDArray[np.bool_]) -> float:
+    """How well the first principal component (n,) orders the subjects by risk, in [0, 1]; its sign means nothing.
+
+    Absolute Kendall τ: with a truth of a few levels (the digits of the paper's Figure 4) between these and the mean
+    position of their subjects; with any other truth between it and the positions; without, between the positions and
+    the durations of the subjects with an event. NaN where there is nothing to order.
+    """
+    from scipy.stats import kendalltau
+
+    if truth is None:
+        first, by = first[event], duration[event]
+    else:
+        levels = np.unique(truth)
+        by = truth
+        if len(levels) <= MOST_LEVELS:
+            first, by = np.array([first[truth == level].mean() for level in levels]), levels
+    if len(np.unique(by)) < 2 or len(np.unique(first)) < 2:
+        return float("nan")
+    return float(abs(kendalltau(first, by).statistic))
+
+
+def _row(tau: float, found: Sequence[tuple[Reconstruction, float]], c: Metric, ibs: Metric) -> TauRow:
+    orders = [ordered for _, ordered in found]
+    known = [made.dice for made, _ in found if made.dice is not None]
+    return TauRow(
+        tau,
+        c,
+        ibs,
+        float(np.mean([made.mse for made, _ in found])),
+        float(np.mean([made.explained for made, _ in found])),
+        float(np.mean(known)) if known else None,
+        float(np.mean(orders)),
+        float(np.std(orders, ddof=1)) if len(found) > 1 else float("nan"),
+        len(found),
+    )
+
+
+def _embedded(latents: Latents) -> Embedded:
+    mu, test = latents.z.astype(np.float64), latents.test
+    centre = mu[~test].mean(axis=0)
+    axes = np.linalg.svd(mu[~test] - centre, full_matrices=False)[2][:2]
+    plane = (mu[test] - centre) @ axes.T
+    if plane.shape[1] == 1:
+        plane = np.column_stack([plane, np.zeros(len(plane))])
+    colour = (latents.duration if latents.truth is None else latents.truth)[test]
+    if plane[:, 0] @ (colour - colour.mean()) < 0:  # an axis has no sign of its own; let all run the same way
+        plane = -plane
+    return Embedded(plane, colour, latents.event[test])
+
+
+def _judge(run: Run, cohort: Cohort, device: str) -> tuple[Reconstruction, float]:
+    """Reconstruction and order of one run on its test part."""
+    latents = embed(run, device=device)
+    train, test = np.flatnonzero(~latents.test), np.flatnonzero(latents.test)
+    truth = None if latents.truth is None else latents.truth[test]
+    first = _embedded(latents).plane[:, 0]
+    found = order(first, truth, latents.duration[test], latents.event[test])
+    return reconstruction(load_model(run, device), cohort, latents.z, train, test), found

@@ -1,0 +1,121 @@
+"""`data check` and `data phantom` as a user types them: table, JSON, page, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from survembed.datasets import Liver
+from survembed.workflows.check import check
+from tests.cli.command import survembed
+from tests.datasets.cases import write_cohort
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_cohort(tmp_path / "study")
+
+
+def spoil(root: Path) -> None:
+    mask = root / "labelsTr" / "s1.nii.gz"
+    mask.write_bytes(mask.read_bytes()[:200])
+
+
+def test_sound_study_ends_with_0(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    answer = survembed(capsys, "data", "check", "--root", str(root))
+    assert answer.code == 0
+    assert "30 × 28 × 24" in answer.out
+    assert "4 × 4 × 5" in answer.out
+    assert "events            3 (50%)" in answer.out
+    assert "median follow-up  140 days" in answer.out
+    assert "problem" not in answer.out
+
+
+def test_bad_case_ends_with_4_after_the_whole_table(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    spoil(root)
+    answer = survembed(capsys, "data", "check", "--root", str(root))
+    assert answer.code == 4
+    assert "s5" in answer.out
+    assert "problem: s1: s1.nii.gz is truncated" in answer.out
+    assert answer.err.endswith(
+        "error: 1 problem(s) in 6 cases\n"
+        f"  where:    survembed data check --root {root}\n"
+        "  try:      mend what is named above, or prepare the cohort with --set data.skip_bad=true\n"
+    )
+
+
+def test_json_and_page(capsys: pytest.CaptureFixture[str], root: Path, tmp_path: Path) -> None:
+    spoil(root)
+    page = tmp_path / "page.html"
+    answer = survembed(capsys, "data", "check", "--root", str(root), "--json", "--html", str(page))
+    found = json.loads(answer.out)
+    assert answer.code == 4
+    assert found["bad"] == 1
+    assert "truncated" in found["cases"][1]["problem"]["message"]
+    assert found["cases"][0]["organ_ml"] > 0
+    assert "thumbnail" not in found["cases"][0]
+    assert "data:image/png" in page.read_text()
+
+
+def test_warnings_alone_end_with_0(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    table = root / "clinical.csv"
+    table.write_text(table.read_text().replace("100,0", "0,0"))
+    answer = survembed(capsys, "data", "check", "--root", str(root))
+    assert answer.code == 0
+    assert "warning: 1 duration(s) of 0 days" in answer.out
+
+
+def test_options_of_the_dataset(capsys: pytest.CaptureFixture[str], root: Path, tmp_path: Path) -> None:
+    table = (root / "clinical.csv").rename(tmp_path / "elsewhere.csv")
+    line = [
+        "data",
+        "check",
+        "liver",
+        "--root",
+        str(root),
+        "--clinical",
+        str(table),
+        "--set",
+        "data.fov_mm=60",
+        "--json",
+    ]
+    found = json.loads(survembed(capsys, *line, "--set", "data.fov_mm=60").out)
+    assert found["fov_mm"] == [60, 60, 60]
+    assert found["bad"] == 6
+    assert found["follow_up"]["subjects"] == 6
+    assert survembed(capsys, "data", "check", "livre").code == 3
+    assert survembed(capsys, "data", "check", "surv-digits").code == 2
+    assert survembed(capsys, "data", "check", "--root", str(tmp_path / "nowhere")).code == 4
+    assert survembed(capsys, "data", "check", "--root", str(root), "--set", "data.fovv=1").code == 2
+
+
+def test_phantom_is_written_whole_and_can_be_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "phantom"
+    answer = survembed(capsys, "data", "phantom", str(folder), "--n", "3", "--seed", "5", "--json")
+    assert answer.code == 0
+    assert json.loads(answer.out)["subjects"] == 3
+    assert sorted(path.name for path in folder.iterdir()) == ["clinical.csv", "imagesTr", "labelsTr", "phantom.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["phantom"]
+
+    assert check(Liver(root=folder), "liver").n_bad == 0
+    again = survembed(capsys, "data", "phantom", str(folder), "--n", "3")
+    assert again.code == 4
+    assert "is not empty" in again.err
+    assert survembed(capsys, "data", "phantom", str(tmp_path / "x"), "--n", "1").code == 2
+    (tmp_path / "file").write_text("")
+    assert survembed(capsys, "data", "phantom", str(tmp_path / "file" / "x"), "--n", "2").code == 4
+
+
+def test_interrupted_phantom_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from survembed.workflows import phantom as module
+
+    def interrupted(folder: Path, *_: object, **__: object) -> None:
+        (folder / "imagesTr").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "write_phantom", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        module.phantom(tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []

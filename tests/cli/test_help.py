@@ -1,0 +1,89 @@
+"""Help: complete, from the components, and light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from survembed.models import CoxVAE
+from survembed.training.options import SplitOptions, TrainOptions
+from tests.cli.command import survembed
+
+HEAVY = (
+    "torch",
+    "numpy",
+    "pandas",
+    "h5py",
+    "scipy",
+    "sklearn",
+    "sksurv",
+    "matplotlib",
+    "nibabel",
+    "survembed.workflows",
+)
+
+PROBE = """
+import sys
+from survembed.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    print("LOADED", *sys.modules)
+"""
+
+
+def modules_after(*arguments: str) -> set[str]:
+    """What a command has imported when it ends."""
+    done = subprocess.run([sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True)
+    return set(done.stdout.rpartition("LOADED")[2].split())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--help",
+        "train --help",
+        "train coxvae --help",
+        "evaluate --help",
+        "train coxvae --data surv-digits --dry-run",
+        "train coxvea",
+        "plugins list",
+        "runs list",
+    ],
+)
+def test_light(line: str) -> None:
+    loaded = modules_after(*line.split())
+    assert "survembed.cli.main" in loaded
+    assert not loaded & set(HEAVY)
+
+
+def test_first_help_needs_not_even_pydantic() -> None:
+    assert not modules_after("--help") & {"pydantic", "survembed.component", "survembed.models"}
+
+
+def test_commands_in_the_order_of_a_study(capsys: pytest.CaptureFixture[str]) -> None:
+    out = survembed(capsys, "--help").out
+    places = [out.index(f"│ {name} ") for name in ("data", "train", "embed", "traverse", "evaluate", "runs", "plugins")]
+    assert places == sorted(places)
+
+
+def test_every_option_of_a_model_is_a_flag(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    answer = survembed(capsys, "train", "coxvae", "--help")
+    assert answer.code == 0
+    for name in (*CoxVAE.model_fields, *TrainOptions.model_fields, "seed", "device", "data", "root", "dry-run", "json"):
+        assert f"--{name.replace('_', '-')} " in answer.out
+    for name in SplitOptions.model_fields:
+        assert f"--split-{name} " in answer.out
+    for text in ("Model ─", "Network ─", "Training ─", "[0<=x<=1]", "[default: 0.2]", "<batch|group|none>"):
+        assert text in answer.out
+    assert (CoxVAE.__doc__ or "").split(".")[0] in answer.out
+
+
+def test_models_are_listed_with_their_summary(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert f"coxvae    {CoxVAE.summary()}" in survembed(capsys, "train", "--help").out

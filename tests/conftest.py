@@ -1,0 +1,30 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before torch comes: networks as small as ours here gain nothing from threads, which wait for each other on busy cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of real test data; see README, Development."""
+    folder = Path(os.environ.get("SURVEMBED_TEST_DATA", ROOT.parent / "shared" / "data")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no real test data at {folder}: set SURVEMBED_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test touches the user's cache, and no variable of the user's reaches a test."""
+    for name in [name for name in os.environ if name.startswith("SURVEMBED_") and name != "SURVEMBED_TEST_DATA"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SURVEMBED_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

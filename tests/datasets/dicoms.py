@@ -1,0 +1,118 @@
+"""A small DICOM study on disk, as downloaded: a CT series with telling headers, and segmentations drawn on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pydicom = pytest.importorskip("pydicom", reason="DICOM needs the extra 'dicom'")
+hd = pytest.importorskip("highdicom", reason="DICOM needs the extra 'dicom'")
+
+from highdicom.sr.coding import CodedConcept  # noqa: E402
+from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid  # noqa: E402
+
+SECRETS = ("Doe^Jane", "19500101", "ACC-4711", "Dr^Who", "General Hospital")
+"""What the headers tell of a patient, and no output may."""
+SPACING = (2.0, 1.5)
+STEP = 3.0
+TISSUE = CodedConcept("85756007", "SCT", "Tissue")
+LIVER = CodedConcept("10200004", "SCT", "Liver")
+
+
+def write_series(
+    folder: Path,
+    stored: NDArray[Any],
+    patient: str = "P1",
+    positions: Sequence[float] | None = None,
+    axes: Sequence[float] = (1, 0, 0, 0, 1, 0),
+    changes: Mapping[int, Mapping[str, Any]] | None = None,
+    **common: Any,
+) -> list[Path]:
+    """Write slices (k, rows, columns) int16, one a file, in an order and under names that say nothing.
+
+    Parameters
+    ----------
+    positions
+        Of each slice along the normal, in mm; every 3 mm where not given, though slices call themselves 5 mm thick.
+    axes
+        ImageOrientationPatient.
+    changes, common
+        Header elements of single slices, and of all.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    uids = {name: generate_uid() for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")}
+    uids |= {name: common.pop(name) for name in list(common) if name in uids}
+    normal = np.cross(axes[:3], axes[3:])
+    paths = []
+    for k, plane in enumerate(stored):
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = CTImageStorage, generate_uid()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        file = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+        file.SOPClassUID, file.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
+        file.Modality, file.PatientID = "CT", patient
+        file.PatientName, file.PatientBirthDate, file.AccessionNumber, file.ReferringPhysicianName = SECRETS[:4]
+        file.InstitutionName, file.PatientSex, file.StudyID = SECRETS[4], "F", "1"
+        file.StudyDate, file.StudyTime, file.SeriesNumber, file.InstanceNumber = "20200101", "120000", 1, k + 1
+        for name, uid in uids.items():
+            setattr(file, name, uid)
+        along = k * STEP if positions is None else positions[k]
+        file.ImagePositionPatient = (np.array([-50.0, -60.0, -70.0]) + along * normal).round(4).tolist()
+        file.ImageOrientationPatient, file.PixelSpacing, file.SliceThickness = list(axes), list(SPACING), 5.0
+        file.Rows, file.Columns = plane.shape
+        file.BitsAllocated = file.BitsStored = 16
+        file.HighBit, file.PixelRepresentation, file.SamplesPerPixel = 15, 1, 1
+        file.PhotometricInterpretation, file.RescaleSlope, file.RescaleIntercept = "MONOCHROME2", 1, -1024
+        file.PixelData = plane.astype("<i2").tobytes()
+        for name, value in {**common, **(changes or {}).get(k, {})}.items():
+            if value is None:
+                delattr(file, name)
+            else:
+                setattr(file, name, value)
+        path = folder / f"{(k * 7) % 997:03d}.dcm"
+        file.save_as(path, enforce_file_format=True)
+        paths.append(path)
+    return paths
+
+
+def write_seg(
+    path: Path, slices: Sequence[Path], masks: Mapping[str, NDArray[np.bool_]], kind: str = "BINARY", **changes: Any
+) -> Path:
+    """Write segments by label, each (k, rows, columns), as a DICOM SEG drawn on `slices`; empty frames are left out."""
+    sources = [pydicom.dcmread(source) for source in slices]
+    descriptions = [
+        hd.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=label,
+            segmented_property_category=TISSUE,
+            segmented_property_type=LIVER,
+            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
+        )
+        for number, label in enumerate(masks, 1)
+    ]
+    seg = hd.seg.Segmentation(
+        source_images=sources,
+        pixel_array=np.stack(list(masks.values()), axis=-1).astype(np.float32 if kind == "FRACTIONAL" else np.uint8),
+        segmentation_type=kind,
+        segment_descriptions=descriptions,
+        series_instance_uid=generate_uid(),
+        series_number=2,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="test",
+        manufacturer_model_name="test",
+        software_versions="1",
+        device_serial_number="1",
+        omit_empty_frames=True,
+    )
+    for name, value in changes.items():
+        setattr(seg, name, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seg.save_as(path)
+    return path

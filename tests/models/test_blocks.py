@@ -1,0 +1,95 @@
+"""Blocks: patches without loss, and any shape in and out."""
+
+from __future__ import annotations
+
+from math import prod
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survembed.models.blocks import (
+    Decoder,
+    Encoder,
+    Norm,
+    ResidualBlock,
+    depth_to_space,
+    geometry,
+    space_to_depth,
+)
+
+AWKWARD = [(33, 20, 17), (1,), (7,), (28, 28), (8, 8), (64, 3), (1, 1), (5, 5, 1)]
+
+axes = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3)), min_size=1, max_size=3)
+
+
+@settings(deadline=None)
+@given(axes=axes, n=st.integers(1, 3), channels=st.integers(1, 3))
+def test_patches_come_back(axes: list[tuple[int, int]], n: int, channels: int) -> None:
+    cells, patch = tuple(cells for cells, _ in axes), tuple(p for _, p in axes)
+    edges = tuple(c * p for c, p in axes)
+    x = torch.arange(n * channels * prod(edges)).reshape(n, channels, *edges)
+    deep = space_to_depth(x, patch)
+    assert deep.shape == (n, channels * prod(patch), *cells)
+    assert torch.equal(depth_to_space(deep, patch), x)
+    # A cell holds the voxels of its own patch, and no other's.
+    first = tuple(slice(0, p) for p in patch)
+    corner = deep[(slice(None), slice(None), *(0 for _ in cells))]
+    assert torch.equal(corner, x[(slice(None), slice(None), *first)].reshape(n, -1))
+
+
+@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+@pytest.mark.parametrize("shape", AWKWARD)
+def test_any_shape_comes_back(shape: tuple[int, ...], norm: Norm) -> None:
+    plan = geometry(shape, 0, 4, 3)
+    encoder, decoder = Encoder(2, plan, norm, 0.1).eval(), Decoder(3, 2, plan, norm, 0.1).eval()
+    with torch.no_grad():
+        features = encoder(torch.rand(1, 2, *shape))
+        assert features.shape == (1, plan.features)
+        assert decoder(torch.zeros(1, 3)).shape == (1, 2, *shape)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 4])
+def test_number_of_blocks(blocks: int) -> None:
+    plan = geometry((64, 64, 64), 0, 16, blocks)
+    for network in (Encoder(1, plan, "batch", 0.0), Decoder(2, 1, plan, "batch", 0.0)):
+        assert sum(isinstance(module, ResidualBlock) for module in network.modules()) == blocks
+
+
+def test_geometry_of_the_liver() -> None:
+    plan = geometry((64, 64, 64), 0, 16, 4)
+    assert plan.patch == (4, 4, 4)
+    assert [level.grid[0] for level in plan.levels] == [16, 8, 4, 4]
+    assert [level.width for level in plan.levels] == [16, 32, 64, 64]
+    assert plan.features == 64 * 4**3
+
+
+@pytest.mark.parametrize(
+    ("shape", "patch"), [((64, 64, 64), 4), ((28, 28), 4), ((15, 99), 1), ((16, 99), 2), ((9,), 9)]
+)
+def test_patches_follow_size(shape: tuple[int, ...], patch: int) -> None:
+    assert set(geometry(shape, 0, 4, 2).patch) == {patch}
+    if len(shape) > 1:
+        assert set(geometry(shape, 3, 4, 2).patch) == {3}
+
+
+def test_every_voxel_reaches_the_features_and_every_latent_the_image() -> None:
+    plan = geometry((9, 7), 2, 4, 2)
+    image = torch.rand(2, 1, 9, 7, requires_grad=True)
+    Encoder(1, plan, "none", 0.0)(image).square().sum().backward()
+    assert image.grad is not None
+    assert (image.grad != 0).all()
+    z = torch.rand(2, 3)
+    decoder = Decoder(3, 1, plan, "none", 0.0)
+    moved = decoder(z + torch.tensor([0, 1.0, 0])) - decoder(z)
+    assert (moved != 0).all()
+
+
+def test_a_subject_does_not_depend_on_its_batch_in_evaluation() -> None:
+    plan = geometry((6, 5, 7), 0, 4, 2)
+    encoder = Encoder(1, plan, "batch", 0.2)
+    encoder(torch.rand(8, 1, 6, 5, 7))  # moves the running statistics
+    encoder.eval()
+    image = torch.rand(5, 1, 6, 5, 7)
+    torch.testing.assert_close(encoder(image)[2:3], encoder(image[2:3]))

@@ -1,0 +1,168 @@
+"""Table 1: the rows a reviewer asks for, paired, with reasons where there is no number."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from survembed import registry
+from survembed.component import Component
+from survembed.concordance import harrell_c
+from survembed.errors import RunError, UsageError
+from survembed.storage import read_json, write_json
+from survembed.survival import Outcome
+from survembed.sweep.cells import SweepFolder
+from survembed.sweep.options import SweepOptions
+from survembed.workflows import sweep as sweeping
+from survembed.workflows.benchmark import Benchmark, benchmark
+from survembed.workflows.embed import embed
+from survembed.workflows.sweep import Sweep, sweep
+from tests.measured import Measured, measured
+from tests.workflows.conftest import inline, measured_config
+
+COXPH: list[tuple[str, Component]] = [("coxph", registry.load("downstream", "coxph")())]
+
+
+@pytest.fixture(scope="module")
+def table(swept: Sweep, tmp_path_factory: pytest.TempPathFactory, plugin_folder: Path) -> Benchmark:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(plugin_folder)
+        patch.setenv("SURVEMBED_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        return benchmark(swept, COXPH, n_resamples=100)
+
+
+def test_the_rows_of_the_paper_and_of_a_reviewer(table: Benchmark) -> None:
+    assert table.rows == [
+        *("coxvae τ=0.1", "coxvae τ=0.9", "vae", "deepsurv", "Kaplan-Meier", "tumour volume"),
+        *("organ + tumour volume", "covariates", "covariates + coxvae τ=0.1 latents"),
+    ]
+    assert table.columns == ["base", "coxph"]
+    assert table.cell("vae", "base") is None  # it has no head
+    assert table.cell("Kaplan-Meier", "coxph") is None
+    assert (table.synthetic, table.cohort.n, table.folds, table.seeds) == (True, 80, 2, (0, 1))
+    assert table.notes == () or all("outlive" in note for note in table.notes)
+
+
+def test_every_number_has_an_interval_and_a_paired_difference(table: Benchmark) -> None:
+    for cell in table.cells:
+        for name in ("harrell_c", "uno_c", "ibs", "ibs_scaled"):
+            metric = cell.scores[name]
+            assert np.isfinite([metric.value, metric.low, metric.high]).all(), (cell.row, cell.column, name)
+            if cell.row == table.reference:
+                assert cell.differences == {}
+            else:
+                assert cell.differences[name].low <= cell.differences[name].value <= cell.differences[name].high
+    km, first = table.cell("Kaplan-Meier", "base"), table.cell("coxvae τ=0.1", "base")
+    assert km is not None
+    assert first is not None
+    assert km.scores["harrell_c"].value == 0.5
+    assert km.scores["ibs_scaled"].value == pytest.approx(0)
+    expected = km.scores["harrell_c"].samples - first.scores["harrell_c"].samples
+    np.testing.assert_allclose(km.differences["harrell_c"].samples, expected)
+    json = table.to_dict()
+    assert json["cells"][-1]["differences"]["ibs"]["excludes_zero"] in (True, False)
+
+
+def test_tumour_volume_orders_the_planted_hazard_nearly_as_the_truth_does(table: Benchmark) -> None:
+    _, subjects = measured(Measured(kind="volume", hide_truth=False))
+    assert subjects.truth is not None
+    ceiling = harrell_c(Outcome(subjects.duration, subjects.event), subjects.truth, n_resamples=0).value
+    volume = table.cell("tumour volume", "coxph")
+    assert volume is not None
+    assert volume.scores["harrell_c"].value == pytest.approx(ceiling, abs=0.03)
+    assert volume.scores["ibs_scaled"].low > 0
+    covariates = table.cell("covariates", "coxph")
+    assert covariates is not None
+    assert covariates.scores["harrell_c"].value < 0.7  # they are noise
+
+
+def test_base_is_the_runs_own_head_within_folds(swept: Sweep, table: Benchmark) -> None:
+    concordant = []
+    for seed in (0, 1):
+        pairs = weight = 0.0
+        for cell, run in swept.runs().items():
+            if (cell.model, cell.tau, cell.seed) == ("coxvae", 0.1, seed):
+                latents = embed(run, device="cpu")
+                assert latents.log_hazard is not None
+                part = latents.test
+                c = harrell_c(Outcome(latents.duration[part], latents.event[part]), latents.log_hazard[part]).value
+                count = comparable(latents.duration[part], latents.event[part])
+                pairs, weight = pairs + c * count, weight + count
+        concordant.append(pairs / weight)
+    base = table.cell("coxvae τ=0.1", "base")
+    assert base is not None
+    assert base.scores["harrell_c"].value == pytest.approx(np.mean(concordant), abs=1e-12)
+    np.testing.assert_allclose(base.replicates["harrell_c"], concordant)
+
+
+def comparable(duration: np.ndarray, event: np.ndarray) -> int:
+    return sum(int(((duration > t) | ((duration == t) & ~event)).sum()) for t in duration[event])
+
+
+def test_a_reference_with_other_columns_is_compared_by_its_first(swept: Sweep) -> None:
+    table = benchmark(swept, COXPH, covariates=[], reference="tumour volume", n_resamples=20)
+    assert "covariates" not in table.rows
+    base, volume = table.cell("coxvae τ=0.1", "base"), table.cell("tumour volume", "coxph")
+    assert base is not None
+    assert volume is not None
+    expected = base.scores["harrell_c"].value - volume.scores["harrell_c"].value
+    assert base.differences["harrell_c"].value == pytest.approx(expected)
+
+
+def test_names_that_do_not_exist_are_refused_with_the_nearest(swept: Sweep) -> None:
+    with pytest.raises(UsageError, match="no row 'tumor volume'") as error:
+        benchmark(swept, COXPH, covariates=[], reference="tumor volume", n_resamples=0)
+    assert error.value.try_ == "--reference 'tumour volume'"
+    with pytest.raises(UsageError, match="no covariate 'aage'"):
+        benchmark(swept, [], covariates=["aage"])
+
+
+def test_a_seed_with_a_missing_fold_does_not_count(swept: Sweep, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(swept.folder.path, folder)
+    partial = replace(swept, folder=SweepFolder(folder))
+    for cell in swept.cells:
+        if cell.model == "deepsurv" or (cell.model == "vae" and cell.seed == 1 and cell.fold == 0):
+            shutil.rmtree(partial.folder.run(cell.key))
+            partial.folder.fail(cell.key, "training diverged", "RunError")
+    table = benchmark(partial, COXPH, covariates=[], n_resamples=20)
+    assert any("training diverged" in note for note in table.notes)
+    deepsurv, vae = table.cell("deepsurv", "coxph"), table.cell("vae", "coxph")
+    assert deepsurv is not None
+    assert vae is not None
+    assert deepsurv.scores["harrell_c"].reason == "no seed has all its folds finished"
+    assert len(vae.replicates["harrell_c"]) == 1
+
+
+def test_a_sweep_without_a_finished_run_is_an_error(swept: Sweep, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is finished"):
+        benchmark(replace(swept, folder=SweepFolder(tmp_path)), COXPH)
+
+
+def test_a_fold_without_events_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "run_local", inline)
+    one = replace(measured_config("coxvae", split={"validation": 0.0}), data=Measured(kind="volume", event_first=4))
+    made = sweep([one], SweepOptions(folds=5), tmp_path / "sweep")
+    assert set(made.states().values()) == {"finished"}, made.failures()
+    table = benchmark(made, COXPH, covariates=[], n_resamples=50)
+    assert sum("has no event" in note for note in table.notes) == 1
+    base = table.cell("coxvae", "base")
+    assert base is not None
+    assert np.isfinite(base.scores["harrell_c"].value)
+    assert base.scores["harrell_c"].n_failed > 0  # resamples without any of the four events
+
+
+def test_runs_of_one_fold_that_were_tested_on_others_are_refused(swept: Sweep, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(swept.folder.path, folder)
+    changed = replace(swept, folder=SweepFolder(folder))
+    path = changed.folder.run(swept.cells[-1].key) / "split.json"
+    parts = read_json(path)
+    parts["test"][0], parts["train"][0] = parts["train"][0], parts["test"][0]
+    write_json(path, parts)
+    with pytest.raises(RunError, match="tested on other subjects"):
+        benchmark(changed, [], covariates=[])

@@ -1,0 +1,87 @@
+"""τ advice: the order of the latent space, the rule, and what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from survembed.bootstrap import Metric
+from survembed.errors import UsageError
+from survembed.figures.tau import draw_tau
+from survembed.sweep.options import SweepOptions
+from survembed.workflows.sweep import Sweep
+from survembed.workflows.tau import TauRow, advise, order, recommend
+
+
+def row(tau: float, explained: float, dice: float | None = None, c: float = 0.7) -> TauRow:
+    rng = np.random.default_rng(int(tau * 1000))
+    metric = Metric.of(c, c + 0.01 * rng.normal(size=200), "")
+    return TauRow(tau, metric, metric, 0.1, explained, dice, 0.5, 0.1, 2)
+
+
+def test_the_smallest_meaningful_tau_is_recommended() -> None:
+    rows = [row(0.01, 0.2), row(0.2, 0.7), row(0.9, 0.8, c=0.6)]
+    chosen, reason = recommend(rows)
+    assert chosen == 0.2
+    assert "0.700 of 0.800" in reason
+    assert recommend(rows, share=0.1)[0] == 0.01
+    assert recommend(rows, share=1.0)[0] == 0.9
+
+
+def test_a_lesion_that_is_not_decoded_is_not_meaningful() -> None:
+    rows = [row(0.01, 0.8, dice=0.1), row(0.5, 0.8, dice=0.7), row(0.9, 0.8, dice=0.8)]
+    assert recommend(rows)[0] == 0.5
+
+
+def test_what_the_choice_costs_is_said() -> None:
+    assert "a real difference" in recommend([row(0.1, 0.1, c=0.8), row(0.9, 0.9, c=0.6)])[1]
+    assert "may be chance" in recommend([row(0.1, 0.1, c=0.705), row(0.9, 0.9, c=0.7)])[1]
+    assert "the best" in recommend([row(0.1, 0.9, c=0.8), row(0.9, 0.9, c=0.6)])[1]
+
+
+def test_no_reconstruction_no_recommendation() -> None:
+    chosen, reason = recommend([row(0.1, -0.1), row(0.9, 0.0)])
+    assert chosen is None
+    assert "mean image" in reason
+    assert recommend([row(0.1, 0.9, dice=0.0), row(0.9, 0.1, dice=0.9)])[0] is None
+
+
+def test_order_of_groups_of_subjects_and_of_durations() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(10.0), 30)
+    duration, event = rng.exponential(1, 300), rng.random(300) < 0.5
+    noisy = -truth + 0.7 * rng.normal(size=300)
+    assert order(noisy, truth, duration, event) == pytest.approx(1)  # the means are in order, whatever the sign
+    assert 0.5 < order(-rng.normal(size=300) * 0.3 + np.arange(300), np.arange(300.0), duration, event) <= 1
+    assert order(rng.normal(size=300), rng.normal(size=300), duration, event) < 0.15
+    assert order(duration * 3, None, duration, event) == pytest.approx(1)
+    assert np.isnan(order(noisy, np.zeros(300), duration, event))
+    assert np.isnan(order(noisy, None, duration, np.zeros(300, bool)))
+
+
+def test_advice_and_figure_of_a_sweep(swept: Sweep, tmp_path) -> None:
+    only = replace(swept, cells=tuple(cell for cell in swept.cells if cell.model == "coxvae"))
+    advice = advise(only, n_resamples=50, device="cpu")
+    assert [each.tau for each in advice.rows] == [0.1, 0.9]
+    assert (advice.synthetic, advice.colour) == (True, "duration (days)")
+    for each in advice.rows:
+        assert each.n_runs == 4
+        assert np.isfinite([each.harrell_c.low, each.ibs.high, each.mse, each.order, each.order_sd]).all()
+        assert each.dice is not None
+        assert 0 <= each.dice <= 1
+        assert each.explained < 1
+    assert advice.rows[1].mse < advice.rows[0].mse  # more weight on reconstruction
+    assert advice.to_dict()["recommended"] == advice.recommended
+    files = draw_tau(advice, tmp_path / "tau.png")
+    assert [path.suffix for path in files] == [".png", ".pdf"]
+    first = files[0].read_bytes()
+    assert draw_tau(advice, tmp_path / "tau.png")[0].read_bytes() == first
+
+
+def test_a_sweep_without_two_values_is_refused(swept: Sweep) -> None:
+    vae = replace(swept, cells=tuple(cell for cell in swept.cells if cell.model == "vae"))
+    with pytest.raises(UsageError, match="0 value"):
+        advise(vae)
+    assert SweepOptions().taus == ()
