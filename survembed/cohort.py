@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.errors import DataError, nearest
+from survembed.errors import DataError
 from survembed.hdf5 import writing_hdf5
 from survembed.storage import HashIndex, read_json, sha256, write_json
-from survembed.subjects import Channel, CohortHeader, Subjects
+from survembed.subjects import Channel, CohortHeader, Subjects, position_of
 
 FORMAT = "survembed-cohort"
 FORMAT_VERSION = 1
@@ -240,16 +240,7 @@ class Cohort:
         DataError
             When no subject has it; the nearest id is named.
         """
-        found = np.flatnonzero(self.subjects.id == subject)
-        if len(found) == 0:
-            close = nearest(subject, self.subjects.id.tolist())
-            raise DataError(
-                f"no subject '{subject}' in the cohort",
-                where=str(self.path),
-                expected=f"one of {len(self)} ids, such as '{self.subjects.id[0]}'",
-                try_=f"{close}" if close else None,
-            )
-        return int(found[0])
+        return position_of(subject, self.subjects.id)
 
     def close(self) -> None:
         """Close the file."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from survembed.errors import RunError
 from survembed.hdf5 import writing_hdf5
 from survembed.storage import digest
+from survembed.subjects import position_of
 
 FORMAT = "survembed-latents"
 FORMAT_VERSION = 1
@@ -59,6 +60,16 @@ class Latents:
     def test(self) -> NDArray[np.bool_]:
         """(n,) True for the held-out part."""
         return np.asarray(self.split == "test")
+
+    def position(self, subject: str) -> int:
+        """Row of the subject with this id.
+
+        Raises
+        ------
+        DataError
+            When no subject has it; the nearest id is named.
+        """
+        return position_of(subject, self.id)
 
     def save(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""

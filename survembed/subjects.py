@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.errors import DataError
+from survembed.errors import DataError, nearest
 
 SPLITS = ("train", "validation", "test")
 
@@ -194,3 +194,23 @@ class Subjects:
                 where=where,
                 expected="at least one event; is the event column inverted?",
             )
+
+
+def position_of(subject: str, ids: NDArray[np.str_]) -> int:
+    """Row of the subject with this id among `ids` (n,).
+
+    Raises
+    ------
+    DataError
+        When no subject has it; the nearest id is named.
+    """
+    found = np.flatnonzero(ids == subject)
+    if len(found) == 0:
+        close = nearest(subject, ids.tolist())
+        raise DataError(
+            f"no subject '{subject}' in the cohort",
+            where=subject,
+            expected=f"one of {len(ids)} ids, such as '{ids[0]}'",
+            try_=close or None,
+        )
+    return int(found[0])

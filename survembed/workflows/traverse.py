@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from survembed.coordinates import Coordinates, Float
 from survembed.errors import UsageError
-from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
 from survembed.run import Run
 from survembed.storage import write_json
 from survembed.subjects import CohortHeader
-from survembed.workflows.embed import embed, open_cohort
-from survembed.workflows.train import load_model
+from survembed.workflows.viewer import Viewer
 
 HAZARD_AXIS = "risk"
 
@@ -155,15 +152,15 @@ def traverse(
     RunError
         When the run is damaged.
     """
-    latents = embed(run, reporter=reporter)
+    viewer = Viewer.open(run, reporter=reporter)
+    latents = viewer.latents
     n_dims = latents.z.shape[1]
     wanted = list(range(n_dims)) if dims is None else list(dict.fromkeys(dims))
     _check(wanted, n_dims, low, high, n_steps, risk and latents.log_hazard is None)
-    header = CohortHeader.from_dict(run.record["cohort"]["header"])
-    axes = Coordinates.of(latents.z[~latents.test], raw=raw)
-    base = axes.centre if start is None else latents.z[_position(run, start, reporter)].astype(np.float64)
+    axes = viewer.coordinates(raw=raw)
+    base = axes.centre if start is None else latents.z[latents.position(start)].astype(np.float64)
     steps = np.linspace(low, high, n_steps).round(10) + 0.0  # neither 1e-17 nor -0 in titles and file names
-    walker = _Walker(load_model(run), axes, base, header)
+    walker = _Walker(viewer, axes, base)
     with reporter.task("decoding", len(wanted) + risk, "rows") as task:
         walks = []
         for dimension in wanted:
@@ -173,7 +170,7 @@ def traverse(
             walks.append(walker.hazard(steps))
             task.advance()
     origin = start or ("zero" if raw else "mean of training")
-    return Traversal(run.id, run.model, header, origin, "raw" if raw else "standardised", steps, walks)
+    return Traversal(run.id, run.model, viewer.header, origin, "raw" if raw else "standardised", steps, walks)
 
 
 def _check(dims: Sequence[int], n_dims: int, low: float, high: float, n_steps: int, headless_risk: bool) -> None:
@@ -194,59 +191,36 @@ def _check(dims: Sequence[int], n_dims: int, low: float, high: float, n_steps: i
         )
 
 
-def _position(run: Run, subject: str, reporter: Reporter) -> int:
-    with open_cohort(run, reporter) as cohort:
-        return cohort.position(subject)
-
-
 class _Walker:
     """Decodes paths that leave from one point."""
 
-    def __init__(self, model: Model, axes: Coordinates, base: Float, header: CohortHeader) -> None:
-        self.model, self.axes, self.base, self.header = model, axes, base, header
-        self.device = next(model.parameters()).device
-        self.voxel_ml = None if header.spacing_mm is None else float(np.prod(header.spacing_mm)) / 1000
-
-    def gradient(self, z: Float) -> Float:
-        """Gradient (L,) of the log-hazard at z (L,)."""
-        at = torch.tensor(z, dtype=torch.float32, device=self.device)[None].requires_grad_()
-        (slope,) = torch.autograd.grad(self.model.log_hazard(at).sum(), at)
-        return slope[0].double().cpu().numpy()
+    def __init__(self, viewer: Viewer, axes: Coordinates, base: Float) -> None:
+        self.viewer, self.axes, self.base = viewer, axes, base
+        self.has_head = viewer.model.head is not None
 
     def dimension(self, dimension: int, steps: Float) -> Walk:
         """The row of one latent dimension."""
         psi = psi_sd = None
-        if self.model.head is not None:
-            slope = self.gradient(self.base)[dimension]
+        if self.has_head:
+            slope = self.viewer.gradient(self.base)[dimension]
             psi = float(slope * self.axes.scale[dimension])
             psi_sd = float(slope * self.axes.deviation[dimension])
         return self._walk(f"z{dimension}", self.axes.along_dimension(self.base, dimension, steps), psi, psi_sd)
 
     def hazard(self, steps: Float) -> Walk:
         """The row along which the hazard rises."""
-        slope = self.gradient(self.base)
+        slope = self.viewer.gradient(self.base)
         psi = math.sqrt(max(0.0, float(slope @ self.axes.covariance @ slope)))
-        return self._walk(HAZARD_AXIS, self.axes.along_hazard(self.base, self.gradient, steps), psi, psi)
+        return self._walk(HAZARD_AXIS, self.axes.along_hazard(self.base, self.viewer.gradient, steps), psi, psi)
 
-    @torch.no_grad()
     def _walk(self, name: str, path: Float, psi: float | None, psi_sd: float | None) -> Walk:
-        z = torch.tensor(np.vstack([self.base, path]), dtype=torch.float32, device=self.device)
-        images = self.model.decode(z[1:]).cpu().numpy()
+        images = self.viewer.decode(path)
         hazard = None
-        if self.model.head is not None:
-            raw = self.model.log_hazard(z).double().cpu().numpy()
+        if self.has_head:
+            raw = self.viewer.log_hazard(np.vstack([self.base, path]))
             hazard = raw[1:] - raw[0]
-        soft, hard = self._volumes(images), self._volumes((images > 0.5).astype(np.float32))
+        soft, hard = self.viewer.volumes_ml(images), self.viewer.volumes_above_half_ml(images)
         return Walk(name, path, images, hazard, psi, psi_sd, soft, hard)
-
-    def _volumes(self, images: NDArray[np.float32]) -> dict[str, Float]:
-        if self.voxel_ml is None:
-            return {}
-        return {
-            channel.name: images[:, index].reshape(len(images), -1).sum(axis=1, dtype=np.float64) * self.voxel_ml
-            for index, channel in enumerate(self.header.channels)
-            if channel.likelihood == "bernoulli"
-        }
 
 
 def save_numbers(traversal: Traversal, folder: Path) -> Path:
