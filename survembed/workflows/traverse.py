@@ -17,6 +17,7 @@ from survembed.progress import QUIET, Reporter
 from survembed.run import Run
 from survembed.storage import write_json
 from survembed.subjects import CohortHeader
+from survembed.volumes import centred_affine, physical, save_volume
 from survembed.workflows.viewer import Viewer
 
 HAZARD_AXIS = "risk"
@@ -238,24 +239,20 @@ def save_volumes(traversal: Traversal, folder: Path) -> list[Path]:
     UsageError
         When the images are not volumes.
     """
-    import nibabel as nib
-
-    from survembed.storage import replacing
-
-    spacing = traversal.header.spacing_mm
-    if spacing is None or len(traversal.header.shape) != 3:
+    if traversal.header.spacing_mm is None or len(traversal.header.shape) != 3:
         raise UsageError("these images are no volumes", where="--nifti", expected="a run on a 3-D cohort")
-    edges, cells = np.array(spacing, dtype=np.float64), np.array(traversal.header.shape)
-    affine = np.diag([*spacing, 1.0])
-    affine[:3, 3] = -edges * (cells - 1) / 2
-    decimals = max(1, 1 - math.floor(math.log10(np.diff(traversal.steps).min())))  # no two steps have one name
+    affine = centred_affine(traversal.header)
+    decimals = decimals_of(traversal.steps)
     written = []
     for walk in traversal.walks:
         for step, image in zip(traversal.steps, walk.images, strict=True):
             for channel, volume in zip(traversal.header.channels, image, strict=True):
-                low, high = channel.window
                 path = folder / f"{walk.name}_{step:+.{decimals}f}_{channel.name}.nii.gz"
-                with replacing(path) as temporary:
-                    nib.save(nib.Nifti1Image((low + (high - low) * volume).astype(np.float32), affine), temporary)
+                save_volume(path, physical(volume, channel), affine)
                 written.append(path)
     return written
+
+
+def decimals_of(steps: Float) -> int:
+    """Digits behind the point with which no two steps have one name."""
+    return max(1, 1 - math.floor(math.log10(np.diff(steps).min())))
