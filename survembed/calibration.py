@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from survembed.bootstrap import N_RESAMPLES, Float, Metric, bootstrap
+from survembed.groups import equal_groups, group_curves
 from survembed.survival import Outcome, cox_slope
 
 
@@ -93,20 +94,14 @@ def calibration_curve(test: Outcome, survival: Float, horizon: float, *, n_group
     survival
         (n,) predicted S(horizon).
     """
-    from sksurv.nonparametric import kaplan_meier_estimator
-
-    edges = np.unique(np.quantile(survival, np.linspace(0, 1, n_groups + 1))[1:-1])
-    group = len(edges) - np.searchsorted(edges, survival, side="left")
     rows = []
-    for g in np.unique(group):
-        member = group == g
-        duration, event = test.duration[member], test.event[member]
-        times, km, interval = kaplan_meier_estimator(event, duration, conf_type="log-log")
-        curve = np.vstack([np.ones(3), np.column_stack([km, interval.T])])
-        at = curve[np.searchsorted(times, horizon, side="right")]
-        known = duration.max() >= horizon or km[-1] == 0
+    group = equal_groups(-survival, n_groups)
+    for number, curve in enumerate(group_curves(test, group)):
+        steps = np.vstack([np.ones(3), np.column_stack([curve.survival, curve.low, curve.high])])
+        at = steps[np.searchsorted(curve.times, horizon, side="right")]
+        known = curve.times[-1] >= horizon or curve.survival[-1] == 0
         observed, high, low = 1.0 - at if known else np.full(3, np.nan)
-        rows.append([1.0 - survival[member].mean(), observed, low, high, member.sum()])
+        rows.append([1.0 - survival[group == number].mean(), observed, low, high, curve.n])
     return CalibrationCurve(*np.array(rows, dtype=np.float64).T)
 
 

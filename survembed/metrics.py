@@ -80,6 +80,25 @@ def brier_curve(train: Outcome, test: Outcome, survival: Float, times: Float) ->
     return curve
 
 
+def brier_band(
+    train: Outcome,
+    test: Outcome,
+    survival: Float,
+    times: Float,
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> tuple[Float, Float]:
+    """Lower and upper limit (T,) of `brier_curve`: 95 % at each time, bootstrap over subjects; NaN without draws."""
+    contributions = brier_contributions(train, test, survival, times)
+    if not n_resamples:
+        return np.full(len(times), np.nan), np.full(len(times), np.nan)
+    rng, n = np.random.default_rng(seed), len(contributions)
+    curves = [np.bincount(rng.integers(n, size=n), minlength=n) @ contributions / n for _ in range(n_resamples)]
+    low, high = np.percentile(curves, [2.5, 97.5], axis=0)
+    return low, high
+
+
 def integrated_brier_score(
     train: Outcome,
     test: Outcome,

@@ -18,15 +18,14 @@ from survembed.calibration import (
     d_calibration,
 )
 from survembed.component import Component
-from survembed.downstream.base import fit_downstream
 from survembed.errors import DataError
-from survembed.latents import Latents
-from survembed.metrics import evaluate_predictions, integrated_brier_score, kaplan_meier_survival, time_grid
+from survembed.metrics import evaluate_predictions, integrated_brier_score, kaplan_meier_survival
 from survembed.progress import QUIET, Reporter
 from survembed.run import Run
 from survembed.storage import write_json
-from survembed.survival import BreslowBaseline, Float, FollowUp, Outcome, follow_up
+from survembed.survival import Float, FollowUp, Outcome, follow_up
 from survembed.workflows.embed import embed
+from survembed.workflows.held_out import HeldOut, Prediction
 
 N_RESAMPLES = 500
 
@@ -183,99 +182,94 @@ def evaluate(
     DataError
         When the run has no test part. A downstream model that cannot be fitted is a row with the reason.
     """
-    latents = embed(run, device=device, reporter=reporter)
-    known = Outcome(latents.duration[~latents.test], latents.event[~latents.test])
-    held_out = Outcome(latents.duration[latents.test], latents.event[latents.test])
-    if not latents.test.any():
-        raise DataError(
-            f"run {run.id} has no test part",
-            where=str(run.path / "split.json"),
-            expected="subjects held out for evaluation",
-            try_="survembed train ... --set split.test=0.2",
-        )
-    times = time_grid(known, held_out)
-    judge = _Judge(latents, known, held_out, times, n_resamples, seed)
+    held_out = HeldOut.of(run, embed(run, device=device, reporter=reporter))
+    evaluation = assess(run, held_out, downstream, n_resamples=n_resamples, seed=seed, reporter=reporter)
+    write_json(run.path / "metrics.json", {"format": "survembed-metrics", "format_version": 1, **evaluation.to_dict()})
+    return evaluation
+
+
+def assess(
+    run: Run,
+    held_out: HeldOut,
+    downstream: Sequence[tuple[str, Component]],
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+    reporter: Reporter = QUIET,
+) -> Evaluation:
+    """What `evaluate` finds, without writing it; parameters as there."""
+    judge = _Judge(held_out, n_resamples, seed)
     rows = []
     with reporter.task("evaluating", len(downstream) + 1, "models") as task:
-        if latents.log_hazard is not None:
-            rows.append(judge.base(latents.log_hazard))
+        base = held_out.base()
+        if base is not None:
+            rows.append(judge.row(base))
         task.advance()
         for name, component in downstream:
-            rows.append(judge.downstream(name, component))
+            try:
+                rows.append(judge.row(held_out.downstream(name, component, seed)))
+            except DataError as error:
+                missing = Metric(np.nan, reason=error.message)
+                scores = dict.fromkeys(("harrell_c", "uno_c", "ibs", "ibs_scaled"), missing)
+                rows.append(Row(name, scores, (error.message,)))
             task.advance()
-    evaluation = Evaluation(
+    latents = held_out.latents
+    return Evaluation(
         run=run.id,
         model=run.model,
         title=latents.title,
         time_unit=latents.time_unit,
-        train=follow_up(*known),
-        test=follow_up(*held_out),
-        times=times,
+        train=follow_up(*held_out.known),
+        test=follow_up(*held_out.outcome),
+        times=held_out.times,
         ibs_km=judge.null(),
         rows=rows,
         truth=judge.truth(),
     )
-    write_json(run.path / "metrics.json", {"format": "survembed-metrics", "format_version": 1, **evaluation.to_dict()})
-    return evaluation
+
+
+def calibrate(
+    outcome: Outcome, survival: Float, times: Float, *, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> Calibration:
+    """Calibration of predicted S(t) (n, T) on `times` (T,), one or more, of held-out subjects; at the middle time."""
+    middle = horizons(times)[1]
+    at_middle = survival[:, np.searchsorted(times, middle)]
+    return Calibration(
+        middle,
+        calibration_slope(outcome, at_middle, middle, n_resamples=n_resamples, seed=seed),
+        calibration_curve(outcome, at_middle, middle),
+        d_calibration(outcome, survival, times),
+    )
+
+
+def horizons(times: Float) -> list[float]:
+    """Three times at which to look closer, at the quarters of the grid (T,); none on an empty one."""
+    return [float(times[len(times) * quarter // 4]) for quarter in (1, 2, 3)] if len(times) else []
 
 
 class _Judge:
     """One test part, for all models alike."""
 
-    def __init__(
-        self, latents: Latents, known: Outcome, held_out: Outcome, times: Float, n_resamples: int, seed: int
-    ) -> None:
-        self.latents, self.known, self.held_out, self.times = latents, known, held_out, times
-        self.n_resamples, self.seed = n_resamples, seed
-        self.horizons = times[[len(times) // 4, len(times) // 2, 3 * len(times) // 4]] if len(times) else times
+    def __init__(self, held_out: HeldOut, n_resamples: int, seed: int) -> None:
+        self.held_out, self.n_resamples, self.seed = held_out, n_resamples, seed
 
-    def _row(self, name: str, risk: Float, survival: Float, notes: tuple[str, ...] = ()) -> Row:
+    def row(self, made: Prediction) -> Row:
+        """The scores of one survival model."""
+        at = self.held_out
+        options = {"n_resamples": self.n_resamples, "seed": self.seed}
         scores = evaluate_predictions(
-            self.known,
-            self.held_out,
-            risk,
-            survival,
-            self.times,
-            horizons=self.horizons.tolist(),
-            n_resamples=self.n_resamples,
-            seed=self.seed,
+            at.known, at.outcome, made.risk, made.survival, at.times, horizons=horizons(at.times), **options
         )
         scores.pop("ibs_km")
-        return Row(name, scores, notes, self._calibration(survival) if len(self.times) else None)
-
-    def _calibration(self, survival: Float) -> Calibration:
-        middle = float(self.horizons[len(self.horizons) // 2])
-        at_middle = survival[:, np.searchsorted(self.times, middle)]
-        return Calibration(
-            middle,
-            calibration_slope(self.held_out, at_middle, middle, n_resamples=self.n_resamples, seed=self.seed),
-            calibration_curve(self.held_out, at_middle, middle),
-            d_calibration(self.held_out, survival, self.times),
-        )
-
-    def base(self, log_hazard: Float) -> Row:
-        """The run's own head."""
-        test = self.latents.test
-        baseline = BreslowBaseline.fit(log_hazard[~test], *self.known)
-        return self._row("base", log_hazard[test], baseline.survival(log_hazard[test], self.times))
-
-    def downstream(self, name: str, component: Component) -> Row:
-        """A downstream model on the latents."""
-        z, test = self.latents.z, self.latents.test
-        try:
-            fitted = fit_downstream(component.build(self.seed), z[~test], self.known)
-        except DataError as error:
-            missing = Metric(np.nan, reason=error.message)
-            return Row(name, dict.fromkeys(("harrell_c", "uno_c", "ibs", "ibs_scaled"), missing), (error.message,))
-        dropped = [f"z{dimension} left out: {reason}" for dimension, reason in fitted.dropped.items()]
-        survival = fitted.survival(z[test], self.times)
-        return self._row(name, fitted.risk(z[test]), survival, (*dropped, *fitted.notes))
+        calibration = calibrate(at.outcome, made.survival, at.times, **options) if len(at.times) else None
+        return Row(made.name, scores, made.notes, calibration)
 
     def null(self) -> Metric:
         """The Brier score of Kaplan–Meier, which knows nothing of a subject."""
-        survival = kaplan_meier_survival(self.known, len(self.held_out.duration), self.times)
+        at = self.held_out
+        survival = kaplan_meier_survival(at.known, len(at.outcome.duration), at.times)
         return integrated_brier_score(
-            self.known, self.held_out, survival, self.times, n_resamples=self.n_resamples, seed=self.seed
+            at.known, at.outcome, survival, at.times, n_resamples=self.n_resamples, seed=self.seed
         )
 
     def truth(self) -> dict[str, float]:
@@ -284,12 +278,13 @@ class _Judge:
 
         from survembed.concordance import harrell_c
 
-        if self.latents.truth is None:
+        latents = self.held_out.latents
+        if latents.truth is None:
             return {}
-        true = self.latents.truth[self.latents.test]
-        found = {"harrell_c": harrell_c(self.held_out, true, n_resamples=0).value}
-        if self.latents.log_hazard is not None:
+        true = latents.truth[latents.test]
+        found = {"harrell_c": harrell_c(self.held_out.outcome, true, n_resamples=0).value}
+        if latents.log_hazard is not None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConstantInputWarning)
-                found["rank_correlation"] = float(spearmanr(true, self.latents.log_hazard[self.latents.test]).statistic)
+                found["rank_correlation"] = float(spearmanr(true, latents.log_hazard[latents.test]).statistic)
         return {name: value for name, value in found.items() if np.isfinite(value)}
