@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 def save_cube(path: Path, cube: Cube) -> None:
     """Write a cube, whole or not at all; plain arrays, no pickle."""
-    numbers = np.array([cube.organ_ml, cube.tumour_ml, cube.outside])
+    numbers = np.array([cube.organ_ml, cube.tumour_ml, cube.outside, *cube.further_ml])
     with replacing(path) as temporary:
         np.savez(temporary, image=cube.image, affine=cube.affine, numbers=numbers, warnings=json.dumps(cube.warnings))
 
@@ -34,9 +34,9 @@ def load_cube(path: Path) -> Cube | None:
     """The cube at `path`; None where there is none or it is damaged."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
-            organ_ml, tumour_ml, outside = saved["numbers"].tolist()
+            organ_ml, tumour_ml, outside, *further_ml = saved["numbers"].tolist()
             warnings = tuple(json.loads(str(saved["warnings"])))
-            return Cube(saved["image"], saved["affine"], organ_ml, tumour_ml, outside, warnings)
+            return Cube(saved["image"], saved["affine"], organ_ml, tumour_ml, outside, warnings, tuple(further_ml))
     except (OSError, ValueError, KeyError, TypeError, BadZipFile):
         return None
 

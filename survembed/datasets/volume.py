@@ -15,8 +15,9 @@ from survembed.datasets.layouts import Case, DicomFiles
 from survembed.datasets.nifti import open_nifti
 from survembed.datasets.resample import Weights, box_average, overlap, to_bytes
 from survembed.errors import DataError
+from survembed.subjects import Channel
 
-ORGAN, TUMOUR = 1, 2
+ORGAN, TUMOUR, FURTHER = 1, 2, 3
 SLAB = 16
 """Planes that are averaged at a time; this bounds the memory for floats."""
 MIN_OVERLAP = 0.5
@@ -43,6 +44,13 @@ class Recipe:
         Most voxels that a header may claim.
     organ_segments, tumour_segments
         Labels of DICOM segments, in any case, with `*` for any signs.
+    organ_name
+        What the channel of the organ's mask is called.
+    further_labels
+        Name and labels of further structures of the organ in a map of labels, such as cysts: they count as organ too,
+        and each has a channel of its own after the tumour's.
+    keep_organ
+        Keep the organ's mask beside a CT, which else takes its place.
     """
 
     size: tuple[int, int, int]
@@ -53,6 +61,17 @@ class Recipe:
     voxel_limit: int
     organ_segments: tuple[str, ...] = ()
     tumour_segments: tuple[str, ...] = ()
+    organ_name: str = "organ"
+    further_labels: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    keep_organ: bool = False
+
+    def channels(self, has_ct: bool) -> tuple[Channel, ...]:
+        """The channels of a cube, in order."""
+        ct = Channel("ct", "gaussian", window=self.window, unit="HU")
+        organ = Channel(self.organ_name, "bernoulli", organ=True)
+        first = [ct, organ] if has_ct and self.keep_organ else [ct] if has_ct else [organ]
+        further = [Channel(name, "bernoulli") for name, _ in self.further_labels]
+        return (*first, Channel("tumour", "bernoulli", overlay=True), *further)
 
 
 @dataclass(frozen=True)
@@ -62,13 +81,14 @@ class OrganMask:
     Attributes
     ----------
     codes
-        (x, y, z) uint8 in RAS order, x fastest in memory: 0 outside, 1 organ, 2 tumour.
+        (x, y, z) uint8 in RAS order, x fastest in memory: 0 outside, 1 organ, 2 tumour, from 3 on what a recipe has
+        further.
     box
         Where `codes` lies in its grid.
     shape, affine, spacing_mm
         Of that grid, in RAS order.
-    organ_ml, tumour_ml
-        Volumes at full resolution; the organ includes its tumour.
+    organ_ml, tumour_ml, further_ml
+        Volumes at full resolution; the organ includes its tumour and what is further.
     warnings
         What was doubtful.
     """
@@ -81,6 +101,7 @@ class OrganMask:
     organ_ml: float
     tumour_ml: float
     warnings: tuple[str, ...]
+    further_ml: tuple[float, ...] = ()
 
     @property
     def extent_mm(self) -> Float:
@@ -102,7 +123,7 @@ class OrganMask:
         """Share of the organ that a field of view, centred on its bounding box, leaves out."""
         if (self.extent_mm <= fov_mm).all():
             return 0.0
-        inside = _averages(self, None, (0.0, 1.0), self.weights((1, 1, 1), fov_mm))[0].sum() * np.prod(fov_mm)
+        inside = _averages(self, None, (0.0, 1.0), self.weights((1, 1, 1), fov_mm))[1].sum() * np.prod(fov_mm)
         voxels = np.count_nonzero(self.codes)
         return max(0.0, 1 - float(inside) / (voxels * float(np.prod(self.spacing_mm))))
 
@@ -114,12 +135,12 @@ class Cube:
     Attributes
     ----------
     image
-        (2, x, y, z) uint8 in RAS order, 255 for 1. Without a CT: organ and tumour, the fraction of each voxel that
-        they fill. With one: the mean over the organ's part of each voxel of the CT, clipped to the window (0 where
-        the organ fills less than half), and tumour.
+        (C, x, y, z) uint8 in RAS order, 255 for 1, with the channels of `Recipe.channels`. A mask is the fraction of
+        each voxel that it fills; the CT is the mean over the organ's part of each voxel, clipped to the window, and 0
+        where the organ fills less than half.
     affine
         (4, 4) float64 from voxel index to RAS mm; its axes are the scan's own, which may be oblique.
-    organ_ml, tumour_ml
+    organ_ml, tumour_ml, further_ml
         Volumes at full resolution.
     outside
         Share of the organ outside the cube.
@@ -133,6 +154,7 @@ class Cube:
     tumour_ml: float
     outside: float
     warnings: tuple[str, ...]
+    further_ml: tuple[float, ...] = ()
 
 
 def make_cube(case: Case, recipe: Recipe) -> Cube:
@@ -155,15 +177,16 @@ def make_cube(case: Case, recipe: Recipe) -> Cube:
         warnings += (f"{outside:.1%} of the organ lies outside the cube",)
     stored = ct.read(mask.box) if ct else None
     scale = (1.0, 0.0) if ct is None else _window_scale(ct, recipe.window)
-    organ, tumour, intensity = _averages(mask, stored, scale, mask.weights(recipe.size, fov), case)
-    if ct is None:
-        first = to_bytes(organ)
-    else:
+    lesions = tuple(range(TUMOUR, FURTHER + len(recipe.further_labels)))
+    intensity, organ, *others = _averages(mask, stored, scale, mask.weights(recipe.size, fov), lesions, case)
+    image = [to_bytes(mask) for mask in others]
+    if ct is None or recipe.keep_organ:
+        image.insert(0, to_bytes(organ))
+    if ct is not None:
         inside = np.divide(intensity, organ, out=np.zeros_like(organ), where=organ >= 0.5)
-        first = np.rint(np.clip(inside, 0, 1) * 255).astype(np.uint8)
-    image = np.stack([first, to_bytes(tumour)])
-    cell = fov / recipe.size
-    return Cube(image, _affine(mask, fov, cell), mask.organ_ml, mask.tumour_ml, outside, warnings)
+        image.insert(0, np.rint(np.clip(inside, 0, 1) * 255).astype(np.uint8))
+    affine = _affine(mask, fov, fov / recipe.size)
+    return Cube(np.stack(image), affine, mask.organ_ml, mask.tumour_ml, outside, warnings, mask.further_ml)
 
 
 def open_ct(case: Case, voxel_limit: int) -> Volume | None:
@@ -187,9 +210,10 @@ def read_mask(case: Case, recipe: Recipe) -> OrganMask:
         return _read_segments(case, case.mask, recipe)
     volume = open_nifti(case.mask, recipe.voxel_limit)
     if case.tumours is None:
-        codes = volume.read(encode=_label_encoder(volume, recipe.organ_labels, recipe.tumour_labels))
+        further = tuple(labels for _, labels in recipe.further_labels)
+        codes = volume.read(encode=_label_encoder(volume, recipe.organ_labels, (recipe.tumour_labels, *further)))
     else:
-        codes = volume.read(encode=_label_encoder(volume, (), ()))
+        codes = volume.read(encode=_label_encoder(volume))
     for path in case.tumours or ():
         lesion = open_nifti(path, recipe.voxel_limit)
         if not _same_grid(volume, lesion):
@@ -199,8 +223,8 @@ def read_mask(case: Case, recipe: Recipe) -> OrganMask:
                 expected="masks of one subject on one grid",
                 try_=f"resample {path.name} to the grid of {case.mask.name}",
             )
-        codes[lesion.read(encode=_label_encoder(lesion, (), ())) > 0] = TUMOUR
-    return _cut(codes, volume, case)
+        codes[lesion.read(encode=_label_encoder(lesion)) > 0] = TUMOUR
+    return _cut(codes, volume, case, len(recipe.further_labels))
 
 
 def _read_segments(case: Case, mask: DicomFiles, recipe: Recipe) -> OrganMask:
@@ -210,11 +234,11 @@ def _read_segments(case: Case, mask: DicomFiles, recipe: Recipe) -> OrganMask:
     assert isinstance(case.ct, DicomFiles)
     series = open_series(case.ct, recipe.voxel_limit)
     codes = read_segments(mask, series, recipe.organ_segments, recipe.tumour_segments)
-    return _cut(codes, series, case)
+    return _cut(codes, series, case, len(recipe.further_labels))
 
 
-def _label_encoder(volume: Volume, organ: tuple[int, ...], tumour: tuple[int, ...]) -> Encoder:
-    """What turns stored labels into the codes of `OrganMask`."""
+def _label_encoder(volume: Volume, organ: tuple[int, ...] = (), lesions: tuple[tuple[int, ...], ...] = ()) -> Encoder:
+    """What turns stored labels into the codes of `OrganMask`; `lesions` are the labels of code 2, 3, …"""
     plain = volume.dtype.kind in "iu" and (volume.slope, volume.intercept) == (1.0, 0.0)
 
     def among(values: NDArray[Any], labels: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -233,14 +257,15 @@ def _label_encoder(volume: Volume, organ: tuple[int, ...], tumour: tuple[int, ..
                     try_="resample masks with nearest-neighbour interpolation",
                 )
         codes = (among(values, organ) if organ else values > 0).view(np.uint8)
-        if tumour:
-            codes[among(values, tumour)] = TUMOUR
+        for code, labels in enumerate(lesions, start=TUMOUR):
+            if labels:
+                codes[among(values, labels)] = code
         return codes
 
     return encode
 
 
-def _cut(codes: NDArray[np.uint8], volume: Volume, case: Case) -> OrganMask:
+def _cut(codes: NDArray[np.uint8], volume: Volume, case: Case, n_further: int) -> OrganMask:
     """Cut codes to the organ."""
     planes = np.bitwise_or.reduce(codes, axis=2) > 0
     spans = [np.flatnonzero(planes.any(axis=1)), np.flatnonzero(planes.any(axis=0))]
@@ -257,6 +282,7 @@ def _cut(codes: NDArray[np.uint8], volume: Volume, case: Case) -> OrganMask:
     if any(span[0] == 0 or span[-1] == count - 1 for span, count in zip(spans, codes.shape, strict=True)):
         warnings += (f"{case.mask.name}: the organ touches the edge of the scan and may be cut",)
     organ = np.asfortranarray(codes[x, y, z])
+    lesions_ml = [np.count_nonzero(organ == code) * volume.voxel_ml for code in range(TUMOUR, FURTHER + n_further)]
     return OrganMask(
         codes=organ,
         box=(x, y, z),
@@ -264,8 +290,9 @@ def _cut(codes: NDArray[np.uint8], volume: Volume, case: Case) -> OrganMask:
         affine=volume.affine,
         spacing_mm=volume.spacing_mm,
         organ_ml=np.count_nonzero(organ) * volume.voxel_ml,
-        tumour_ml=np.count_nonzero(organ == TUMOUR) * volume.voxel_ml,
+        tumour_ml=lesions_ml[0],
         warnings=warnings,
+        further_ml=tuple(lesions_ml[1:]),
     )
 
 
@@ -337,27 +364,28 @@ def _averages(
     stored: NDArray[Any] | None,
     scale: tuple[float, float],
     along: tuple[Weights, Weights, Weights],
+    lesions: tuple[int, ...] = (),
     case: Case | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Box averages (x, y, z) of organ, tumour, and CT inside the organ (zeros without a CT).
+) -> NDArray[np.float32]:
+    """Box averages (2 + n, x, y, z) of the CT inside the organ (zeros without a CT), of the organ, and of each code.
 
     The CT is clipped to the window before it is averaged, or air and bone would bleed into the organ's edge.
     """
     x, y, z = along
-    cells = (3, len(z), len(y), len(x))
+    cells = (2 + len(lesions), len(z), len(y), len(x))
     total = np.zeros(cells, np.float32)
     codes = mask.codes.T
     for start in range(0, len(codes), SLAB):
         part = codes[start : start + SLAB]
         weights = (x, y, z[:, start : start + SLAB])
         organ = (part > 0).astype(np.float32)
-        total[0] += box_average(organ, weights)
-        if (part == TUMOUR).any():
-            total[1] += box_average((part == TUMOUR).astype(np.float32), weights)
         if stored is not None:
-            total[2] += box_average(_windowed(stored.T[start : start + SLAB], organ, scale, case), weights)
-    organ, tumour, intensity = np.minimum(total, 1).transpose(0, 3, 2, 1)
-    return organ, tumour, intensity
+            total[0] += box_average(_windowed(stored.T[start : start + SLAB], organ, scale, case), weights)
+        total[1] += box_average(organ, weights)
+        for channel, code in enumerate(lesions, start=2):
+            if (part == code).any():
+                total[channel] += box_average((part == code).astype(np.float32), weights)
+    return np.minimum(total, 1).transpose(0, 3, 2, 1)
 
 
 def _windowed(

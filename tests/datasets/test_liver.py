@@ -15,7 +15,7 @@ import pytest
 
 from survembed.cohort import Cohort
 from survembed.datasets import Liver
-from survembed.datasets import liver as module
+from survembed.datasets import cubes as module
 from survembed.datasets.layouts import Case
 from survembed.datasets.phantom import write_nifti, write_phantom
 from survembed.datasets.volume import Cube, Recipe
@@ -260,14 +260,14 @@ def test_damaged_part_is_made_again(root: Path, tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
-from survembed.datasets import Liver, liver
+from survembed.datasets import Liver, cubes
 from survembed.progress import QUIET
-real = liver.make_cube
+real = cubes.make_cube
 def slow(case, recipe):
     print("made", flush=True)
     time.sleep(0.2)
     return real(case, recipe)
-liver.make_cube = slow
+cubes.make_cube = slow
 source = Liver(root=Path(sys.argv[1]), size=(16, 16, 16), fov_mm=(150, 150, 150)).build()
 source.prepare(Path(sys.argv[2]), "f", QUIET)
 """

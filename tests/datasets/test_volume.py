@@ -17,6 +17,7 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff
 
 from survembed.datasets.layouts import Case
 from survembed.datasets.nifti import open_nifti
+from survembed.datasets.parts import load_cube, save_cube
 from survembed.datasets.phantom import write_nifti
 from survembed.datasets.resample import box_average, overlap, to_bytes
 from survembed.datasets.volume import Cube, make_cube, read_mask
@@ -99,6 +100,27 @@ def test_organ_is_the_union_of_its_labels_and_the_tumour(case: Case) -> None:
     named = read_mask(case, replace(RECIPE, organ_labels=(1,), tumour_labels=(2,)))
     np.testing.assert_array_equal(every.codes, named.codes)
     assert read_mask(case, replace(RECIPE, organ_labels=(1,), tumour_labels=(7,))).tumour_ml == 0
+
+
+def test_further_structures_have_masks_and_volumes_of_their_own(case: Case) -> None:
+    _, labels = anatomy()
+    labels[20:24, 20:24, 12:16][labels[20:24, 20:24, 12:16] == 1] = 3
+    recipe = replace(RECIPE, organ_name="kidney", further_labels=(("cyst", (3,)),), keep_organ=True)
+    with_ct = write_case(case.mask.parents[1] / "b", anatomy()[0], labels)
+    cube, plain = make_cube(with_ct, recipe), make_cube(replace(with_ct, ct=None), recipe)
+    assert [channel.name for channel in recipe.channels(True)] == ["ct", "kidney", "tumour", "cyst"]
+    assert [channel.name for channel in recipe.channels(False)] == ["kidney", "tumour", "cyst"]
+    np.testing.assert_array_equal(cube.image[1:], plain.image)
+    np.testing.assert_array_equal(cube.image[[0, 2]], make_cube(with_ct, RECIPE).image)
+    ml = float(np.prod(SPACING)) / 1000
+    assert cube.further_ml == pytest.approx([(labels == 3).sum() * ml])
+    assert cube.organ_ml == pytest.approx((labels > 0).sum() * ml)  # a cyst is part of its organ
+    decoded = plain.image.sum(axis=(1, 2, 3), dtype=np.float64) / 255 * 5**3 / 1000
+    np.testing.assert_allclose(decoded, [plain.organ_ml, plain.tumour_ml, *plain.further_ml], rtol=1e-3)
+    path = with_ct.mask.parents[1] / "part.npz"
+    save_cube(path, cube)
+    assert (kept := load_cube(path)) is not None
+    assert kept.further_ml == cube.further_ml
 
 
 def test_hu_are_averaged_inside_the_organ_only(tmp_path: Path) -> None:
