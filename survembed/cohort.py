@@ -82,6 +82,13 @@ def _verified(path: Path) -> dict[str, Any]:
     return manifest
 
 
+def as_stored(images: NDArray[Any], header: CohortHeader) -> NDArray[Any]:
+    """Images as the file holds them: floats in [0, 1] to the nearest of 255 steps, or whatever they are as float32."""
+    if header.dtype == "uint8":
+        return images if images.dtype == np.uint8 else np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    return images.astype(np.float32)
+
+
 class CohortWriter:
     """Writes the images of a cohort one after the other, then its table; made by `writing_cohort`."""
 
@@ -103,8 +110,7 @@ class CohortWriter:
         """Append images (m, C, *spatial): float in [0, 1], or uint8 as stored, or any float for a `float32` cohort."""
         if images.shape[1:] != self._image.shape[1:]:
             raise ValueError(f"images of shape {images.shape[1:]}, expected {self._image.shape[1:]}")
-        if self.header.dtype == "uint8" and images.dtype != np.uint8:
-            images = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+        images = as_stored(images, self.header)
         count = len(self._image)
         self._image.resize(count + len(images), axis=0)
         self._image[count:] = images
@@ -229,7 +235,16 @@ class Cohort:
 
     def images(self, index: Sequence[int] | NDArray[np.integer[Any]]) -> Image:
         """Images at `index`: (m, C, *spatial) float32, in [0, 1] unless the cohort is a table."""
-        stored = self.stored(index)
+        return self._scaled(self.stored(index))
+
+    def as_own(self, images: NDArray[Any]) -> Image:
+        """Images (m, C, *spatial) of new subjects, as `images` would give them had they been added to the cohort."""
+        expected = (len(self.channels), *self.shape)
+        if images.shape[1:] != expected:
+            raise ValueError(f"images of shape {images.shape[1:]}, expected {expected}")
+        return self._scaled(as_stored(images, self.header))
+
+    def _scaled(self, stored: NDArray[Any]) -> Image:
         return stored.astype(np.float32) * np.float32(self.scale)
 
     def position(self, subject: str) -> int:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from survembed.errors import UsageError
 from survembed.progress import Reporter
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from survembed.checks import StudyCheck
+    from survembed.cohort import Cohort
 
 
 class Source(Protocol):
@@ -52,3 +58,63 @@ class Checkable(Protocol):
             When there is nothing to check at all.
         """
         ...
+
+
+@dataclass(frozen=True)
+class NewCases:
+    """Subjects that belong to no cohort, prepared like one; who they are is not kept.
+
+    Attributes
+    ----------
+    images
+        (m, C, *spatial) as `CohortWriter.add` takes them.
+    warnings
+        What was doubtful, without names of files.
+    measures
+        Numbers measured from the images by name, each (m,): `organ_ml`, `tumour_ml`, …
+    """
+
+    images: NDArray[Any]
+    warnings: tuple[str, ...] = ()
+    measures: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+@runtime_checkable
+class ReadsNew(Protocol):
+    """A `Source` that can also prepare subjects beyond its cohort, for `survembed predict`."""
+
+    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+        """Prepare new subjects exactly as those of `cohort` were.
+
+        Parameters
+        ----------
+        files
+            What the user gave, by `ct`, `mask`, `folder`, `image` or `table`; `require_files` judges it.
+        cohort
+            The cohort of the run, with whatever was chosen from its subjects: field of view, features.
+
+        Raises
+        ------
+        UsageError
+            When other files are wanted.
+        DataError
+            When a file is missing, damaged or holds no such subject.
+        """
+        ...
+
+
+def require_files(files: Mapping[str, Path], *ways: tuple[str, ...]) -> None:
+    """Refuse files that are none of these combinations, such as `("ct", "mask"), ("folder",)`.
+
+    Raises
+    ------
+    UsageError
+        It names what the run wants.
+    """
+    if not any(set(files) == set(way) for way in ways):
+        given = " ".join(f"--{name}" for name in files)
+        raise UsageError(
+            f"this run wants other files than {given}" if given else "no file to predict for",
+            where=given or "survembed predict",
+            expected=", or ".join(" and ".join(f"--{name} PATH" for name in way) for way in ways),
+        )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ from survembed.errors import DataError
 from survembed.progress import Reporter
 from survembed.storage import HashIndex, digest
 from survembed.subjects import CohortHeader, Subjects
+
+if TYPE_CHECKING:
+    from survembed.cohort import Cohort
+    from survembed.datasets.base import NewCases
 
 RECIPE_VERSION = 1
 """Raised whenever the same files and options would give other cubes."""
@@ -94,6 +99,12 @@ class CubeSource(ABC):
                 if case.id in cubes:
                     writer.add(_image(part)[None])
             writer.finish(_subjects(study, recipe, cubes, hashes), where)
+
+    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+        """A new CT and mask, a mask alone where the cohort has no CT, or a folder of one subject, such as DICOM."""
+        from survembed.datasets.new_volume import read_volume
+
+        return read_volume(files, cohort.header, self.recipe)
 
     def _found(self, reporter: Reporter) -> tuple[Study, dict[str, list[str]]]:
         """The study and the hashes of each case's files; found once."""

@@ -137,6 +137,32 @@ def find_cases(root: Path) -> Layout:
     raise DataError(f"no images or masks found in '{root.name}'", where=str(root), expected=EXPECTED)
 
 
+def find_case(folder: Path) -> Case:
+    """The one subject in a folder: `ct.nii.gz` and its masks, or whatever layout is known, DICOM among them.
+
+    Raises
+    ------
+    DataError
+        When there is no subject, or more than one.
+    """
+    own = _subject_case(folder) if folder.is_dir() else None
+    if own is None:
+        layout = find_cases(folder)
+        if layout.problems:
+            raise layout.problems[0]
+        if len(layout.cases) > 1:
+            raise DataError(
+                f"{len(layout.cases)} subjects in '{folder.name}'",
+                where=str(folder),
+                expected="the files of one subject",
+                try_="a folder for each, or the files by --ct and --mask",
+            )
+        own = layout.cases[0]
+    if isinstance(own, DataError):
+        raise own
+    return own
+
+
 def find_unsegmented(root: Path) -> Unsegmented:
     """The CTs in `root` that wait for a mask.
 
@@ -284,20 +310,28 @@ def _lits(root: Path) -> Found:
 def _subject_folders(root: Path) -> Found:
     cases, problems = [], []
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        volumes = {name.lower(): path for name, paths in _volumes(folder).items() for path in paths}
-        ct = next((volumes[name] for name in CT_NAMES if name in volumes), None)
-        organ = next((volumes[name] for name in ORGAN_NAMES if name in volumes), None)
-        labels = next((volumes[name] for name in LABEL_NAMES if name in volumes), None)
-        if organ:
-            tumours = tuple(path for name, path in sorted(volumes.items()) if re.match(r"tumou?r|lesion", name))
-            cases.append(Case(folder.name, ct, organ, tumours))
-        elif labels:
-            cases.append(Case(folder.name, ct, labels))
-        elif ct:
-            problems.append(
-                _problem(folder.name, ct, "a CT without its mask", "add liver.nii.gz or segmentation.nii.gz")
-            )
+        found = _subject_case(folder)
+        if isinstance(found, Case):
+            cases.append(found)
+        elif found:
+            problems.append(found)
     return (cases, problems) if cases else ([], [])
+
+
+def _subject_case(folder: Path) -> Case | DataError | None:
+    """The subject whose files, named by what they are, stand in `folder`; or what it lacks."""
+    volumes = {name.lower(): path for name, paths in _volumes(folder).items() for path in paths}
+    ct = next((volumes[name] for name in CT_NAMES if name in volumes), None)
+    organ = next((volumes[name] for name in ORGAN_NAMES if name in volumes), None)
+    labels = next((volumes[name] for name in LABEL_NAMES if name in volumes), None)
+    if organ:
+        tumours = tuple(path for name, path in sorted(volumes.items()) if re.match(r"tumou?r|lesion", name))
+        return Case(folder.name, ct, organ, tumours)
+    if labels:
+        return Case(folder.name, ct, labels)
+    if ct:
+        return _problem(folder.name, ct, "a CT without its mask", "add liver.nii.gz or segmentation.nii.gz")
+    return None
 
 
 def _flat(root: Path) -> Found:

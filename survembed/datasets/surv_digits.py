@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ from survembed.datasets.surv_mnist import digits_header, digits_subjects
 from survembed.progress import Reporter
 
 if TYPE_CHECKING:
+    from survembed.cohort import Cohort
     from survembed.datasets import SurvDigits
+    from survembed.datasets.base import NewCases
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,12 @@ class DigitsSource:
             writer.finish(
                 digits_subjects(ids, digits[known], split[known], options.scheme, options.seed), where="surv-digits"
             )
+
+    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+        """A new digit: a PNG or .npy, white on black."""
+        from survembed.datasets.picture import read_picture
+
+        return read_picture(files, cohort.header)
 
 
 def stratified_split(digits: NDArray[np.int64]) -> NDArray[np.str_]:

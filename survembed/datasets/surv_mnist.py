@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,9 @@ from survembed.progress import Reporter
 from survembed.subjects import Channel, CohortHeader, Subjects
 
 if TYPE_CHECKING:
+    from survembed.cohort import Cohort
     from survembed.datasets import SurvMNIST
+    from survembed.datasets.base import NewCases
 
 
 def digits_header(dataset: str, title: str, scheme: str, shape: tuple[int, int]) -> CohortHeader:
@@ -92,3 +95,9 @@ class MNISTSource:
                 writer.add(images[known[rows], None])
                 task.advance(len(rows))
             writer.finish(subjects.take(keep), where=str(options.root or "surv-mnist"))
+
+    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+        """A new digit: a PNG or .npy, white on black."""
+        from survembed.datasets.picture import read_picture
+
+        return read_picture(files, cohort.header)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,9 @@ from survembed.subjects import Channel, CohortHeader, Subjects
 if TYPE_CHECKING:
     import pandas as pd
 
+    from survembed.cohort import Cohort
     from survembed.datasets import Tabular
+    from survembed.datasets.base import NewCases
 
 MAX_LEVELS = 20
 """A column of words with more different ones is free text, and no feature unless it is asked for."""
@@ -154,6 +157,12 @@ class TableSource:
         with writing_cohort(path, header, fingerprint) as writer:
             writer.add(values.astype(np.float32)[:, None])
             writer.finish(subjects, where=str(source))
+
+    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+        """New rows: a table with the same features."""
+        from survembed.datasets.new_rows import read_rows
+
+        return read_rows(files, cohort, self.options, float(FLOAT32_MAX))
 
 
 Table = tuple[Subjects, dict[str, NDArray[np.float64]], list[str]]

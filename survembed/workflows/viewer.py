@@ -53,6 +53,12 @@ class Viewer:
         return Coordinates.of(self.latents.z[~self.latents.test], raw=raw)
 
     @torch.no_grad()
+    def embed(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Latents μ (n, L) of images (n, C, *spatial) as the cohort gives them."""
+        mu, _ = self.model.posterior(torch.from_numpy(images).to(self.device))
+        return mu.cpu().numpy()
+
+    @torch.no_grad()
     def decode(self, z: Float) -> NDArray[np.float32]:
         """Expected images (n, C, *spatial) float32 of latents z (n, L)."""
         return self.model.decode(self._tensor(z)).cpu().numpy()
@@ -64,13 +70,15 @@ class Viewer:
 
     def gradient(self, z: Float) -> Float:
         """Gradient (L,) float64 of the log-hazard at z (L,); equal to ψ for a linear head."""
-        return self.gradients(z[None])[0]
+        slope: Float = self.gradients(z[None])[0]
+        return slope
 
     def gradients(self, z: Float) -> Float:
         """The same (n, L) at each of z (n, L)."""
         at = self._tensor(z).requires_grad_()
         (slopes,) = torch.autograd.grad(self.model.log_hazard(at).sum(), at)
-        return slopes.double().cpu().numpy()
+        found: Float = slopes.double().cpu().numpy()
+        return found
 
     def contributions(self, z: Float) -> Float:
         """What each dimension (n, L) adds to the log-hazard of z (n, L), beyond that of the mean training μ.
