@@ -54,7 +54,7 @@ class Study:
     @property
     def has_ct(self) -> bool:
         """Whether there are CTs, or masks only."""
-        return self.cases[0].ct is not None
+        return any(case.ct for case in self.cases)
 
 
 def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
@@ -87,7 +87,7 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
     problems = [*layout.problems, *one_sided(layout.cases, position, path, root)]
     notes = (*clinical.notes, *report_problems(problems, options.skip_bad, f"'{root.resolve().name}'", root, reporter))
     rows_kept = np.array([position[case.id] for case in cases])
-    _say_follow_up(clinical, rows_kept, reporter)
+    say_follow_up(clinical, rows_kept, reporter)
     return Study(title, columns.truth is not None, cases, clinical, rows_kept, notes)
 
 
@@ -152,8 +152,8 @@ def report_problems(
     return tuple(f"left out: {problem.message}" for problem in problems)
 
 
-def _say_follow_up(clinical: Clinical, rows: NDArray[np.int64], reporter: Reporter) -> None:
-    """Say what an inverted event column would give away."""
+def say_follow_up(clinical: Clinical, rows: NDArray[np.int64], reporter: Reporter) -> None:
+    """Say how long the subjects in `rows` were followed, which would give an inverted event column away."""
     followed = follow_up(clinical.duration[rows], clinical.event[rows])
     median = "not reached" if np.isnan(followed.median) else f"{followed.median:.0f} days"
     columns = clinical.columns
