@@ -1,0 +1,32 @@
+"""The KiTS23 release as a dataset of survembed: what its options are; `release.py` reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from survembed.component import Component, option
+from survembed.datasets.fields import Edges, Voxels, Window
+
+if TYPE_CHECKING:
+    from survembed.datasets.base import Source
+
+
+class KiTS23(Component):
+    """The KiTS23 release: kidneys with tumours and cysts, and survival after nephrectomy."""
+
+    api_version: ClassVar[int] = 1
+
+    root: Path = option(..., help="Folder of the release: it holds dataset/kits23.json and dataset/case_*/.")
+    size: Voxels = option((64, 64, 64), help="Voxels of the cube: one number, or three in RAS order.")
+    fov_mm: Edges | None = option(
+        None, help="Edges of the cube in mm, centred on both kidneys; the smallest that holds all where not given."
+    )
+    window: Window = option((-80.0, 300.0), help="HU to which the CT is clipped, where it was downloaded.")
+    skip_bad: bool = option(False, help="Leave out cases with a problem, where they would be refused.")
+
+    def build(self) -> Source:
+        """The source of the cohort."""
+        from survembed_kits23.release import ReleaseSource
+
+        return ReleaseSource(self)
