@@ -2,7 +2,11 @@
 
 Three stages, so that help stays fast and a bad plugin harms nobody: *names* come from metadata and import nothing;
 *configuration* imports one light module, guarded; *the thing* comes from the component's `build`. This is the only
-file that reads entry points.
+file that reads entry points. Whether a plugin works is found out in a process of its own: see `apart.py`.
+
+Two variables decide who is let in. `SURVEMBED_PLUGINS`: unset lets every package in, `none` only ours, and a comma
+list only those packages. `SURVEMBED_PLUGIN_PATH`: source folders whose plugins are tried without being installed; such
+a package goes before an installed one of the same name.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from survembed import plugin_path
 from survembed.errors import PluginError, corrected, nearest
 
 if TYPE_CHECKING:
@@ -27,10 +32,14 @@ KINDS = {
     "heads": "head",
     "downstream": "downstream model",
     "segmenters": "segmenter",
+    "trackers": "tracker",
 }
 """Kinds of component, each with the words for one of it; the entry-point group is `survembed.KIND`."""
 
 OWN = "survembed"
+
+GROUPS = {f"{OWN}.{kind}": kind for kind in KINDS}
+"""Kind by entry-point group."""
 
 State = Literal["ok", "broken", "incompatible", "duplicate"]
 
@@ -49,6 +58,8 @@ class Entry:
         The distribution that declares it.
     value
         Where the class stands: `module:attribute`.
+    folder
+        From which it is imported, for a package that is tried without being installed; else empty.
     """
 
     kind: str
@@ -56,6 +67,7 @@ class Entry:
     package: str
     version: str
     value: str
+    folder: str = ""
 
     @property
     def builtin(self) -> bool:
@@ -66,6 +78,16 @@ class Entry:
     def qualified(self) -> str:
         """`package:name`, which is never ambiguous."""
         return f"{self.package}:{self.name}"
+
+    @property
+    def distribution(self) -> str:
+        """Package and version, for words: `survembed-flow 0.1.0`, or `survembed-flow 0.1.0 (not installed)`."""
+        return f"{self.package} {self.version_shown}".strip()
+
+    @property
+    def version_shown(self) -> str:
+        """The version; it says so where the package is not installed."""
+        return f"{self.version} (not installed)".strip() if self.folder else self.version
 
 
 @dataclass(frozen=True)
@@ -92,11 +114,15 @@ class Examined:
 
 
 def entries(kind: str) -> list[Entry]:
-    """Every component of a kind that is declared and let in by `SURVEMBED_PLUGINS`: ours first, then by name.
+    """Every component of a kind that is declared and let in: ours first, then by name.
 
-    `SURVEMBED_PLUGINS` unset lets every package in, `none` only ours, and a comma list only those packages.
+    Raises
+    ------
+    PluginError
+        When `SURVEMBED_PLUGIN_PATH` names a folder that holds no package.
     """
-    return [entry for entry in _declared(tuple(sys.path)) if entry.kind == kind and _let_in(entry)]
+    declared = _declared(tuple(sys.path), os.environ.get(plugin_path.VARIABLE, ""))
+    return [entry for entry in declared if entry.kind == kind and _let_in(entry)]
 
 
 def names(kind: str) -> list[str]:
@@ -138,7 +164,7 @@ def find(kind: str, name: str, *, where: str | None = None) -> Entry:
         raise unknown(KINDS[kind], name, names(kind), where)
     raise PluginError(
         f"{len(matches)} packages offer a {KINDS[kind]} named '{name}': "
-        + " and ".join(f"{entry.package} {entry.version}" for entry in matches),
+        + " and ".join(entry.distribution for entry in matches),
         where=where,
         expected=f"one of {', '.join(entry.qualified for entry in matches)}",
         try_=corrected(where, name, matches[0].qualified),
@@ -173,11 +199,12 @@ def load(kind: str, name: str, *, where: str | None = None) -> type[Component]:
     if examined.component is None:
         entry = examined.entry
         raise PluginError(
-            f"the {KINDS[kind]} '{entry.name}' of {entry.package} {entry.version} is {examined.state}: "
-            f"{examined.reason}",
+            f"the {KINDS[kind]} '{entry.name}' of {entry.distribution} is {examined.state}: {examined.reason}",
             where=where or entry.value,
             expected=f"{entry.value} to be a component that this version of survembed can load",
-            try_=f"pip install --upgrade {entry.package}, or pip uninstall {entry.package}",
+            try_=f"unset {plugin_path.VARIABLE}, or mend it in {entry.folder}"
+            if entry.folder
+            else f"pip install --upgrade {entry.package}, or pip uninstall {entry.package}",
         )
     return examined.component
 
@@ -191,7 +218,7 @@ def examine(entry: Entry) -> Examined:
 
     try:
         with redirect_stdout(sys.stderr):
-            loaded = _import(entry.value)
+            loaded = _import(entry)
     except (Exception, SystemExit) as error:  # a plugin may raise anything; KeyboardInterrupt is the user's
         return Examined(entry, "broken", f"{type(error).__name__}: {error}".splitlines()[0])
     if not (isinstance(loaded, type) and issubclass(loaded, Component)):
@@ -205,18 +232,11 @@ def examine(entry: Entry) -> Examined:
     return Examined(entry, "ok", component=loaded)
 
 
-def describe(kind: str) -> list[Examined]:
-    """Every component of a kind, each imported and examined: the rows of `survembed plugins list`."""
-    found = entries(kind)
-    rows = []
-    for entry in found:
-        row = examine(entry)
-        rivals = _rivals(entry, found)
-        if row.state == "ok" and rivals:
-            taken = " and ".join(rival.package for rival in rivals)
-            row = Examined(entry, "duplicate", f"{taken} has this name too: ask for {entry.qualified}", row.component)
-        rows.append(row)
-    return rows
+def why_duplicate(entry: Entry) -> str:
+    """Why `entry` cannot be meant by its bare name, and by which it can; empty where it can."""
+    rivals = _rivals(entry, entries(entry.kind))
+    taken = " and ".join(rival.package for rival in rivals)
+    return f"{taken} has this name too: ask for {entry.qualified}" if rivals else ""
 
 
 def _rivals(entry: Entry, found: list[Entry]) -> list[Entry]:
@@ -233,10 +253,12 @@ def _let_in(entry: Entry) -> bool:
     return entry.package in {_normalized(name) for name in chosen.split(",")}
 
 
-def _import(value: str) -> Any:
+def _import(entry: Entry) -> Any:
     from importlib import import_module
 
-    module, _, attribute = value.partition(":")
+    if entry.folder and entry.folder not in sys.path:
+        sys.path.insert(0, entry.folder)
+    module, _, attribute = entry.value.partition(":")
     loaded: Any = import_module(module.strip())
     for part in filter(None, attribute.strip().split(".")):
         loaded = getattr(loaded, part)
@@ -244,9 +266,11 @@ def _import(value: str) -> Any:
 
 
 @lru_cache(maxsize=1)  # one command asks several times; a changed path asks anew
-def _declared(path: tuple[str, ...]) -> tuple[Entry, ...]:
+def _declared(path: tuple[str, ...], tried: str) -> tuple[Entry, ...]:
     found: dict[tuple[str, str, str], Entry] = {}
-    for entry in _read(path):
+    sources = list(_read_sources(tried))
+    replaced = {entry.package for entry in sources}
+    for entry in (*sources, *(entry for entry in _read(path) if entry.package not in replaced)):
         found.setdefault((entry.kind, entry.package, entry.name), entry)  # the first on the path wins, as for import
     return tuple(sorted(found.values(), key=lambda entry: (not entry.builtin, entry.name, entry.package)))
 
@@ -255,16 +279,24 @@ def _read(path: tuple[str, ...]) -> Iterator[Entry]:
     """Each package is read by itself, so that one with damaged metadata hides no other."""
     from importlib_metadata import distributions
 
-    groups = {f"{OWN}.{kind}": kind for kind in KINDS}
     for package in distributions(path=list(path)):
         try:
-            declared = [point for point in package.entry_points if point.group in groups]
+            declared = [point for point in package.entry_points if point.group in GROUPS]
             if declared:  # the name costs more to read than the entry points
                 name, version = _normalized(package.metadata["Name"]), str(package.version)
         except Exception:  # noqa: S112 - damaged metadata: pip is the tool that reports them
             continue
         for point in declared:
-            yield Entry(groups[point.group], point.name, name, version, point.value)
+            yield Entry(GROUPS[point.group], point.name, name, version, point.value)
+
+
+def _read_sources(folders: str) -> Iterator[Entry]:
+    for source in plugin_path.source_packages(folders) if folders else ():
+        package = _normalized(source.name)
+        for group, points in source.entry_points.items():
+            for name, value in points.items():
+                if group in GROUPS and package != OWN:  # nobody takes our place
+                    yield Entry(GROUPS[group], name, package, source.version, value, source.folder)
 
 
 def _normalized(name: str) -> str:

@@ -27,7 +27,7 @@ NAMED = ("data", "model")
 SAME_AS = {"head.name": "model.head"}
 """The head is named by an option of the model; `config.json` of a run holds both."""
 
-RESERVED = ("SURVEMBED_RUN", "SURVEMBED_CACHE", "SURVEMBED_TEST_DATA", "SURVEMBED_PLUGINS")
+RESERVED = ("SURVEMBED_RUN", "SURVEMBED_CACHE", "SURVEMBED_TEST_DATA", "SURVEMBED_PLUGINS", "SURVEMBED_PLUGIN_PATH")
 """Variables that are no options."""
 
 C = TypeVar("C", bound=Component)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from survembed import registry
+from survembed import apart, registry
 from survembed.errors import PluginError
 from survembed.models import CoxVAE
 from tests.packages import add_bad_company, add_package, component
@@ -37,7 +37,7 @@ def test_ours_are_all_there_and_load() -> None:
     assert registry.names("models") == ["coxvae", "deepsurv", "vae"]
     assert {"liver", "surv-mnist", "surv-digits", "tabular"} <= set(registry.names("datasets"))
     for kind in registry.KINDS:
-        assert [row.reason for row in registry.describe(kind)] == [""] * len(registry.names(kind))
+        assert [row.state for row in apart.describe([kind])] == ["ok"] * len(registry.names(kind))
     assert registry.load("models", "coxvae") is CoxVAE
     assert registry.load("models", "survembed:coxvae") is CoxVAE
 
@@ -103,10 +103,10 @@ def test_a_broken_one_is_an_error_with_its_reason_upon_use(company: Path) -> Non
 
 
 def test_duplicates_are_rows_with_the_name_to_ask_for(company: Path) -> None:
-    rows = {row.entry.qualified: row for row in registry.describe("models")}
+    rows = {row.entry.qualified: row for row in apart.describe(["models"])}
     assert rows["survembed:coxvae"].state == "ok"
     assert rows["twin-two:coxvae"].state == "duplicate"
-    assert rows["twin-two:coxvae"].reason == "survembed has this name too: ask for twin-two:coxvae"
+    assert rows["twin-two:coxvae"].text == "survembed has this name too: ask for twin-two:coxvae"
     assert rows["twin-one:twin"].state == rows["twin-two:twin"].state == "duplicate"
 
 

@@ -11,7 +11,7 @@ from survembed import registry
 from survembed.errors import PluginError
 
 ORDER = (
-    *("data", "train", "embed", "traverse", "evaluate", "importance"),
+    *("data", "train", "embed", "traverse", "evaluate", "importance", "figure", "report"),
     *("sweep", "benchmark", "tau"),
     *("runs", "plugins"),
 )
@@ -41,7 +41,7 @@ def model_group(make: Callable[[str, str], Any]) -> type[TyperGroup]:
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
             """A stub with one line of help: our own summary, or a third party's package, which is not imported."""
             entry = registry.find("models", cmd_name)
-            summary = f"From the package {entry.package} {entry.version}."
+            summary = f"From the package {entry.distribution}."
             if entry.builtin and not ctx.resilient_parsing:  # completion wants names only, and soon
                 component = registry.examine(entry).component
                 summary = component.summary() if component else summary

@@ -1,0 +1,78 @@
+"""The process in which plugins are imported and checked for `survembed.apart`: a request in, lines of JSON out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from survembed import registry
+from survembed.errors import SurvembedError
+
+
+def main(request: dict[str, Any]) -> None:
+    """Answer one request; what plugins print, even past Python, goes to stderr."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def answer(**fields: str) -> None:
+        answers.write(json.dumps(fields) + "\n")
+        answers.flush()
+
+    if "examine" in request:
+        for kind, name in request["examine"]:
+            examined = registry.examine(registry.find(kind, name))
+            component = examined.component
+            answer(state=examined.state, text=examined.reason or (component.summary() if component else ""))
+        return
+    from survembed.testing.case import Skipped, run_check
+
+    try:
+        checks, case = _case(request)
+    except SurvembedError as error:
+        answer(check="import", result="failed", reason=error.message)
+        return
+    for name, check in checks.items():
+        answer(begin=name)
+        try:
+            run_check(check, case)
+        except Skipped as reason:
+            answer(check=name, result="skipped", reason=str(reason))
+        except AssertionError as failed:
+            answer(check=name, result="failed", reason=str(failed))
+        except (Exception, SystemExit) as error:  # a plugin may raise anything
+            answer(check=name, result="failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
+        else:
+            answer(check=name, result="passed", reason="")
+
+
+def _case(request: dict[str, Any]) -> Any:
+    """The checks, and the component with the options that the user has set for it, wherever."""
+    from survembed.settings import Settings
+    from survembed.testing.case import Case, checks_of
+
+    kind, name = request["check"]
+    component = registry.load(kind, name)
+    config = request["config"]
+    settings = Settings.gather(
+        config=Path(config) if config else None, assignments=request["assignments"], command=request["command"]
+    )
+    section = SECTIONS[kind].format(name=name)
+    made = settings.component(section, f"{registry.KINDS[kind]} {name}", component)
+    options = made.model_dump(mode="json", exclude_unset=True)
+    return checks_of(kind), Case(kind, component, options)
+
+
+SECTIONS = {
+    "datasets": "data",
+    "models": "model",
+    "heads": "head",
+    "downstream": "downstream.{name}",
+    "segmenters": "segment",
+}
+"""Where the options of a kind stand among the settings."""
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,142 @@
+"""A component under test, and what a check of it is."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from survembed.component import Component
+
+Options = Mapping[str, Any] | Callable[[Path], Mapping[str, Any]]
+"""Options of a component, or a function that writes files into an empty folder and gives options that name them."""
+
+KITS = ("datasets", "models", "heads", "downstream", "segmenters")
+"""Kinds that have checks: each in the module of its name beside this one."""
+
+
+class Failed(AssertionError):  # noqa: N818 - as pytest says it
+    """A check did not pass, and why."""
+
+
+class Skipped(Exception):  # noqa: N818 - nothing is wrong
+    """A check does not apply, and why."""
+
+
+def require(condition: object, reason: str) -> None:
+    """Fail with `reason` unless `condition` holds; an `assert` would be gone under `python -O`."""
+    if not condition:
+        raise Failed(reason)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A component under test.
+
+    Attributes
+    ----------
+    kind, component, options, changed, same
+        As for `survembed.testing.conformance`.
+    folder
+        For the files of one check; removed after it.
+    """
+
+    kind: str
+    component: type[Component]
+    options: Options
+    changed: Options | None = None
+    same: Options | None = None
+    folder: Path = Path()
+
+    def values(self, options: Options | None = None) -> dict[str, Any]:
+        """The options (by default `self.options`), with their files written to a folder of their own."""
+        chosen = self.options if options is None else options
+        return dict(chosen(Path(tempfile.mkdtemp(dir=self.folder))) if callable(chosen) else chosen)
+
+    def make(self, options: Options | None = None) -> Component:
+        """The component, configured by `options` or else `self.options`."""
+        return self.component.configure(self.component.__name__, self.values(options))
+
+    @property
+    def own(self) -> bool:
+        """Whether it is one of survembed's own."""
+        return self.component.__module__.startswith("survembed.")
+
+
+Check = Callable[[Case], None]
+
+
+def checks_of(kind: str) -> dict[str, Check]:
+    """The checks of a kind by name, in the order in which they help most.
+
+    Raises
+    ------
+    ValueError
+        When there is no such kind.
+    """
+    if kind not in KITS:
+        raise ValueError(f"no checks for '{kind}': expected one of {', '.join(KITS)}")
+    from survembed.testing import configuration
+
+    found: tuple[Check, ...] = (*configuration.CHECKS, *import_module(f"survembed.testing.{kind}").CHECKS)
+    return {check.__name__.replace("_", "-"): check for check in found}
+
+
+def run_check(check: Check, case: Case) -> None:
+    """Run one check, with a folder for its files.
+
+    Raises
+    ------
+    Failed
+        When it did not pass; any other exception is one of the component's.
+    Skipped
+        When it does not apply.
+    """
+    with tempfile.TemporaryDirectory(prefix="survembed-") as folder:
+        check(replace(case, folder=Path(folder)))
+
+
+@contextmanager
+def no_trace(what: str, *, torch_draws: bool = False) -> Iterator[None]:
+    """Fail when the block changes a global state that belongs to the caller.
+
+    Parameters
+    ----------
+    what
+        Words for what is done in the block.
+    torch_draws
+        Whether numbers may be drawn from torch's generator, which callers seed and restore.
+    """
+    before = _states(torch_draws)
+    yield
+    after = _states(torch_draws)
+    changed = [name for name, state in before.items() if after[name] != state]
+    require(not changed, f"{what} changes {' and '.join(changed)}")
+
+
+def _states(torch_draws: bool) -> dict[str, Any]:
+    import os
+
+    import numpy as np
+    import torch
+
+    states: dict[str, Any] = {
+        "Python's random state": random.getstate(),
+        "NumPy's global random state": str(np.random.get_state()),
+        "NumPy's error handling": np.geterr(),
+        "torch's default dtype": torch.get_default_dtype(),
+        "torch's number of threads": torch.get_num_threads(),
+        "whether torch keeps gradients": torch.is_grad_enabled(),
+        "the working directory": str(Path.cwd()),
+        "the environment": json.dumps(dict(os.environ)),
+    }
+    if not torch_draws:
+        states["torch's global random state"] = torch.random.get_rng_state().tolist()
+    return states

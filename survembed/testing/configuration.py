@@ -1,0 +1,78 @@
+"""What holds for a component of any kind: it describes itself, is light, and survives JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from survembed.apart import environment
+from survembed.component import API_VERSION, Component
+from survembed.testing.case import Case, Check, require
+
+HEAVY = ("torch", "numpy", "pandas", "scipy", "h5py", "sklearn", "sksurv", "lifelines", "matplotlib", "nibabel")
+"""What belongs inside `build`: with any of these, help and completion would wait."""
+
+IMPORT_SECONDS = 5.0
+"""Nobody waits longer for `--help`."""
+
+PROBE = """
+import json, sys, time
+from importlib import import_module
+start = time.perf_counter()
+component = getattr(import_module(sys.argv[1]), sys.argv[2])
+made = component.configure(sys.argv[2], json.loads(sys.argv[3]))
+print(json.dumps([time.perf_counter() - start, sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+
+
+def described(case: Case) -> None:
+    """The docstring has a first line, and every option says what it is for: both become help."""
+    component = case.component
+    require(issubclass(component, Component), f"{component.__name__} is no subclass of survembed.component.Component")
+    require(component.summary(), f"{component.__name__} has no docstring; its first line is the summary in every list")
+    silent = [name for name, field in component.model_fields.items() if not field.description]
+    require(not silent, f"no help for {', '.join(silent)}: declare options with survembed.component.option")
+    require(callable(getattr(component, "build", None)), f"{component.__name__} has no build()")
+
+
+def api_version(case: Case) -> None:
+    """The plugin names the version of the interface that it was written for; one that inherits it would fit any."""
+    named = any("api_version" in vars(each) for each in case.component.__mro__ if each is not Component)
+    require(named or case.own, f"no api_version: write `api_version: ClassVar[int] = {API_VERSION}` into the class")
+    require(
+        case.component.api_version == API_VERSION,
+        f"written for plugin interface {case.component.api_version}, this is {API_VERSION}",
+    )
+
+
+def light(case: Case) -> None:
+    """Importing and configuring it, in a process of its own, brings in no torch, NumPy or the like."""
+    component = case.component
+    values = json.dumps(case.values(), default=str)
+    probe = [sys.executable, "-P", "-c", PROBE, component.__module__, component.__qualname__, values]
+    try:
+        done = subprocess.run(
+            probe, capture_output=True, text=True, env=environment(), timeout=4 * IMPORT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        require(False, f"importing {component.__module__} takes more than {4 * IMPORT_SECONDS:g} s")
+        return
+    said = done.stderr.strip().splitlines()
+    require(done.returncode == 0, f"it cannot be imported by itself: {said[-1] if said else done.returncode}")
+    seconds, loaded = json.loads(done.stdout.splitlines()[-1])
+    heavy = sorted(set(HEAVY) & set(loaded))
+    require(not heavy, f"importing {component.__module__} imports {', '.join(heavy)}: import them inside build()")
+    require(seconds < IMPORT_SECONDS, f"importing {component.__module__} takes {seconds:.1f} s")
+
+
+def survives_json(case: Case) -> None:
+    """A run records its options as JSON and builds from them again."""
+    made = case.make()
+    text = json.dumps(made.model_dump(mode="json"), allow_nan=False)
+    again = case.component.configure(case.component.__name__, json.loads(text))
+    require(again == made, f"its options differ after a round trip through JSON: {text}")
+    require(hash(made) == hash(again), "equal options have different hashes")
+
+
+CHECKS: tuple[Check, ...] = (described, api_version, light, survives_json)

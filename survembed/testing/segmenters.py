@@ -1,0 +1,27 @@
+"""Checks of a segmenter: what can be said of it without its program and its trained model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from survembed.errors import SurvembedError
+from survembed.testing.case import Case, Check, no_trace, require
+
+
+def interface(case: Case) -> None:
+    """It names its orientation and the files that run as code; what is missing is a `SurvembedError`."""
+    with no_trace("building"):
+        segmenter: Any = case.make().build()
+    require(callable(getattr(segmenter, "segment", None)), f"{type(segmenter).__name__} has no segment()")
+    axes = sorted(str(segmenter.orientation).upper())
+    pairs = [set("RL"), set("AP"), set("SI")]
+    right = len(axes) == 3 and all(len(pair & set(axes)) == 1 for pair in pairs)
+    require(right, f"orientation is '{segmenter.orientation}', not one such as RAS or LPS")
+    try:
+        code = segmenter.code()
+    except SurvembedError:
+        return  # its model is not there, and it says so
+    require(isinstance(code, tuple), f"code() gives {type(code).__name__}, not a tuple of paths")
+
+
+CHECKS: tuple[Check, ...] = (interface,)
