@@ -209,22 +209,14 @@ def _subjects(study: Study, recipe: Recipe, cubes: dict[str, Cube], hashes: dict
     good = np.array([case.id in cubes for case in study.cases], dtype=np.bool_)
     rows = study.rows[good]
     clinical, facts = study.clinical, list(cubes.values())
-    further_ml = {
-        f"{name}_ml": np.array([cube.further_ml[index] for cube in facts])
-        for index, (name, _) in enumerate(recipe.further_labels)
-    }
+    measures = [recipe.measures(cube) for cube in facts]
     return Subjects(
         id=clinical.id[rows],
         duration=clinical.duration[rows],
         event=clinical.event[rows],
         truth=None if clinical.truth is None else clinical.truth[rows],
         covariates={name: values[rows] for name, values in clinical.covariates.items()},
-        measures={
-            "organ_ml": np.array([cube.organ_ml for cube in facts]),
-            "tumour_ml": np.array([cube.tumour_ml for cube in facts]),
-            **further_ml,
-            "organ_outside": np.array([cube.outside for cube in facts]),
-        },
+        measures={name: np.array([each[name] for each in measures]) for name in (measures[0] if measures else ())},
         affine=np.array([cube.affine for cube in facts]).reshape(-1, 4, 4),
         source=np.array([" ".join(hashes[subject]) for subject in clinical.id[rows].tolist()], dtype=np.str_),
     )

@@ -48,11 +48,10 @@ def read_volume(files: Mapping[str, Path], header: CohortHeader, recipe: Recipe)
     except DataError as error:  # options cannot mend it: those of the run hold
         remedy = None if error.try_ and "--set" in error.try_ else error.try_
         raise DataError(error.message, where=error.where, expected=error.expected, try_=remedy) from error
-    measures = {"organ_ml": cube.organ_ml, "tumour_ml": cube.tumour_ml, "organ_outside": cube.outside}
     return NewCases(
         cube.image[None],
         tuple(_without_names(warning, case) for warning in cube.warnings),
-        {name: np.array([value]) for name, value in measures.items()},
+        {name: np.array([value]) for name, value in recipe.measures(cube).items()},
     )
 
 

@@ -73,6 +73,11 @@ class Recipe:
         further = [Channel(name, "bernoulli") for name, _ in self.further_labels]
         return (*first, Channel("tumour", "bernoulli", overlay=True), *further)
 
+    def measures(self, cube: Cube) -> dict[str, float]:
+        """What is measured of a subject, by name: volumes in ml, and the share of the organ outside the cube."""
+        further = {f"{name}_ml": ml for (name, _), ml in zip(self.further_labels, cube.further_ml, strict=True)}
+        return {"organ_ml": cube.organ_ml, "tumour_ml": cube.tumour_ml, **further, "organ_outside": cube.outside}
+
 
 @dataclass(frozen=True)
 class OrganMask:
