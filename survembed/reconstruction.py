@@ -93,5 +93,11 @@ def _mean_and_unit(cohort: Cohort, index: NDArray[np.int64]) -> tuple[NDArray[np
     return mean.astype(np.float32), unit.astype(np.float32)
 
 
+def unit_of_errors(cohort: Cohort, train: NDArray[np.int64]) -> NDArray[np.float32] | float:
+    """The unit in which errors (C, *spatial) are judged: 1, or a training deviation where a channel is standardised."""
+    standardised = any(channel.standardise for channel in cohort.channels)
+    return _mean_and_unit(cohort, train)[1] if standardised else 1.0
+
+
 def _batches(index: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return np.array_split(index, max(1, -(-len(index) // BATCH)))

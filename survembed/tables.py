@@ -20,6 +20,9 @@ SHOWN = {"harrell_c": "C-index (higher is better)", "ibs": "IBS (lower is better
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "τ": r"$\tau$", "–": "--"}
 
+DISCLAIMER = "Research use only; not a medical device."
+"""Stands on whatever says something of a single subject."""
+
 
 def data_name(title: str, synthetic: bool) -> str:
     """The title of a cohort; synthetic data are called that."""

@@ -11,7 +11,21 @@ import typer
 from typer.main import get_command
 
 from survembed import __version__
-from survembed.cli import benchmark, data, embed, evaluate, importance, plugins, runs, sweep, tau, train, traverse
+from survembed.cli import (
+    benchmark,
+    data,
+    embed,
+    evaluate,
+    explain,
+    importance,
+    plugins,
+    predict,
+    runs,
+    sweep,
+    tau,
+    train,
+    traverse,
+)
 from survembed.cli.failures import exit_code_of
 from survembed.cli.lazy import MainGroup
 
@@ -25,6 +39,8 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.command()(embed.embed)
 app.command()(traverse.traverse)
+app.command()(predict.predict)
+app.command()(explain.explain)
 app.command()(evaluate.evaluate)
 app.command()(importance.importance)
 app.command()(sweep.sweep)

@@ -80,6 +80,12 @@ class Viewer:
         found: Float = slopes.double().cpu().numpy()
         return found
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether the hazard rises by the same ψ everywhere: judged at the subjects, whatever the head is called."""
+        slopes = self.gradients(self.latents.z[:64].astype(np.float64))
+        return bool(np.allclose(slopes, slopes[0], rtol=1e-6, atol=1e-12))
+
     def contributions(self, z: Float) -> Float:
         """What each dimension (n, L) adds to the log-hazard of z (n, L), beyond that of the mean training μ.
 

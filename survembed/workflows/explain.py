@@ -1,0 +1,216 @@
+"""What raises a subject's hazard: its own image, walked along the hazard to lower and to higher risk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.coordinates import Float
+from survembed.errors import RunError, UsageError
+from survembed.progress import QUIET, Reporter
+from survembed.run import Run
+from survembed.storage import write_json
+from survembed.subjects import CohortHeader
+from survembed.tables import DISCLAIMER
+from survembed.volumes import centred_affine, physical, save_volume
+from survembed.workflows.embed import open_cohort
+from survembed.workflows.traverse import decimals_of
+from survembed.workflows.viewer import Viewer
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A subject and its walk along the hazard.
+
+    Attributes
+    ----------
+    run, model, header
+        Of the run and its cohort.
+    subject
+        Its id.
+    steps
+        (k,) positions on the hazard axis; 0, the subject itself, is among them. A unit is one standard deviation of
+        the log-hazard over the training μ, to first order.
+    z
+        (k, L) latents of the steps.
+    log_hazard_ratio
+        (k,) against the subject itself.
+    image
+        (C, *spatial) of the subject, as the model sees it.
+    decoded
+        (k, C, *spatial) what the steps decode to.
+    decoded_ml, walked_ml
+        (k,) volumes by mask: sums of the decoded fractions, and of those of `walked`.
+    affine
+        (4, 4) from voxel to RAS mm on the subject's own anatomy; None without physical space.
+    """
+
+    run: str
+    model: str
+    header: CohortHeader
+    subject: str
+    steps: Float
+    z: Float
+    log_hazard_ratio: Float
+    image: NDArray[np.float32]
+    decoded: NDArray[np.float32]
+    decoded_ml: dict[str, Float]
+    walked_ml: dict[str, Float]
+    affine: Float | None
+
+    @property
+    def reconstruction(self) -> NDArray[np.float32]:
+        """(C, *spatial) what the subject's own latents decode to."""
+        own: NDArray[np.float32] = self.decoded[int(np.flatnonzero(self.steps == 0)[0])]
+        return own
+
+    @property
+    def difference(self) -> NDArray[np.float32]:
+        """(k, C, *spatial) decoded, minus the subject's reconstruction: 0 at step 0."""
+        return self.decoded - self.reconstruction
+
+    @property
+    def walked(self) -> NDArray[np.float32]:
+        """(k, C, *spatial) the subject's own image plus the difference, kept in [0, 1]; its own detail stays."""
+        walked: NDArray[np.float32] = np.clip(self.image + self.difference, 0, 1)
+        return walked
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as plain values, for JSON; no images."""
+        return {
+            "format": "survembed-explanation",
+            "format_version": 1,
+            "disclaimer": DISCLAIMER,
+            "run": self.run,
+            "model": self.model,
+            "title": self.header.title,
+            "synthetic": self.header.synthetic,
+            "subject": self.subject,
+            "steps": self.steps.tolist(),
+            "log_hazard_ratio": self.log_hazard_ratio.tolist(),
+            "hazard_ratio": np.exp(self.log_hazard_ratio).tolist(),
+            "decoded_ml": {name: values.tolist() for name, values in self.decoded_ml.items()},
+            "walked_ml": {name: values.tolist() for name, values in self.walked_ml.items()},
+            "z": self.z.tolist(),
+        }
+
+
+def explain(
+    run: Run,
+    subject: str,
+    *,
+    low: float = -2.0,
+    high: float = 2.0,
+    n_steps: int = 5,
+    reporter: Reporter = QUIET,
+) -> Explanation:
+    """Walk a subject of the run's cohort along the hazard.
+
+    The axis is that of `Coordinates.along_hazard`: straight for a linear head, following the gradient for another.
+
+    Parameters
+    ----------
+    run
+        A finished run whose model decodes and has a head, on pictures or volumes.
+    subject
+        Its id.
+    low, high, n_steps
+        Positions: `n_steps` evenly from `low` to `high`; 0 is added where it is not among them.
+
+    Raises
+    ------
+    UsageError
+        When the range does not hold 0.
+    DataError
+        When no subject has the id; the nearest is named.
+    RunError
+        When the run is damaged, or cannot be walked: no head, no decoder, or a table.
+    """
+    _check(run, low, high, n_steps)
+    viewer = Viewer.open(run, reporter=reporter)
+    position = viewer.latents.position(subject)
+    steps = np.unique(np.append(np.linspace(low, high, n_steps).round(10), 0.0)) + 0.0
+    with reporter.task("decoding", 1, "walk") as task:
+        start = viewer.latents.z[position].astype(np.float64)
+        z = viewer.coordinates().along_hazard(start, viewer.gradient, steps)
+        decoded = viewer.decode(z)
+        task.advance()
+    with open_cohort(run, reporter) as cohort:
+        image = cohort.images([position])[0]
+        affines = cohort.subjects.affine
+    hazard = viewer.log_hazard(np.vstack([start, z]))
+    own = Explanation(
+        run=run.id,
+        model=run.model,
+        header=viewer.header,
+        subject=subject,
+        steps=steps,
+        z=z,
+        log_hazard_ratio=hazard[1:] - hazard[0],
+        image=image,
+        decoded=decoded,
+        decoded_ml=viewer.volumes_ml(decoded),
+        walked_ml={},
+        affine=None if affines is None else affines[position],
+    )
+    return replace(own, walked_ml=viewer.volumes_ml(own.walked))
+
+
+def _check(run: Run, low: float, high: float, n_steps: int) -> None:
+    if not (np.isfinite([low, high]).all() and low <= 0 <= high and low < high and n_steps >= 2):
+        raise UsageError(
+            f"no walk from {low:g} to {high:g} in {n_steps} steps",
+            where="--low, --high, --steps",
+            expected="a number below or at 0, one at or above it, and two steps or more",
+        )
+    lacks = None
+    if not run.can("decode"):
+        lacks = f"a {run.model}, which cannot decode latents into images"
+    elif not run.can("hazard"):
+        lacks = f"a {run.model}, which has no hazard to walk along"
+    elif len(run.record["cohort"]["header"]["shape"]) == 1:
+        lacks = "on a table, of which there is no image to show"
+    if lacks:
+        raise RunError(
+            f"run {run.id} is {lacks}",
+            where=str(run.path),
+            expected="a model that decodes and has a head, on pictures or volumes",
+            try_="survembed train coxvae --data liver",
+        )
+
+
+def save_numbers(explanation: Explanation, folder: Path) -> Path:
+    """Write the numbers as `explanation.json` into `folder`."""
+    path = folder / "explanation.json"
+    write_json(path, explanation.to_dict())
+    return path
+
+
+def save_volumes(explanation: Explanation, folder: Path) -> list[Path]:
+    """Write each step as NIfTI on the subject's own anatomy: `risk_-2.0_ct.nii.gz`, `risk_-2.0_tumour.nii.gz`, …
+
+    Intensities are float32 in their own unit; masks are uint8, 1 where the fraction is above one half. `risk_+0.0_…` is
+    the subject itself. All lie in the grid of the cohort's cube, in RAS order, in mm at the subject's own place.
+
+    Raises
+    ------
+    UsageError
+        When the images are no volumes.
+    """
+    header, affine = explanation.header, explanation.affine
+    if len(header.shape) != 3 or (affine is None and header.spacing_mm is None):
+        raise UsageError("these images are no volumes", where="--nifti", expected="a run on a 3-D cohort")
+    placed = centred_affine(header) if affine is None else affine
+    decimals = decimals_of(explanation.steps)
+    written = []
+    for step, image in zip(explanation.steps, explanation.walked, strict=True):
+        for channel, values in zip(header.channels, image, strict=True):
+            path = folder / f"risk_{step:+.{decimals}f}_{channel.name}.nii.gz"
+            is_mask = channel.likelihood == "bernoulli"
+            save_volume(path, (values > 0.5).astype(np.uint8) if is_mask else physical(values, channel), placed)
+            written.append(path)
+    return written

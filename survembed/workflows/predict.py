@@ -1,0 +1,291 @@
+"""Predict for subjects beyond the cohort: hazard, survival, what drives them, and whether to believe them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.cohort import Cohort
+from survembed.datasets.base import NewCases, ReadsNew
+from survembed.errors import PluginError
+from survembed.progress import QUIET, Reporter
+from survembed.run import Run
+from survembed.storage import write_json
+from survembed.subjects import CohortHeader
+from survembed.survival import BreslowBaseline, Float, StepFunction, kaplan_meier
+from survembed.tables import DISCLAIMER
+from survembed.workflows.embed import open_cohort
+from survembed.workflows.train import read_config
+from survembed.workflows.typical import Typicality, percentile, typicality
+from survembed.workflows.viewer import Viewer
+
+RESAMPLES = 200
+MOST_TIMES = 200
+"""Event times at which survival is written out."""
+
+
+@dataclass(frozen=True)
+class Survival:
+    """Predicted survival of n subjects.
+
+    Attributes
+    ----------
+    times
+        (T,) from 0 through event times of the training part to the end of its follow-up, beyond which nothing is known.
+    value, low, high
+        (n, T) S(t), and its pointwise 95 % interval from resampling the training subjects behind the baseline. The
+        weights of the model are held: the interval is too narrow by what they would have varied.
+    median, median_low, median_high
+        (n,) first time at which S(t) is 0.5 or less, with the same interval; NaN where that is not reached.
+    """
+
+    times: Float
+    value: Float
+    low: Float
+    high: Float
+    median: Float
+    median_low: Float
+    median_high: Float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What `predict` found for n subjects.
+
+    Attributes
+    ----------
+    run, model
+        Of the run.
+    header
+        Of its cohort.
+    labels
+        (n,) what the user calls the subjects; never a name from a file.
+    images, reconstructions
+        (n, C, *spatial) as the model sees them, and as it gives them back; None where it does not decode.
+    z, coordinates
+        (n, L) μ, and the same in standard deviations of the training μ from their mean.
+    log_hazard
+        (n,) higher dies sooner.
+    log_hazard_ratio
+        (n,) the same minus the log-hazard of the mean training μ.
+    percentile
+        (n,) of the log-hazard among the training subjects, in per cent.
+    contributions
+        (n, L) what each dimension adds to `log_hazard_ratio`, which is their sum. See `attribution`.
+    linear
+        Whether the head is linear in the latents, so that contributions are ψ_i·z_i in standardised coordinates.
+    survival, typicality
+        See there.
+    measures
+        Measured from the images by name, each (n,), such as `tumour_ml`.
+    warnings
+        What was doubtful of the files.
+    cohort_curve
+        Kaplan-Meier curve of the training subjects.
+    n_train
+        How many those are.
+    """
+
+    run: str
+    model: str
+    header: CohortHeader
+    labels: tuple[str, ...]
+    images: NDArray[np.float32]
+    reconstructions: NDArray[np.float32] | None
+    z: Float
+    coordinates: Float
+    log_hazard: Float
+    log_hazard_ratio: Float
+    percentile: Float
+    contributions: Float
+    linear: bool
+    survival: Survival
+    typicality: Typicality
+    measures: Mapping[str, NDArray[Any]]
+    warnings: tuple[str, ...]
+    cohort_curve: StepFunction
+    n_train: int
+
+    @property
+    def attribution(self) -> str:
+        """How the contributions were found."""
+        if self.linear:
+            return "psi_i * z_i in standardised coordinates; exact, as the head is linear"
+        return "integrated gradients on the straight path from the mean of the training latents"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; what is unknown is null. No images."""
+        survival, typical = self.survival, self.typicality
+        subjects = []
+        for row, label in enumerate(self.labels):
+            distance = {"value": typical.distance[row], "percentile": typical.distance_percentile[row]}
+            error = None
+            if typical.error is not None and typical.error_percentile is not None:
+                error = {"value": typical.error[row], "percentile": typical.error_percentile[row]}
+            subjects.append(
+                {
+                    "subject": label,
+                    "log_hazard": self.log_hazard[row],
+                    "log_hazard_percentile": self.percentile[row],
+                    "hazard_ratio": np.exp(self.log_hazard_ratio[row]),
+                    "survival": survival.value[row],
+                    "survival_low": survival.low[row],
+                    "survival_high": survival.high[row],
+                    "median_survival": survival.median[row],
+                    "median_low": survival.median_low[row],
+                    "median_high": survival.median_high[row],
+                    "z": self.z[row],
+                    "z_standardised": self.coordinates[row],
+                    "contributions": self.contributions[row],
+                    "reconstruction_error": error,
+                    "latent_distance": distance,
+                    "far_from_training": bool(typical.far[row]),
+                    "measures": {name: values[row] for name, values in self.measures.items()},
+                }
+            )
+        found: dict[str, Any] = _plain(
+            {
+                "format": "survembed-prediction",
+                "format_version": 1,
+                "disclaimer": DISCLAIMER,
+                "run": self.run,
+                "model": self.model,
+                "title": self.header.title,
+                "synthetic": self.header.synthetic,
+                "time_unit": self.header.time_unit,
+                "attribution": self.attribution,
+                "training_subjects": self.n_train,
+                "compared_with": {"part": typical.part, "subjects": typical.n},
+                "times": survival.times,
+                "warnings": list(self.warnings),
+                "subjects": subjects,
+            }
+        )
+        return found
+
+
+def _plain(value: Any) -> Any:
+    """Lists and numbers of Python; NaN becomes None."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+def predict(run: Run, files: Mapping[str, Path], *, label: str | None = None, reporter: Reporter = QUIET) -> Prediction:
+    """Prepare new subjects as those of the run's cohort were, and predict.
+
+    Parameters
+    ----------
+    run
+        A finished run whose model has a head.
+    files
+        By `ct`, `mask`, `folder`, `image` or `table`; which of them is for the run's dataset to say.
+    label
+        What the subject is called in the result; `subject`, or `row-1`, … of a table, where not given.
+
+    Raises
+    ------
+    UsageError
+        When the run wants other files.
+    DataError
+        When a file is missing, damaged or holds no such subject.
+    PluginError
+        When the run's dataset cannot read new subjects.
+    RunError
+        When the run is damaged or its cohort is gone.
+    """
+    viewer = Viewer.open(run, reporter=reporter)
+    with open_cohort(run, reporter) as cohort:
+        new = _read(run, files, cohort)
+        for warning in new.warnings:
+            reporter.warn(warning)
+        images = cohort.as_own(new.images)
+        mu = viewer.embed(images)
+        typical = typicality(viewer, cohort, images, mu)
+    latents, z = viewer.latents, mu.astype(np.float64)
+    train = ~latents.test
+    axes, log_hazard = viewer.coordinates(), viewer.log_hazard(z)
+    assert latents.log_hazard is not None
+    return Prediction(
+        run=run.id,
+        model=run.model,
+        header=viewer.header,
+        labels=_labels(label, len(z)),
+        images=images,
+        reconstructions=viewer.decode(z) if viewer.model.decodes else None,
+        z=z,
+        coordinates=(z - axes.centre) / axes.scale,
+        log_hazard=log_hazard,
+        log_hazard_ratio=log_hazard - viewer.log_hazard(axes.centre[None]),
+        percentile=percentile(log_hazard, latents.log_hazard[train]),
+        contributions=viewer.contributions(z),
+        linear=viewer.is_linear,
+        survival=_survival(viewer, log_hazard, reporter),
+        typicality=typical,
+        measures=new.measures,
+        warnings=new.warnings,
+        cohort_curve=kaplan_meier(latents.duration[train], latents.event[train]),
+        n_train=int(train.sum()),
+    )
+
+
+def _read(run: Run, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+    source = read_config(run).data.build()
+    if not isinstance(source, ReadsNew):
+        raise PluginError(
+            f"the dataset '{run.dataset}' cannot read new subjects",
+            where=run.id,
+            expected="a source with read_new, as survembed.datasets.base.ReadsNew describes",
+        )
+    return source.read_new(files, cohort)
+
+
+def _labels(label: str | None, n: int) -> tuple[str, ...]:
+    if n == 1:
+        return (label or "subject",)
+    return tuple(f"{label or 'row'}-{row}" for row in range(1, n + 1))
+
+
+def _survival(viewer: Viewer, log_hazard: Float, reporter: Reporter) -> Survival:
+    baseline = viewer.baseline
+    low, high = _band(viewer, reporter)
+    seen = baseline.times[np.linspace(0, len(baseline.times) - 1, min(len(baseline.times), MOST_TIMES)).astype(int)]
+    times = np.unique([0.0, *seen, baseline.last_time])
+    return Survival(
+        times,
+        *(each.survival(log_hazard, times) for each in (baseline, high, low)),
+        *(each.median(log_hazard) for each in (baseline, high, low)),
+    )
+
+
+def _band(viewer: Viewer, reporter: Reporter) -> tuple[BreslowBaseline, BreslowBaseline]:
+    """The baseline with its cumulative hazard at the ends of the pointwise 95 % interval over resamples."""
+    latents, baseline = viewer.latents, viewer.baseline
+    assert latents.log_hazard is not None
+    train, random = np.flatnonzero(~latents.test), np.random.default_rng(0)
+    curves = np.empty((RESAMPLES, len(baseline.times)))
+    with reporter.task("resampling the baseline", RESAMPLES, "resamples") as task:
+        for curve in curves:
+            rows = random.choice(train, len(train))
+            fit = BreslowBaseline.fit(latents.log_hazard[rows], latents.duration[rows], latents.event[rows])
+            curve[:] = StepFunction(fit.times, fit.log_cumulative_hazard, before=-np.inf)(baseline.times)
+            task.advance()
+    ends = np.quantile(curves, [0.025, 0.975], axis=0, method="closest_observation")  # there is no mean with -inf
+    low, high = (BreslowBaseline(baseline.times, end, baseline.last_time) for end in ends)
+    return low, high
+
+
+def save_numbers(prediction: Prediction, folder: Path) -> Path:
+    """Write the numbers as `prediction.json` into `folder`."""
+    path = folder / "prediction.json"
+    write_json(path, prediction.to_dict())
+    return path
