@@ -32,6 +32,8 @@ ACTIVE_NATS = 0.01
 class VAENetwork(Model):
     """Encoder to a Gaussian q(z|x) = N(μ, diag σ²), decoder to an image.
 
+    A model with another prior overrides `kl`; all else stays as it is.
+
     Parameters
     ----------
     options
@@ -112,17 +114,30 @@ class VAENetwork(Model):
     def vae_loss(self, image: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
         """Terms of equation (1), what they are made of, and the latents z (n, L) on which they were taken.
 
-        z is a sample in training and μ in evaluation, so that validation has no noise.
+        z is a sample in training and μ in evaluation, so that validation has no noise. A latent dimension is active
+        where q moves away from the standard normal, whatever the prior.
         """
         scaled = self.input(image)
         mu, logvar = self._posterior(scaled)
         z = mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu
         reconstruction = self.reconstruction(self._output(z), scaled)
-        kl = 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
-        kl_nats = kl.sum(dim=1).mean()
-        active = (kl.detach().mean(dim=0) > ACTIVE_NATS).sum()
+        kl_nats = self.kl(mu, logvar, z).mean()
+        active = (normal_kl(mu, logvar).detach().mean(dim=0) > ACTIVE_NATS).sum()
         terms = {"reconstruction": reconstruction, "kl": self.beta * kl_nats}
         return terms, {"reconstruction": reconstruction, "kl_nats": kl_nats, "active_units": active}, z
+
+    def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+        """KL(q(z|x) ‖ p(z)) in nats, (n,), for the standard normal prior.
+
+        Parameters
+        ----------
+        mu, logvar
+            (n, L) float32 of q.
+        z
+            (n, L) the latents that are decoded: a sample of q in training, μ in evaluation. An estimate by sampling can
+            use them in training; here the KL is known in closed form.
+        """
+        return normal_kl(mu, logvar).sum(dim=1)
 
     def reconstruction(self, output: Tensor, target: Tensor) -> Tensor:
         """−log p(x|z), averaged over subjects; over voxels and channels averaged or summed as `reduction` says.
@@ -144,3 +159,8 @@ class VAENetwork(Model):
             likelihoods.append(error + log_sigma + 0.5 * math.log(2 * math.pi) if log_sigma.requires_grad else error)
         voxels = torch.stack(likelihoods, dim=1).flatten(1)
         return (voxels.mean(dim=1) if self.reduction == "mean" else voxels.sum(dim=1)).mean()
+
+
+def normal_kl(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(μ, σ²) ‖ N(0, 1)) in nats of each latent dimension, (n, L): ½ (μ² + σ² − 1 − log σ²)."""
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
