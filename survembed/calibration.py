@@ -84,8 +84,10 @@ class CalibrationCurve(NamedTuple):
     n: Float
 
 
-def calibration_curve(test: Outcome, survival: Float, horizon: float, *, n_groups: int = 10) -> CalibrationCurve:
-    """Observed against predicted risk at `horizon`, in about `n_groups` equal groups; equal predictions stay together.
+def calibration_curve(
+    test: Outcome, survival: Float, horizon: float, *, n_groups: int | None = None
+) -> CalibrationCurve:
+    """Observed against predicted risk at `horizon`, in groups of about equal size; equal predictions stay together.
 
     Parameters
     ----------
@@ -93,9 +95,11 @@ def calibration_curve(test: Outcome, survival: Float, horizon: float, *, n_group
         n subjects.
     survival
         (n,) predicted S(horizon).
+    n_groups
+        How many; where not given, ten or fewer, of about fifteen subjects or more.
     """
     rows = []
-    group = equal_groups(-survival, n_groups)
+    group = equal_groups(-survival, n_groups or min(10, max(3, len(survival) // 15)))
     for number, curve in enumerate(group_curves(test, group)):
         steps = np.vstack([np.ones(3), np.column_stack([curve.survival, curve.low, curve.high])])
         at = steps[np.searchsorted(curve.times, horizon, side="right")]

@@ -10,6 +10,8 @@ from sksurv.metrics import integrated_brier_score as sksurv_ibs
 from survembed.bootstrap import paired_difference
 from survembed.errors import UsageError
 from survembed.metrics import (
+    brier_band,
+    brier_contributions,
     brier_curve,
     evaluate_predictions,
     integrated_brier_score,
@@ -162,3 +164,16 @@ def test_null_model_is_the_training_kaplan_meier(case):
     expected = evaluate_predictions(case.train, case.test, case.risk, None, case.times)["ibs_km"].value
     null = kaplan_meier_survival(case.train, len(case.risk), case.times)
     assert expected == pytest.approx(sksurv_ibs(*case.structured, null, case.times), abs=1e-12)
+
+
+def test_the_band_of_the_brier_score_holds_the_curve_and_its_mean_is_the_score(case: Case) -> None:
+    low, high = brier_band(case.train, case.test, case.survival, case.times, n_resamples=300)
+    curve = brier_curve(case.train, case.test, case.survival, case.times)
+    assert (low <= curve).all()
+    assert (curve <= high).all()
+    # at one time, the band is the percentile interval of a mean
+    parts = brier_contributions(case.train, case.test, case.survival, case.times)[:, 3]
+    rng = np.random.default_rng(0)
+    means = [parts[rng.integers(len(parts), size=len(parts))].mean() for _ in range(300)]
+    np.testing.assert_allclose((low[3], high[3]), np.percentile(means, [2.5, 97.5]), atol=1e-12)
+    assert np.isnan(brier_band(case.train, case.test, case.survival, case.times, n_resamples=0)).all()

@@ -1,1 +1,35 @@
 """One file a figure: numbers in, PNG and PDF out."""
+
+from __future__ import annotations
+
+from survembed.errors import UsageError, corrected, nearest
+
+FIGURES = {
+    "latents": "PCA of the latents, models side by side, coloured by duration (the paper's Figure 2)",
+    "traversal": "what is decoded along each latent dimension and along the hazard (Figure 3)",
+    "tau": "PCA of the latents for several τ (Figure 4); of a sweep also C, IBS and reconstruction over τ",
+    "survival": "Kaplan-Meier curves of held-out subjects by predicted risk, with numbers at risk and log-rank test",
+    "calibration": "observed against predicted risk, with the calibration slope",
+    "brier": "Brier score over time beside the Kaplan-Meier null model",
+    "importance": "hazard ratio of each latent dimension",
+    "history": "learning curves: each term of the loss and its share",
+}
+"""Names for `survembed figure`; `workflows/figure.py` makes each of them."""
+
+
+def require_figure(name: str, where: str) -> None:
+    """Refuse an unknown name; `where` is the command line.
+
+    Raises
+    ------
+    UsageError
+        The nearest name is offered.
+    """
+    if name not in FIGURES:
+        close = nearest(name, FIGURES)
+        raise UsageError(
+            f"no figure named '{name}'",
+            where=where,
+            expected=f"one of {', '.join(FIGURES)}",
+            try_=corrected(where, name, close) if close else None,
+        )

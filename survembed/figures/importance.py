@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from survembed.figures.style import BLUE, ORANGE, RED, drawing, new_figure, save
+from survembed.figures.style import BLUE, ORANGE, RED, drawing, entitle, new_figure, save
 from survembed.tables import data_name
+
+FURTHEST = 100.0
+"""A hazard ratio beyond it, or below its inverse, comes of a model with too little data: it leaves the picture."""
 
 if TYPE_CHECKING:
     from survembed.workflows.importance import Importance
@@ -39,15 +42,22 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
                     capsize=2,
                     label=f"Cox model on μ, {name}",
                 )
+                for outside, edge, arrow in (
+                    (value > FURTHEST, FURTHEST, ">"),
+                    (value < 1 / FURTHEST, 1 / FURTHEST, "<"),
+                ):
+                    axis.plot(np.full(outside.sum(), edge), (place[known] + shift)[outside], arrow, color=colour, ms=4)
         head = [(number, each.psi_sd) for number, each in enumerate(dimensions) if each.psi_sd is not None]
         if head:
             rows, slopes = zip(*head, strict=True)
             axis.scatter(np.exp(slopes), rows, marker="D", s=18, color=RED, zorder=3, label="the run's own head")
         axis.axvline(1, color="0.6", lw=0.8, zorder=0)
         axis.set_xscale("log")
+        low, high = axis.get_xlim()
+        axis.set_xlim(max(low, 1 / FURTHEST), min(high, FURTHEST))
         axis.set_yticks(place, [f"z{each.number}" for each in dimensions])
         axis.invert_yaxis()
         axis.set_xlabel("hazard ratio for one standard deviation of μ")
-        axis.set_title(f"{data_name(importance.title, importance.synthetic)}: {importance.model}", fontsize=10)
+        entitle(figure, f"{data_name(importance.title, importance.synthetic)}: {importance.model}, hazard ratios")
         figure.legend(loc="outside lower center", frameon=False, fontsize=8, ncols=3)
         return save(figure, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from survembed.storage import replacing
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 COLOURS = (BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9")
 
+GREY = "0.45"
+
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # matplotlib brings it: the same letters on every machine
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.edgecolor": "0.3",
+    "axes.titlesize": 9,
+    "axes.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
     "pdf.fonttype": 42,
     "savefig.dpi": 150,
     "figure.dpi": 100,
@@ -44,6 +52,12 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def entitle(figure: Figure, text: str) -> None:
+    """The line above a figure, in several lines where the figure is narrow."""
+    letters_an_inch = 12
+    figure.suptitle(fill(text, int(letters_an_inch * figure.get_figwidth())), fontsize=10)
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Figure 4 of the paper: the latent space for several τ, above what each does to survival and reconstruction."""
+"""Which τ to take: the latent space for several τ, above what each does to survival and reconstruction."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, new_figure, save
+from survembed.figures.latents import draw_plane, scale_of
+from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, entitle, new_figure, save
 from survembed.tables import data_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import PathCollection
 
     from survembed.workflows.tau import TauAdvice
 
@@ -24,40 +24,19 @@ def draw_tau(advice: TauAdvice, path: Path) -> list[Path]:
     """Draw the advice to `path` as PNG and PDF; crosses are censored subjects. A synthetic cohort is called one."""
     count = len(advice.rows)
     shown = np.unique(np.linspace(0, count - 1, min(count, MOST_PLANES)).round().astype(int))
+    rows, embedded = [advice.rows[index] for index in shown], [advice.embedded[index] for index in shown]
     with drawing():
         figure = new_figure(max(8.0, 1.9 * len(shown)), 5.4)
-        figure.suptitle(f"{data_name(advice.title, advice.synthetic)}: {advice.model}, test subjects", fontsize=10)
+        entitle(figure, f"{data_name(advice.title, advice.synthetic)}: {advice.model}, test subjects")
         above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.15, 1])[:, 0]
         planes = above.subplots(1, len(shown), squeeze=False)[0]
-        for axis, index in zip(planes, shown, strict=True):
-            dots = _draw_plane(axis, advice, int(index))
+        for axis, row, plane in zip(planes, rows, embedded, strict=True):
+            dots = draw_plane(axis, plane, scale_of(embedded))
+            mark = " (recommended)" if row.tau == advice.recommended else ""
+            axis.set_title(f"τ = {row.tau:g}{mark}\norder {row.order:.2f}")
         above.colorbar(dots, ax=planes.tolist(), label=advice.colour, pad=0.01, shrink=0.8)
         _draw_curves(below.subplots(1, 4), advice)
         return save(figure, path)
-
-
-def _draw_plane(axis: Axes, advice: TauAdvice, index: int) -> PathCollection:
-    row, run = advice.rows[index], advice.embedded[index]
-    ends = float(run.colour.min()), float(run.colour.max())
-    for kind, marker in ((False, "x"), (True, "o")):
-        chosen = run.event == kind
-        dots = axis.scatter(
-            run.plane[chosen, 0],
-            run.plane[chosen, 1],
-            c=run.colour[chosen],
-            s=7,
-            lw=0.6 if marker == "x" else 0,
-            marker=marker,
-            cmap="viridis",
-            vmin=ends[0],
-            vmax=ends[1],
-        )
-    mark = " (recommended)" if row.tau == advice.recommended else ""
-    axis.set_title(f"τ = {row.tau:g}{mark}\norder {row.order:.2f}", fontsize=9)
-    axis.set_xlabel("PC 1")
-    axis.set_xticks([])
-    axis.set_yticks([])
-    return dots
 
 
 def _draw_curves(axes: Sequence[Axes], advice: TauAdvice) -> None:

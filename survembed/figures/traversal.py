@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.figures.style import drawing, new_figure, save
+from survembed.figures.style import drawing, entitle, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def draw_traversal(traversal: Traversal, path: Path) -> list[Path]:
     tall = CELL if len(header.shape) > 1 else max(CELL, 0.17 * len(header.features) + 0.2)
     with drawing():
         figure = new_figure(0.5 + CELL * columns + TEXT, 0.9 + tall * rows)
-        figure.suptitle(_title(traversal), fontsize=10)
+        entitle(figure, _title(traversal))
         ratios = [columns * CELL, TEXT] if len(header.shape) == 1 else [*[CELL] * columns, TEXT]
         grid = figure.subplots(rows, len(ratios), width_ratios=ratios, squeeze=False)
         for index, (axes, walk) in enumerate(zip(grid, traversal.walks, strict=True)):

@@ -12,7 +12,8 @@ from survembed.losses import cox_loss
 class Head(nn.Module):
     """Maps latents (n, L) to log-hazards (n,); higher dies sooner.
 
-    The loss is Cox's partial likelihood; a parametric head overrides `loss`.
+    The loss is Cox's partial likelihood; a parametric head overrides `loss`, and `fit_outcome` where it must know the
+    unit of time. The log-hazard need not be linear: what a latent does to it is read from its gradient.
 
     Parameters
     ----------
@@ -23,6 +24,12 @@ class Head(nn.Module):
     def __init__(self, ties: Literal["breslow", "efron"] = "breslow") -> None:
         super().__init__()
         self.ties = ties
+
+    def fit_outcome(self, duration: Tensor, event: Tensor) -> None:
+        """Take durations (n,) and events (n,) of the training part, once before training; Cox needs none of it.
+
+        What is kept belongs into buffers, so that it travels with the weights.
+        """
 
     def loss(self, z: Tensor, duration: Tensor, event: Tensor) -> Tensor:
         """Scalar loss of latents (n, L) with durations (n,) and events (n,); a zero with a graph where no event is.

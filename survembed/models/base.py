@@ -118,6 +118,11 @@ class Model(nn.Module):
         """Take mean and standard deviation of the training images, (C, *spatial); used by `standardise` channels."""
         raise TypeError(f"{type(self).__name__} must implement fit_input")
 
+    def fit_outcome(self, duration: Tensor, event: Tensor) -> None:
+        """Tell the head, where there is one, durations (n,) and events (n,) of the training part."""
+        if self.head is not None:
+            self.head.fit_outcome(duration, event)
+
     def posterior(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mean μ and log-variance, each (n, L) float32, of the latents of images (n, C, *spatial).
 

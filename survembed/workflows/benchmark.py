@@ -14,7 +14,8 @@ from survembed.errors import RunError, UsageError, nearest
 from survembed.progress import QUIET, Reporter
 from survembed.survival import Float, FollowUp, follow_up
 from survembed.workflows.embed import open_cohort
-from survembed.workflows.rows import BASE, Entry, Table
+from survembed.workflows.held_out import BASE
+from survembed.workflows.rows import Entry, Table
 from survembed.workflows.sweep import Sweep
 
 

@@ -23,9 +23,9 @@ from survembed.survival import BreslowBaseline, Float, Outcome
 from survembed.sweep.cells import Cell
 from survembed.training.options import SplitOptions
 from survembed.workflows.embed import embed
-from survembed.workflows.sweep import Sweep
+from survembed.workflows.held_out import BASE
+from survembed.workflows.sweep import Sweep, row_name
 
-BASE = "base"
 KAPLAN_MEIER = "Kaplan-Meier"
 TUMOUR = "tumour volume"
 VOLUMES = "organ + tumour volume"
@@ -36,11 +36,6 @@ Place = tuple[int, int]
 
 Features = Callable[[Place, int, Positions], Float]
 """From place, seed and training positions to the features (N, d) of all subjects."""
-
-
-def row_name(model: str, tau: float | None) -> str:
-    """Name of a model's row; with its τ where a sweep has several."""
-    return model if tau is None else f"{model} τ={tau:g}"
 
 
 @dataclass(frozen=True)

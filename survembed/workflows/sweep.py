@@ -12,9 +12,10 @@ import torch
 
 from survembed import locks
 from survembed.component import Component
-from survembed.errors import UsageError
+from survembed.errors import DataError, RunError, UsageError
 from survembed.progress import QUIET, Reporter
 from survembed.run import Run
+from survembed.storage import read_json
 from survembed.sweep.cells import Cell, State, SweepFolder
 from survembed.sweep.cluster import run_cluster
 from survembed.sweep.local import cores, run_local
@@ -43,6 +44,46 @@ class Sweep:
     folder: SweepFolder
     title: str
     cells: tuple[Cell, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> Sweep:
+        """The sweep in a folder, with every cell that was ever asked for; nothing is trained.
+
+        Raises
+        ------
+        RunError
+            When the folder holds no sweep.
+        """
+        try:
+            record = read_json(path / "sweep.json")
+            folder = SweepFolder(path.absolute())
+            cells = tuple(Cell(str(key), folder.config(key)) for key in record["cells"])
+            return cls(folder, str(record["title"]), cells)
+        except (DataError, KeyError, TypeError) as error:
+            raise RunError(
+                f"no sweep in {path}",
+                where=str(path),
+                expected="a folder of 'survembed sweep'",
+                try_="--sweep-dir FOLDER",
+            ) from error
+
+    def examples(self) -> dict[str, Run]:
+        """One finished run of each model and value of τ, the first of its kind, by a name that tells them apart.
+
+        Raises
+        ------
+        RunError
+            When no run is finished.
+        """
+        several = len({cell.tau for cell in self.cells if cell.tau is not None}) > 1
+        found: dict[str, Run] = {}
+        for cell, run in self.runs().items():
+            found.setdefault(row_name(cell.model, cell.tau if several else None), run)
+        if not found:
+            raise RunError(
+                f"no run of {self.folder.path} is finished", where=str(self.folder.path), try_="survembed sweep"
+            )
+        return found
 
     def states(self) -> dict[str, State]:
         """What has become of each cell, by key."""
@@ -82,6 +123,11 @@ class Where:
     scheduler: str | None = None
     shard: tuple[int, int] = (0, 1)
     retry: bool = False
+
+
+def row_name(model: str, tau: float | None) -> str:
+    """Name of a model in tables and figures; with its τ where a sweep has several."""
+    return model if tau is None else f"{model} τ={tau:g}"
 
 
 Watch = Callable[[Sweep], AbstractContextManager[Reporter]]

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from survembed.bootstrap import N_RESAMPLES, Metric, paired_difference
 from survembed.cohort import Cohort
 from survembed.errors import RunError, UsageError
-from survembed.latents import Latents
 from survembed.progress import QUIET, Reporter, Task
 from survembed.reconstruction import Reconstruction, reconstruction
 from survembed.run import Run
 from survembed.survival import Float
 from survembed.workflows.embed import embed, open_cohort
-from survembed.workflows.rows import BASE, Table, row_name
-from survembed.workflows.sweep import Sweep
+from survembed.workflows.held_out import BASE
+from survembed.workflows.plane import Plane, plane
+from survembed.workflows.rows import Table
+from survembed.workflows.sweep import Sweep, row_name
 from survembed.workflows.train import load_model
 
 SHARE = 0.8
@@ -27,25 +28,6 @@ SHARE = 0.8
 
 MOST_LEVELS = 20
 """A truth with more different values is no grouping, and subjects are ordered one by one."""
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """The test subjects of one run on the plane of the first two principal components of the training μ.
-
-    Attributes
-    ----------
-    plane
-        (n, 2) float64.
-    colour
-        (n,) true log-hazard where it is known, else duration.
-    event
-        (n,) bool.
-    """
-
-    plane: Float
-    colour: Float
-    event: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -96,7 +78,7 @@ class TauAdvice:
     reason
         Why, in a sentence.
     embedded
-        A run of each row, for the figure.
+        A run of each row, for the figure: its test subjects.
     """
 
     model: str
@@ -106,7 +88,7 @@ class TauAdvice:
     rows: tuple[TauRow, ...]
     recommended: float | None
     reason: str
-    embedded: tuple[Embedded, ...]
+    embedded: tuple[Plane, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -183,7 +165,7 @@ def advise(
                 for run in runs[tau]:
                     found.append(_judge(run, cohort, device))
                     task.advance()
-                pictures.append(_embedded(embed(runs[tau][0], device=device)))
+                pictures.append(plane(embed(runs[tau][0], device=device), colour="truth"))
                 rows.append(
                     _row(tau, found, *(scored.scores[name] if scored else missing for name in ("harrell_c", "ibs")))
                 )
@@ -263,24 +245,11 @@ def _row(tau: float, found: Sequence[tuple[Reconstruction, float]], c: Metric, i
     )
 
 
-def _embedded(latents: Latents) -> Embedded:
-    mu, test = latents.z.astype(np.float64), latents.test
-    centre = mu[~test].mean(axis=0)
-    axes = np.linalg.svd(mu[~test] - centre, full_matrices=False)[2][:2]
-    plane = (mu[test] - centre) @ axes.T
-    if plane.shape[1] == 1:
-        plane = np.column_stack([plane, np.zeros(len(plane))])
-    colour = (latents.duration if latents.truth is None else latents.truth)[test]
-    if plane[:, 0] @ (colour - colour.mean()) < 0:  # an axis has no sign of its own; let all run the same way
-        plane = -plane
-    return Embedded(plane, colour, latents.event[test])
-
-
 def _judge(run: Run, cohort: Cohort, device: str) -> tuple[Reconstruction, float]:
     """Reconstruction and order of one run on its test part."""
     latents = embed(run, device=device)
     train, test = np.flatnonzero(~latents.test), np.flatnonzero(latents.test)
     truth = None if latents.truth is None else latents.truth[test]
-    first = _embedded(latents).plane[:, 0]
+    first = plane(latents).points[:, 0]
     found = order(first, truth, latents.duration[test], latents.event[test])
     return reconstruction(load_model(run, device), cohort, latents.z, train, test), found

@@ -138,6 +138,7 @@ def train(config: TrainConfig, *, runs_dir: Path, name: str | None = None, repor
             torch.from_numpy(parts["validation"]),
         )
         model.fit_input(*study.images.mean_and_deviation(study.train, options.batch_size))
+        model.fit_outcome(study.duration[study.train], study.event[study.train])
         run = Run.create(
             runs_dir, name or f"{config.model}-{config.dataset}", _record(config, cohort, model), config.to_dict()
         )

@@ -88,7 +88,7 @@ def test_what_stands_beside_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_subject_and_raw_axes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = texts(replace(made("image"), start="s007", axes="raw"), tmp_path, monkeypatch)
-    assert any("from subject s007, in raw latent units" in text for text in found)
+    assert any("from subject s007, in raw latent units" in text.replace("\n", " ") for text in found)
 
 
 def test_features_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,96 @@
+"""`survembed figure`: the figures of the paper, and those that a reviewer asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, Device, RunsDir, ids_of_runs, names_of
+from survembed.cli.console import say, show_json, show_lines
+from survembed.figures import FIGURES, require_figure
+
+if TYPE_CHECKING:
+    from survembed.run import Run
+    from survembed.workflows.sweep import Sweep
+
+Downstream = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--downstream",
+        help="A downstream model, drawn beside the run's own head; may be repeated.",
+        autocompletion=lambda: names_of("downstream"),
+    ),
+]
+SweepDir = Annotated[Path | None, typer.Option("--sweep-dir", help="Folder of a sweep to draw from, not a run.")]
+
+
+def figure(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help=", ".join(FIGURES) + ".", autocompletion=lambda: list(FIGURES))
+    ],
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run",
+            "--runs",
+            envvar="SURVEMBED_RUN",
+            show_envvar=True,
+            help="Id, unique prefix or path of a run; repeated for models side by side. The latest where not given.",
+            autocompletion=ids_of_runs,
+        ),
+    ] = None,
+    sweep_dir: SweepDir = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; 'figures' beside the data.")] = None,
+    method: Annotated[Literal["pca", "umap"], typer.Option("--method", help="Plane of the latents.")] = "pca",
+    downstream: Downstream = None,
+    groups: Annotated[int, typer.Option("--groups", min=1, max=4, help="Groups of risk in 'survival'.")] = 3,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Resamples behind each interval.")] = 500,
+    config: Config = None,
+    assignments: Assignments = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Draw a figure of a run, of several runs, or of a sweep, as PNG and PDF."""
+    from survembed.cli.evaluate import resolve
+    from survembed.errors import UsageError
+    from survembed.settings import Settings
+
+    command = str(ctx.obj)
+    require_figure(name, command)
+    if run and sweep_dir:
+        raise UsageError("a figure is of runs or of a sweep", where=command, expected="--run or --sweep-dir, not both")
+    settings = Settings.gather(config=config, assignments=assignments or (), command=command)
+    models = resolve(settings, downstream, command) if downstream else []
+    runs, sweep = chosen(run or [], runs_dir, sweep_dir)
+
+    from survembed.cli.reporter import reporter
+    from survembed.workflows.figure import Asked
+    from survembed.workflows.figure import figure as work
+
+    folder = out or (sweep_dir if sweep_dir else runs[0].path if len(runs) == 1 else runs_dir) / "figures"
+    asked = Asked(runs, folder, sweep, method, models, groups, bootstrap, device=device)
+    drawn = work(name, asked, reporter())
+    if as_json:
+        show_json(drawn.to_dict())
+    else:
+        say(drawn.caption)
+        show_lines(drawn.files)
+
+
+def chosen(names: list[str], runs_dir: Path, sweep_dir: Path | None) -> tuple[list[Run], Sweep | None]:
+    """The runs to draw: those named, the latest, or one of each kind in a sweep; says on stderr which."""
+    from survembed.cli.common import chosen_run
+
+    if sweep_dir is None:
+        return [chosen_run(name, runs_dir) for name in names] or [chosen_run(None, runs_dir)], None
+
+    from survembed.workflows.sweep import Sweep
+
+    sweep = Sweep.open(sweep_dir)
+    runs = list(sweep.examples().values())
+    say(f"sweep {sweep_dir} ({sweep.title}): {len(sweep.runs())} finished runs; figures of one run show {runs[0].id}")
+    return runs, sweep

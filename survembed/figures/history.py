@@ -1,0 +1,79 @@
+"""Learning curves: the loss and each of its terms over the updates, the share of each, and which weights were kept."""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from survembed.figures.style import BLUE, COLOURS, GREY, ORANGE, drawing, entitle, new_figure, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from survembed.workflows.history import History
+
+COLUMNS = 3
+NAMES = {
+    "objective": "loss",
+    "kl_nats": "KL divergence (nats)",
+    "cox": "Cox loss",
+    "active_units": "active latent dimensions",
+    "reconstruction": "reconstruction loss",
+}
+
+
+def draw_history(history: History, title: str, path: Path) -> list[Path]:
+    """Draw learning curves to `path` as PNG and PDF; `title` says where data are synthetic."""
+    order = ["objective", "cox", "reconstruction", "kl_nats", "active_units"]
+    terms = sorted(
+        {*history.train, *history.validation}, key=lambda name: (order.index(name) if name in order else 9, name)
+    )
+    share = len(history.shares) > 1
+    count = len(terms) + share
+    with drawing():
+        columns = min(COLUMNS, count)
+        rows = ceil(count / columns)
+        figure = new_figure(2.9 * columns + 0.3, 2.1 * rows + 0.9)
+        entitle(figure, title)
+        axes = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+        for axis, name in zip(axes, terms, strict=False):
+            _draw_term(axis, name, history)
+        if share:
+            _draw_shares(axes[len(terms)], history)
+        for axis in axes[count:]:
+            axis.set_axis_off()
+        for number, axis in enumerate(axes[:count]):
+            axis.axvline(history.best_update, color=GREY, lw=0.8, ls=":")
+            axis.set_xlim(0, history.update[-1])
+            if number + columns >= count:
+                axis.set_xlabel("update")
+                axis.tick_params(labelbottom=True)
+        handles = [
+            axes[0].plot([], [], color=ORANGE, lw=1, label="training batch")[0],
+            axes[0].plot([], [], color=GREY, lw=0.8, ls=":", label=f"weights kept (update {history.best_update})")[0],
+        ]
+        if history.validation:
+            handles.insert(1, axes[0].plot([], [], color=BLUE, lw=1.5, label="validation part")[0])
+        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        return save(figure, path)
+
+
+def _draw_term(axis: Axes, name: str, history: History) -> None:
+    if name in history.train:
+        axis.plot(history.update, history.train[name], color=ORANGE, lw=0.9)
+    if name in history.validation:
+        axis.plot(history.update, history.validation[name], color=BLUE, lw=1.5)
+    axis.set_title(NAMES.get(name, name.replace("_", " ")))
+
+
+def _draw_shares(axis: Axes, history: History) -> None:
+    axis.set_title("share of each term, training batch")
+    bottom = np.zeros(len(history.update))
+    for (name, values), colour in zip(history.shares.items(), COLOURS, strict=False):
+        axis.fill_between(history.update, bottom, bottom + values, color=colour, alpha=0.75, lw=0, label=name)
+        bottom = bottom + values
+    axis.set_ylim(0, 1)
+    axis.legend(fontsize=7, loc="center right", frameon=True, framealpha=0.85, edgecolor="none")

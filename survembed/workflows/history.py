@@ -1,0 +1,89 @@
+"""How the terms of a run's loss went, from its `metrics.jsonl`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from survembed.errors import RunError
+from survembed.run import Run
+from survembed.survival import Float
+
+SHARE = "share_"
+
+
+@dataclass(frozen=True)
+class History:
+    """Learning curves.
+
+    Attributes
+    ----------
+    update
+        (k,) updates at which was measured.
+    train, validation
+        Each (k,) by name: the loss `objective` (validation only) and its unweighted terms, `kl_nats`, `cox`,
+        `reconstruction`, …. Of training the batch at hand; `validation` is empty where there is no such part.
+    shares
+        Part of each weighted term in the loss of the training batch, (k,) by name, in [0, 1].
+    best_update
+        Whose weights were kept.
+    end
+        `completed`, `stopped early` or `interrupted`.
+    """
+
+    update: Float
+    train: dict[str, Float]
+    validation: dict[str, Float]
+    shares: dict[str, Float]
+    best_update: int
+    end: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+
+        def plain(columns: dict[str, Float]) -> dict[str, list[float]]:
+            return {name: values.tolist() for name, values in columns.items()}
+
+        return {
+            "update": self.update.tolist(),
+            "train": plain(self.train),
+            "validation": plain(self.validation),
+            "shares": plain(self.shares),
+            "best_update": self.best_update,
+            "end": self.end,
+        }
+
+
+def history(run: Run) -> History:
+    """The learning curves of a finished run.
+
+    Raises
+    ------
+    RunError
+        When `metrics.jsonl` is missing or damaged.
+    """
+    path = run.path / "metrics.jsonl"
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        update = np.array([row["update"] for row in rows], dtype=np.float64)
+        train = _columns([row["train"] for row in rows])
+        validation = _columns([row["validation"] for row in rows if "validation" in row])
+        outcome = run.record["outcome"]
+        best, end = int(outcome["best_update"]), str(outcome["end"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"run {run.id} has no learning curves: {error}", where=str(path), try_="train again") from error
+    return History(
+        update=update,
+        train={name: values for name, values in train.items() if not name.startswith(SHARE)},
+        validation={name: values for name, values in validation.items() if not name.startswith(SHARE)},
+        shares={name.removeprefix(SHARE): values for name, values in train.items() if name.startswith(SHARE)},
+        best_update=best,
+        end=end,
+    )
+
+
+def _columns(rows: list[dict[str, float]]) -> dict[str, Float]:
+    return {name: np.array([row[name] for row in rows], dtype=np.float64) for name in (rows[0] if rows else ())}
