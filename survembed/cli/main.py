@@ -17,6 +17,7 @@ from survembed.cli import (
     embed,
     evaluate,
     explain,
+    figure,
     importance,
     plugins,
     predict,
