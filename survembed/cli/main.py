@@ -13,6 +13,7 @@ from typer.main import get_command
 from survembed import __version__
 from survembed.cli import (
     benchmark,
+    completion,
     data,
     embed,
     evaluate,
@@ -80,4 +81,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     line = shlex.join(["survembed", *given])
     command = get_command(app)
-    sys.exit(exit_code_of(lambda: command.main(given, prog_name="survembed", standalone_mode=False, obj=line), line))
+
+    def work() -> object:
+        return command.main(given, prog_name="survembed", standalone_mode=False, obj=line)
+
+    sys.exit(completion.quietly(work) if completion.asked() else exit_code_of(work, line))
