@@ -142,7 +142,7 @@ def explain(
     with open_cohort(run, reporter) as cohort:
         image = cohort.images([position])[0]
         affines = cohort.subjects.affine
-    hazard = viewer.log_hazard(np.vstack([start, z]))
+    hazard = viewer.log_hazard(z)
     own = Explanation(
         run=run.id,
         model=run.model,
@@ -150,7 +150,7 @@ def explain(
         subject=subject,
         steps=steps,
         z=z,
-        log_hazard_ratio=hazard[1:] - hazard[0],
+        log_hazard_ratio=hazard - hazard[steps == 0],
         image=image,
         decoded=decoded,
         decoded_ml=viewer.volumes_ml(decoded),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from survembed import registry
+from survembed.datasets import Liver, SurvDigits, Tabular
 from survembed.run import Run, Runs
 from survembed.sweep.cells import SweepFolder
 from survembed.sweep.options import SweepOptions
@@ -23,6 +24,7 @@ from tests.measured import Measured
 from tests.packages import add_package
 from tests.planted import Planted, install
 from tests.small import SMALL
+from tests.workflows.studies import write_rows, write_study
 
 Made = Callable[..., Run]
 
@@ -87,6 +89,28 @@ def a_run(trained_once: Made, tmp_path: Path) -> Made:
         return run
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def trained_on(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The run of a dataset of ours, trained on first call."""
+    made: dict[tuple[str, ...], Run] = {}
+
+    def make(kind: str, head: str = "linear", model: str = "coxvae") -> Run:
+        if (kind, head, model) not in made:
+            folder = tmp_path_factory.mktemp(kind)
+            data: Any = {
+                "liver": lambda: Liver(
+                    root=write_study(folder / "study"), size=(24, 24, 24), fov_mm=(120.0, 120.0, 120.0)
+                ),
+                "surv-digits": SurvDigits,
+                "tabular": lambda: Tabular(root=write_rows(folder / "rows.csv")),
+            }[kind]()
+            settings = config("table", model, head, train={"updates": 25})
+            made[kind, head, model] = train(replace(settings, dataset=kind, data=data), runs_dir=folder / "runs")
+        return made[kind, head, model]
+
+    return make
 
 
 def inline(
