@@ -48,13 +48,20 @@ def draw_prediction(prediction: Prediction, row: int, path: Path) -> list[Path]:
 
 
 def _draw_images(part: SubFigure, prediction: Prediction, row: int) -> None:
-    """The image above its reconstruction; of a table, its features."""
+    """The image and its reconstruction; of a table, its features."""
     header, decoded = prediction.header, prediction.reconstructions
     if len(header.shape) == 1:
         _draw_features(part.subplots(), prediction, row)
         return
     rows = [("as read", prediction.images[row]), *([] if decoded is None else [("reconstructed", decoded[row])])]
     planes, at = planes_of(header), middle_of(prediction.images[row], header)
+    if len(planes) == 1:  # side by side
+        line = part.subplots(1, len(rows), squeeze=False)[0]
+        for axis, (name, image) in zip(line, rows, strict=True):
+            axis.imshow(overlaid(image, header), interpolation="nearest")
+            axis.set_title(name)
+            bare(axis)
+        return
     axes = part.subplots(len(rows), len(planes), squeeze=False)
     for line, (name, image) in zip(axes, rows, strict=True):
         for axis, plane in zip(line, planes, strict=True):
@@ -147,8 +154,7 @@ def facts_of(prediction: Prediction, row: int) -> dict[str, str]:
         "log-hazard": f"{prediction.log_hazard[row]:+.3f}",
         "among the training part": f"percentile {prediction.percentile[row]:.0f} ({prediction.n_train} subjects)",
         "hazard ratio": f"{math.exp(prediction.log_hazard_ratio[row]):.3g} against the average latents",
-        "median survival": f"{in_words(survival.median[row], unit)}, "
-        f"95 % interval {in_words(survival.median_low[row])} to {in_words(survival.median_high[row])}",
+        "median survival": _median(survival.median[row], survival.median_low[row], survival.median_high[row], unit),
     }
     for share in (0.75, 0.5, 0.25):  # when so many of the cohort lived
         lived = prediction.cohort_curve(survival.times) > share
@@ -171,3 +177,9 @@ def facts_of(prediction: Prediction, row: int) -> dict[str, str]:
 def in_words(time: float, unit: str = "") -> str:
     """A time, or that it was not reached."""
     return f"{time:.4g} {unit}".rstrip() if math.isfinite(time) else "not reached"
+
+
+def _median(value: float, low: float, high: float, unit: str) -> str:
+    if not math.isfinite(low):  # nor are those after it
+        return "not reached"
+    return f"{in_words(value, unit)}, 95 % interval {in_words(low)} to {in_words(high)}"
