@@ -21,6 +21,9 @@ from survembed.registry import Entry
 MODULE = "survembed.testing"
 """What the process runs: a request goes in as its argument, lines of JSON come out."""
 
+OPTIONS = "options"
+"""The check that fails before all others where a component has options that only its user knows."""
+
 IMPORT_SECONDS = 10.0
 """A package that takes longer to import counts as broken."""
 

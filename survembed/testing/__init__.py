@@ -39,7 +39,8 @@ def conformance(
     Parameters
     ----------
     kind
-        `datasets`, `models`, `heads`, `downstream` or `segmenters`.
+        `datasets`, `models`, `heads`, `downstream` or `segmenters`; any other key of `registry.KINDS` has only the
+        checks of every component.
     component
         The class; it stands in a module, as an entry point would name it.
     options

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from survembed import registry
-from survembed.errors import SurvembedError
+from survembed.apart import OPTIONS
+from survembed.errors import SurvembedError, UsageError
 
 
 def main(request: dict[str, Any]) -> None:
@@ -31,6 +32,9 @@ def main(request: dict[str, Any]) -> None:
 
     try:
         checks, case = _case(request)
+    except UsageError as error:
+        answer(check=OPTIONS, result="failed", reason=f"{error.message}; set it: --set {_section(request)}.NAME=VALUE")
+        return
     except SurvembedError as error:
         answer(check="import", result="failed", reason=error.message)
         return
@@ -59,10 +63,16 @@ def _case(request: dict[str, Any]) -> Any:
     settings = Settings.gather(
         config=Path(config) if config else None, assignments=request["assignments"], command=request["command"]
     )
-    section = SECTIONS[kind].format(name=name)
-    made = settings.component(section, f"{registry.KINDS[kind]} {name}", component)
-    options = made.model_dump(mode="json", exclude_unset=True)
+    options: dict[str, Any] = {}
+    if kind in SECTIONS:
+        made = settings.component(_section(request), f"{registry.KINDS[kind]} {name}", component)
+        options = made.model_dump(mode="json", exclude_unset=True)
     return checks_of(kind), Case(kind, component, options)
+
+
+def _section(request: dict[str, Any]) -> str:
+    kind, name = request["check"]
+    return SECTIONS[kind].format(name=name)
 
 
 SECTIONS = {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from survembed import registry
+
 if TYPE_CHECKING:
     from survembed.component import Component
 
@@ -19,7 +23,7 @@ Options = Mapping[str, Any] | Callable[[Path], Mapping[str, Any]]
 """Options of a component, or a function that writes files into an empty folder and gives options that name them."""
 
 KITS = ("datasets", "models", "heads", "downstream", "segmenters")
-"""Kinds that have checks: each in the module of its name beside this one."""
+"""Kinds with checks of their own, each in the module of its name beside this one; others have those of all kinds."""
 
 
 class Failed(AssertionError):  # noqa: N818 - as pytest says it
@@ -81,12 +85,12 @@ def checks_of(kind: str) -> dict[str, Check]:
     ValueError
         When there is no such kind.
     """
-    if kind not in KITS:
-        raise ValueError(f"no checks for '{kind}': expected one of {', '.join(KITS)}")
+    if kind not in registry.KINDS:
+        raise ValueError(f"no kind of component named '{kind}': expected one of {', '.join(registry.KINDS)}")
     from survembed.testing import configuration
 
-    found: tuple[Check, ...] = (*configuration.CHECKS, *import_module(f"survembed.testing.{kind}").CHECKS)
-    return {check.__name__.replace("_", "-"): check for check in found}
+    own: tuple[Check, ...] = import_module(f"survembed.testing.{kind}").CHECKS if kind in KITS else ()
+    return {check.__name__.replace("_", "-"): check for check in (*configuration.CHECKS, *own)}
 
 
 def run_check(check: Check, case: Case) -> None:
@@ -117,26 +121,25 @@ def no_trace(what: str, *, torch_draws: bool = False) -> Iterator[None]:
     before = _states(torch_draws)
     yield
     after = _states(torch_draws)
-    changed = [name for name, state in before.items() if after[name] != state]
+    changed = [name for name, state in before.items() if after.get(name, state) != state]
     require(not changed, f"{what} changes {' and '.join(changed)}")
 
 
 def _states(torch_draws: bool) -> dict[str, Any]:
-    import os
-
     import numpy as np
-    import torch
 
     states: dict[str, Any] = {
         "Python's random state": random.getstate(),
         "NumPy's global random state": str(np.random.get_state()),
         "NumPy's error handling": np.geterr(),
-        "torch's default dtype": torch.get_default_dtype(),
-        "torch's number of threads": torch.get_num_threads(),
-        "whether torch keeps gradients": torch.is_grad_enabled(),
         "the working directory": str(Path.cwd()),
         "the environment": json.dumps(dict(os.environ)),
     }
-    if not torch_draws:
-        states["torch's global random state"] = torch.random.get_rng_state().tolist()
+    torch = sys.modules.get("torch")  # most datasets need none, and it takes seconds to come
+    if torch:
+        states["torch's default dtype"] = torch.get_default_dtype()
+        states["torch's number of threads"] = torch.get_num_threads()
+        states["whether torch keeps gradients"] = torch.is_grad_enabled()
+        if not torch_draws:
+            states["torch's global random state"] = torch.random.get_rng_state().tolist()
     return states

@@ -38,8 +38,9 @@ def shapes(case: Case) -> None:
         model = fit_downstream(built(case), z, outcome)
         times = times_of(outcome)
         for n in (1, 7):
-            risk, survival = model.risk(z[:n]), model.survival(z[:n], times)
+            risk = model.risk(z[:n])
             require(risk.shape == (n,), f"risks of latents ({n}, {latent_dim}) have shape {risk.shape}, not ({n},)")
+            survival = model.survival(z[:n], times)
             require(survival.shape == (n, 50), f"survival at 50 times has shape {survival.shape}, not ({n}, 50)")
         require(np.allclose(model.risk(z[:1]), model.risk(z[:7])[:1]), "a subject's risk depends on the others")
 

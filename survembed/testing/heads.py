@@ -19,7 +19,14 @@ EXTREME = 100.0
 
 
 def built(case: Case, latent_dim: int = 3, seed: int = 0) -> Head:
-    """The head, its weights drawn from `seed`."""
+    """The head, its weights drawn from `seed`; it has been told of a training part."""
+    head, part = untrained(case, latent_dim, seed), planted(100)
+    head.fit_outcome(part.duration, part.event)
+    return head
+
+
+def untrained(case: Case, latent_dim: int = 3, seed: int = 0) -> Head:
+    """The head as `build` gives it."""
     component = case.make()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -68,7 +75,10 @@ def loss_is_a_scalar(case: Case) -> None:
 def no_event(case: Case) -> None:
     """A batch in which nobody dies gives a finite loss and finite gradients."""
     batch = planted(7)
-    loss_of(built(case), replace(batch, event=torch.zeros_like(batch.event)), "without an event")
+    head, nobody = built(case), replace(batch, event=torch.zeros_like(batch.event))
+    loss_of(head, nobody, "without an event")
+    head.fit_outcome(nobody.duration, nobody.event)
+    loss_of(head, nobody, "without an event in the training part")
 
 
 def extremes(case: Case) -> None:
@@ -124,7 +134,7 @@ def leaves_no_trace(case: Case) -> None:
 def weights_in_safetensors(case: Case) -> None:
     """Everything learnt is in `state_dict`, and comes back from a safetensors file."""
     head = trained(case)
-    fresh = reloaded(head, built(case, seed=1))
+    fresh = reloaded(head, untrained(case, seed=1))
     z = planted(7).image
     require(torch.equal(head(z), fresh.eval()(z)), "log-hazards differ after the weights were saved and loaded")
 

@@ -23,10 +23,10 @@ EXTREME = 100.0
 
 
 def built(case: Case, sort: str, seed: int = 0) -> Model:
-    """The model for a sort of images, its weights drawn from `seed`; it knows mean and deviation of planted images."""
-    model = untrained(case, sort, seed)
-    images = batch_of(sort, 32).image
-    model.fit_input(images.mean(0), images.std(0))
+    """The model for a sort of images, its weights drawn from `seed`; it has been told of a training part."""
+    model, part = untrained(case, sort, seed), batch_of(sort, 32)
+    model.fit_input(part.image.mean(0), part.image.std(0))
+    model.fit_outcome(part.duration, part.event)
     return model
 
 
@@ -200,13 +200,13 @@ def leaves_no_trace(case: Case) -> None:
 
 
 def weights_in_safetensors(case: Case) -> None:
-    """Everything learnt, the scale of the images included, is in `state_dict` and comes back from a file."""
-    sort, _ = first_model(case)
-    model, image = trained(case, sort, 0, 3), batch_of(sort, 7).image
-    fresh = reloaded(model, untrained(case, sort, seed=1)).eval()  # fit_input, too, must come with the weights
-    with torch.no_grad():
-        for what, outcome in _outcomes(model, image).items():
-            require(torch.equal(outcome(model), outcome(fresh)), f"{what} differs after the weights were loaded")
+    """Everything learnt, and told of the training part, is in `state_dict` and comes back from a file."""
+    for sort, _ in models(case):
+        model, image = trained(case, sort, 0, 3), batch_of(sort, 7).image
+        fresh = reloaded(model, untrained(case, sort, seed=1)).eval()
+        with torch.no_grad():
+            for what, outcome in _outcomes(model, image).items():
+                require(torch.equal(outcome(model), outcome(fresh)), f"{what} differs after the weights were loaded")
 
 
 def _outcomes(model: Model, image: Tensor) -> dict[str, Callable[[Model], Any]]:

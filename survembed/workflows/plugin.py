@@ -26,7 +26,7 @@ USAGE = {
     "downstream": "survembed evaluate --downstream {name}",
     "segmenters": "survembed data segment --root FOLDER --segmenter {name}",
 }
-"""What a user does with a component of each kind."""
+"""What a user does with a component of each kind that has a template."""
 
 
 def new_plugin(kind: str, name: str, out: Path, *, where: str | None = None) -> list[Path]:
@@ -50,6 +50,8 @@ def new_plugin(kind: str, name: str, out: Path, *, where: str | None = None) -> 
     DataError
         When the folder cannot be written.
     """
+    if kind not in USAGE:
+        raise UsageError(f"there is no template for {kind}", where=where or kind, expected=f"one of {', '.join(USAGE)}")
     class_name = _checked(kind, name, where)
     package = f"survembed-{name}"
     folder = out / package

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from survembed.component import Component, option
 
@@ -15,6 +15,8 @@ Device = Literal["cpu", "cuda", "mps"]
 
 class NNUNet(Component):
     """nnU-Net v2 with a model folder, run as a program of its own."""
+
+    api_version: ClassVar[int] = 1
 
     model: Path = option(..., help="Folder of the trained model, with dataset.json, plans.json and fold_*.")
     command: str = option("nnUNetv2_predict_from_modelfolder", help="The program, with any words before its options.")
@@ -34,6 +36,8 @@ class NNUNet(Component):
 
 class TotalSegmentator(Component):
     """TotalSegmentator: the liver as label 1 and its lesions as label 2, run as a program of its own."""
+
+    api_version: ClassVar[int] = 1
 
     command: str = option("TotalSegmentator", help="The program, with any words before its options.")
     environment: str = option("", help="Variables for the program: NAME=VALUE, separated by commas.")

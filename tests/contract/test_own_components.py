@@ -1,0 +1,47 @@
+"""Our own components pass the kit that third parties are given."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from survembed.datasets import Liver, SurvDigits, SurvMNIST, Tabular
+from survembed.downstream import RSF, SSVM, Coxnet, CoxPH, SurvivalTree
+from survembed.heads import MLP, Linear
+from survembed.models import VAE, CoxVAE, DeepSurv
+from survembed.testing import conformance
+from tests.conftest import ROOT
+
+SMALL = {"width": 4, "blocks": 2, "latent_dim": 2}
+PHANTOM = {"n_subjects": 6, "size": (8, 8, 8)}
+MNIST = Path(os.environ.get("SURVEMBED_TEST_DATA", ROOT.parent / "shared" / "data")) / "mnist"
+SOME = {"root": MNIST, "n_train": 30, "n_test": 10}
+
+
+def table(folder: Path, last: str = "1") -> dict[str, Any]:
+    path = folder / "study.csv"
+    path.write_text(f"id,age,sex,duration,event\na,60,f,10,1\nb,70,m,5,1\nc,65,m,20,0\nd,50,f,30,{last}\n")
+    return {"root": path}
+
+
+test_vae = conformance("models", VAE, options=SMALL)
+test_coxvae = conformance("models", CoxVAE, options=SMALL)
+test_deepsurv = conformance("models", DeepSurv, options=SMALL)
+test_linear = conformance("heads", Linear)
+test_mlp = conformance("heads", MLP)
+test_coxph = conformance("downstream", CoxPH)
+test_rsf = conformance("downstream", RSF, options={"n_estimators": 20, "n_jobs": 1})
+test_coxnet = conformance("downstream", Coxnet)
+test_ssvm = conformance("downstream", SSVM)
+test_survival_tree = conformance("downstream", SurvivalTree)
+test_liver = conformance("datasets", Liver, options=PHANTOM, changed={**PHANTOM, "phantom_seed": 1}, same=PHANTOM)
+test_digits = conformance("datasets", SurvDigits, changed={"seed": 1}, same={"seed": 0})
+test_tabular = conformance("datasets", Tabular, options=table, changed=lambda folder: table(folder, last="0"))
+test_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason=f"no MNIST at {MNIST}: set SURVEMBED_TEST_DATA")(
+    conformance(
+        "datasets", SurvMNIST, options=SOME, changed={**SOME, "n_test": 11}, same={**SOME, "mirror": "http://x"}
+    )
+)
