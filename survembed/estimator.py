@@ -21,8 +21,10 @@ from survembed.split import split
 from survembed.subjects import Channel, Subjects
 from survembed.survival import BreslowBaseline, Float
 from survembed.training.images import Images
-from survembed.training.loop import Study, batch_size_without_gradient, fit
+from survembed.training.loop import fit
 from survembed.training.options import SplitOptions, TrainOptions
+from survembed.training.study import Study
+from survembed.training.validation import batch_size_without_gradient
 from survembed.workflows.train import find_device
 
 if TYPE_CHECKING:
@@ -149,8 +151,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
             options,
             seed=self.seed,
             reporter=QUIET,
-            on_record=lambda _: None,
-            on_best=lambda _: None,
         )
         self.model_ = model
         self.n_features_in_ = int(np.shape(X)[1])

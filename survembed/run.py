@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from survembed.errors import DataError, RunError, nearest
-from survembed.storage import read_json, replacing, sha256, writable, write_json
+from survembed.storage import read_json, replacing, sha256, writable, write_json, write_text
 
 if TYPE_CHECKING:
+    from survembed.checkpoint import Checkpoint
     from survembed.models.base import Model
 
 FORMAT = "survembed-run"
 FORMAT_VERSION = 1
 PARTS_OF_A_FINISHED_RUN = ("run.json", "config.json", "split.json", "model.safetensors")
+STATE, STATE_FORMAT = "state.safetensors", "survembed-state 1"
 FIELDS = ("status", "process", "created", "model", "dataset", "abilities", "cohort")
 """What every `run.json` holds beside its format."""
 
@@ -88,7 +90,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`finished`, `failed`, `running`, or `cut short` where the process is gone or a part is missing."""
+        """`finished`, `failed`, `stopped` (to be resumed), `running`, or `cut short`: its process or a part is gone."""
         status = str(self.record["status"])
         if status == "finished" and any(not (self.path / part).is_file() for part in PARTS_OF_A_FINISHED_RUN):
             return "cut short"
@@ -170,6 +172,57 @@ class Run:
             ) from error
         model.eval()
 
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write `state.safetensors`, tensors and numbers in one file, whole or not at all."""
+        from safetensors.torch import save
+
+        tensors = {name: value.detach().contiguous() for name, value in checkpoint.tensors.items()}
+        content = save(tensors, {"format": STATE_FORMAT, "numbers": json.dumps(checkpoint.numbers())})
+        with replacing(self.path / STATE) as temporary:
+            temporary.write_bytes(content)
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        """Where the training stood; None where it was ended before its first checkpoint.
+
+        Raises
+        ------
+        RunError
+            When `state.safetensors` is damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        from survembed.checkpoint import Checkpoint
+
+        path = self.path / STATE
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(path, "pt") as file:
+                numbers = json.loads(file.metadata()["numbers"])
+                return Checkpoint.of({name: file.get_tensor(name) for name in file.keys()}, numbers)  # noqa: SIM118
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"the checkpoint of run {self.id} cannot be read: {str(error).splitlines()[0]}",
+                where=str(path),
+                try_="delete it, and --resume begins this run from its first update",
+            ) from error
+
+    def drop_checkpoint(self) -> None:
+        """Remove `state.safetensors`: there is nothing left to resume."""
+        (self.path / STATE).unlink(missing_ok=True)
+
+    def cut_metrics(self, update: int) -> None:
+        """Drop the rows of `metrics.jsonl` after an update: they will be written again."""
+        path = self.path / "metrics.jsonl"
+        if not path.is_file():
+            return
+        kept = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError, KeyError, TypeError):  # the last line may have been cut short
+                if json.loads(line)["update"] <= update:
+                    kept.append(line + "\n")
+        write_text(path, "".join(kept))
+
     def weights_hash(self) -> str:
         """SHA-256 of the weights.
 
@@ -232,7 +285,7 @@ class Runs:
         RunError
             When there is none, more than one, or it is unfinished or unable; an able one is named where there is one.
         """
-        run = self._named(text) if text else self._latest()
+        run = self.named(text) if text else self._latest()
         if run.status != "finished":
             raise RunError(
                 f"run {run.id} is {run.status}",
@@ -268,7 +321,14 @@ class Runs:
             )
         return newest
 
-    def _named(self, text: str) -> Run:
+    def named(self, text: str) -> Run:
+        """The run of this id, unique prefix or path, finished or not.
+
+        Raises
+        ------
+        RunError
+            When there is none, or more than one.
+        """
         with suppress(OSError):  # a text too long for a path is no path
             if (Path(text) / "run.json").is_file():
                 return Run(Path(text).resolve())

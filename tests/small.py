@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
 
 from survembed import registry
+from survembed.checkpoint import Checkpoint
 from survembed.models.base import Batch, Model
 from survembed.progress import QUIET, Reporter
 from survembed.training.images import Images
-from survembed.training.loop import Outcome, Study, fit
+from survembed.training.keeper import Forgetful, Outcome
+from survembed.training.loop import fit
 from survembed.training.options import TrainOptions
+from survembed.training.study import Study
 from tests.planted import SHAPES, channels_of, planted
 
 SMALL = {"width": 4, "blocks": 2, "latent_dim": 2}
@@ -45,11 +49,36 @@ def batch(kind: str = "image", n: int = 12, seed: int = 0) -> Batch:
     return study(kind, n, 0, seed).batch(torch.arange(n))
 
 
+class Kept(Forgetful):
+    """A keeper that keeps all in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.best: list[dict[str, torch.Tensor]] = []
+        self.checkpoints: list[Checkpoint] = []
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+
+    def save_weights(self, model: Model) -> None:
+        self.best.append({name: value.clone() for name, value in model.state_dict().items()})
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self.checkpoints.append(copy.deepcopy(checkpoint))
+
+
 def trained(
-    model: Model, data: Study, *, seed: int = 0, reporter: Reporter = QUIET, **options: Any
+    model: Model,
+    data: Study,
+    *,
+    seed: int = 0,
+    reporter: Reporter = QUIET,
+    keeper: Kept | None = None,
+    resume: Checkpoint | None = None,
+    **options: Any,
 ) -> tuple[Outcome, list[dict[str, Any]]]:
     """Train `model` in place; how it ended, and the rows recorded."""
-    rows: list[dict[str, Any]] = []
+    keeper = keeper or Kept()
     recipe = TrainOptions(**{"updates": 20, "batch_size": 16, "validate_every": 5, **options})
     model.fit_input(*data.images.mean_and_deviation(data.train, 16))
     outcome = fit(
@@ -58,7 +87,7 @@ def trained(
         recipe.resolved(data.images.dimensions, len(data.train)),
         seed=seed,
         reporter=reporter,
-        on_record=rows.append,
-        on_best=lambda _: None,
+        keeper=keeper,
+        resume=resume,
     )
-    return outcome, rows
+    return outcome, keeper.rows

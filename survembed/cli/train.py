@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,15 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from survembed import registry
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, DryRun, RunsDir, names_of
+from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, DryRun, RunsDir, ids_of_runs, names_of
 from survembed.cli.console import say, show_settings
 from survembed.cli.failures import INTERRUPTED
 from survembed.cli.lazy import model_group
+from survembed.cli.torchrun import launch
 from survembed.errors import UsageError
 
 if TYPE_CHECKING:
     from survembed.cli.flags import Flag
     from survembed.component import Component
+    from survembed.run import Run
     from survembed.settings import Settings
 
 DATA = "Data"
@@ -53,13 +56,66 @@ app = typer.Typer(
     cls=model_group(make_command),
     help="Train a model on a dataset.",
     no_args_is_help=True,
+    invoke_without_command=True,
     subcommand_metavar="MODEL [OPTIONS]",
 )
+Processes = Annotated[int, typer.Option("--nproc", min=1, help="Processes of one training, each on its own GPU.")]
 
 
 @app.callback()
-def train() -> None:
+def train(
+    ctx: typer.Context,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="RUN", help="Continue a run that was cut short.", autocompletion=ids_of_runs),
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    nproc: Processes = 1,
+    as_json: AsJson = False,
+) -> int | None:
     """Train a model on a dataset."""
+    if ctx.invoked_subcommand is None and resume is not None:
+        return resume_run(resume, runs_dir, nproc, as_json, str(ctx.obj))
+    typed = {"--resume": resume is not None, "--nproc": nproc > 1, "--json": as_json}
+    misplaced = next((flag for flag, given in typed.items() if given), None)
+    if misplaced:
+        raise UsageError(
+            f"{misplaced} stands before the model" if ctx.invoked_subcommand else f"{misplaced} needs a model",
+            where=str(ctx.obj),
+            expected="options after the model; --resume RUN alone",
+            try_="survembed train --help",
+        )
+    return None
+
+
+def resume_run(name: str, runs_dir: Path, nproc: int, as_json: bool, command_line: str) -> int:
+    """Continue a run from its last checkpoint, and print it."""
+    from survembed.run import Runs
+
+    run = Runs(runs_dir).named(name)
+    launch(nproc if nproc > 1 else int(run.record.get("processes", 1)), command_line)
+
+    from survembed.cli.reporter import reporter
+    from survembed.workflows.train import resume
+
+    return show_trained(resume(run, reporter=reporter()), as_json)
+
+
+def show_trained(trained: Run, as_json: bool) -> int:
+    """The run, what to do next, and the exit code."""
+    from survembed.cli.runs import show_run
+    from survembed.training.processes import launched
+
+    if launched() and os.environ["RANK"] != "0":
+        return 0
+    show_run(trained, as_json)
+    end = trained.record["outcome"]["end"]
+    if end == "completed" or end == "stopped early":
+        say("next: survembed evaluate, or survembed traverse")
+        return 0
+    say("the run holds the best weights so far" if end == "interrupted" else "training was told to end")
+    say(f"to continue: survembed train --resume {trained.id}")
+    return INTERRUPTED
 
 
 def run(
@@ -84,16 +140,19 @@ def run(
         return 0
 
     from survembed.cli.reporter import reporter
-    from survembed.cli.runs import show_run
+
+    if values["nproc"] > 1:  # what is wrong is said once, not by each process
+        for tracker in config["train"].trackers:
+            registry.load("trackers", tracker, where=str(ctx.obj))
+        from survembed.workflows.prepare import prepare
+
+        prepare(config["data"], config["dataset"], reporter=reporter()).close()
+    launch(values["nproc"], str(ctx.obj))
+
     from survembed.workflows.train import TrainConfig, train
 
-    trained = train(TrainConfig(**config), runs_dir=values["runs_dir"], name=values["name"], reporter=reporter())
-    show_run(trained, values["as_json"])
-    if trained.record["outcome"]["end"] == "interrupted":
-        say("the run holds the best weights so far")
-        return INTERRUPTED
-    say("next: survembed evaluate, or survembed traverse")
-    return 0
+    run = train(TrainConfig(**config), runs_dir=values["runs_dir"], name=values["name"], reporter=reporter())
+    return show_trained(run, values["as_json"])
 
 
 def resolve(settings: Settings, model: str, component: type[Component], command_line: str) -> dict[str, Any]:
@@ -193,6 +252,7 @@ def _fixed_parameters() -> list[inspect.Parameter]:
         ("assignments", None, Assignments),
         ("runs_dir", DEFAULT_RUNS_DIR, RunsDir),
         ("name", None, Annotated[str | None, name]),
+        ("nproc", 1, Processes),
         ("dry_run", False, DryRun),
         ("as_json", False, AsJson),
     ]

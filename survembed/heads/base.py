@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from survembed.losses import cox_loss
+from survembed.riskset import join, rescaled
 
 
 class Head(nn.Module):
@@ -34,6 +35,8 @@ class Head(nn.Module):
     def loss(self, z: Tensor, duration: Tensor, event: Tensor) -> Tensor:
         """Scalar loss of latents (n, L) with durations (n,) and events (n,); a zero with a graph where no event is.
 
-        Equation (2) of the paper for the Cox model.
+        Equation (2) of the paper for the Cox model, over all micro-batches and processes of an update where there are
+        several (`survembed.riskset`). A loss that is a mean over subjects has no need of the others.
         """
-        return cox_loss(self(z), duration, event, ties=self.ties)
+        rows, factor = join(self(z), duration, event)
+        return rescaled(cox_loss(*rows, ties=self.ties), factor)

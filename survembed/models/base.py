@@ -60,6 +60,13 @@ class Loss:
         """Sum of the terms, a scalar."""
         return torch.stack(list(self.terms.values())).sum()
 
+    def detached(self) -> Loss:
+        """The same numbers without their graph."""
+        return Loss(
+            {name: term.detach() for name, term in self.terms.items()},
+            {name: value.detach() for name, value in self.record.items()},
+        )
+
 
 CONSTANT = 1e-6
 """A deviation below this share of the mean is float32's rounding of a constant: nothing to divide by."""
@@ -144,6 +151,11 @@ class Model(nn.Module):
             raise TypeError(f"{type(self).__name__} has no head")
         hazard: Tensor = self.head(z)
         return hazard
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """bf16 and half as float32; float32 and float64 as they are: for μ, log-variance, head and losses."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def parameter_groups(model: Model) -> tuple[Sequence[nn.Parameter], Sequence[nn.Parameter]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from survembed.models.base import Batch, InputScale, Loss, Model
+from survembed.models.base import Batch, InputScale, Loss, Model, full_precision
 from survembed.models.blocks import Encoder, geometry
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class DeepSurvNetwork(Model):
         """Activations (n, L) float32 of the last hidden layer; there is no variance."""
         features = self.encoder(self.input(image))
         with torch.autocast(features.device.type, enabled=False):
-            return self.hidden(features.float()), None
+            return self.hidden(full_precision(features)), None
 
     def loss(self, batch: Batch) -> Loss:
         """Cox's loss, equation (2)."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 — the name every torch user knows
 
-from survembed.models.base import Batch, InputScale, Loss, Model
+from survembed.models.base import Batch, InputScale, Loss, Model, full_precision
 from survembed.models.blocks import Decoder, Encoder, geometry
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class VAENetwork(Model):
     def _posterior(self, scaled: Tensor) -> tuple[Tensor, Tensor]:
         features = self.encoder(scaled)
         with torch.autocast(features.device.type, enabled=False):
-            features = features.float()
+            features = full_precision(features)
             return self.mu(features), self.logvar(features).clamp(-12, 12)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -99,10 +99,10 @@ class VAENetwork(Model):
 
     def _output(self, z: Tensor) -> Tensor:
         """Logits of Bernoulli and means of Gaussian channels, (n, C, *shape) float32."""
-        output: Tensor = self.decoder(z).float() + self.mean_image
+        output: Tensor = full_precision(self.decoder(z)) + self.mean_image
         if self.amount is not None:
             with torch.autocast(z.device.type, enabled=False):
-                amount = AMOUNT_GAIN * self.amount(z.float().asinh())
+                amount = AMOUNT_GAIN * self.amount(full_precision(z).asinh())
             output[:, self.bernoulli] += amount.reshape(*amount.shape, *(1 for _ in output.shape[2:]))
         return output
 

@@ -1,77 +1,90 @@
-"""Which subjects an update sees, and how their images are varied."""
+"""Which subjects an update sees: a function of the seed and the number of the batch.
+
+Nothing is remembered from batch to batch, so that a training can be taken up at any update, batches can be read ahead,
+and every process of a distributed training draws the same ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 
-def _endless(index: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """`size` positions at a time from shuffled passes: every batch is full, no subject is left out."""
-    rest = index[:0]
-    while True:
-        while len(rest) < size:
-            rest = torch.cat([rest, index[torch.randperm(len(index), generator=generator)]])
-        yield rest[:size]
-        rest = rest[size:]
+def derived_seed(seed: int, *numbers: int) -> int:
+    """A seed of its own for each of `numbers` under `seed`; neighbouring numbers give unrelated chance."""
+    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def shuffled(index: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Endless batches of `size` positions out of `index` (n,), each subject once a pass."""
-    return _endless(index, size, generator)
+class Batches(Protocol):
+    """Endless batches, by number from 0."""
+
+    def __getitem__(self, number: int) -> Tensor:
+        """Positions (size,) int64 of the batch with this number."""
+        ...
 
 
-def stratified(index: Tensor, event: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Endless batches in which events have the share they have in `index`, and at least one place.
+class Shuffled:
+    """Batches from shuffled passes: every batch is full, each subject comes once a pass.
 
     Parameters
     ----------
     index
         (n,) positions of the training part.
-    event
-        (N,) bool over the whole cohort.
     size
         Subjects in a batch.
-    generator
-        Source of chance.
+    seed
+        Decides all batches.
     """
-    seen = event[index]
-    n_events = int(seen.sum())
-    if n_events in (0, len(index)):
-        yield from _endless(index, size, generator)
-        return
-    places = min(max(1, round(size * n_events / len(index))), size - 1) if size > 1 else 1
-    with_event = _endless(index[seen], places, generator)
-    if places == size:
-        yield from with_event
-        return
-    censored = _endless(index[~seen], size - places, generator)
-    while True:
-        yield torch.cat([next(with_event), next(censored)])
+
+    def __init__(self, index: Tensor, size: int, seed: int) -> None:
+        self.index, self.size, self.seed = index, size, seed
+        self._passes: dict[int, Tensor] = {}
+
+    def __getitem__(self, number: int) -> Tensor:
+        """Positions (size,) int64 of the batch with this number."""
+        first, n = number * self.size, len(self.index)
+        wanted = range(first // n, (first + self.size - 1) // n + 1)
+        self._passes = {which: self._pass(which) for which in wanted}
+        start = first - wanted[0] * n
+        return torch.cat(list(self._passes.values()))[start : start + self.size]
+
+    def _pass(self, which: int) -> Tensor:
+        if which in self._passes:
+            return self._passes[which]
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, which))
+        return self.index[torch.randperm(len(self.index), generator=generator)]
 
 
-def shift(image: Tensor, largest: float, generator: torch.Generator) -> Tensor:
-    """Move each image by whole voxels, up to `largest` of its edge along each axis; what comes in is 0.
+class Stratified:
+    """Batches in which events have the share they have in the training part, and at least one place.
 
     Parameters
     ----------
-    image
-        (n, C, *spatial); of a table nothing is moved.
-    largest
-        Share of the edge.
+    index
+        (n,) positions of the training part, some with an event and some censored.
+    event
+        (N,) bool over the whole cohort.
+    size, seed
+        As for `Shuffled`.
     """
-    if largest == 0 or image.ndim < 4:
-        return image
-    for axis in range(2, image.ndim):
-        edge = image.shape[axis]
-        reach = int(largest * edge)
-        steps = torch.randint(-reach, reach + 1, (len(image),), generator=generator).to(image.device)
-        position = torch.arange(edge, device=image.device)[None] - steps[:, None]
-        inside = (position >= 0) & (position < edge)
-        broad = [len(image), *(1 for _ in image.shape[1:])]
-        broad[axis] = edge
-        where = position.clamp(0, edge - 1).reshape(broad).expand_as(image)
-        image = image.gather(axis, where) * inside.reshape(broad)
-    return image
+
+    def __init__(self, index: Tensor, event: Tensor, size: int, seed: int) -> None:
+        seen = event[index]
+        places = min(max(1, round(size * int(seen.sum()) / len(index))), size - 1)
+        self.with_event = Shuffled(index[seen], places, derived_seed(seed, 1))
+        self.censored = Shuffled(index[~seen], size - places, derived_seed(seed, 0))
+
+    def __getitem__(self, number: int) -> Tensor:
+        """Positions (size,) int64 of the batch with this number."""
+        return torch.cat([self.with_event[number], self.censored[number]])
+
+
+def batches(sampler: str, index: Tensor, event: Tensor, size: int, seed: int) -> Batches:
+    """The batches of a training: `shuffle`, or `events`, which is the same where there is nothing to stratify."""
+    n_events = int(event[index].sum())
+    if sampler == "events" and 0 < n_events < len(index) and size > 1:
+        return Stratified(index, event, size, seed)
+    return Shuffled(index, size, seed)

@@ -28,7 +28,16 @@ class Images:
         Where batches are wanted.
     hold
         Whether all images are kept on the device, in their stored type; None decides by the free memory.
+
+    Attributes
+    ----------
+    dimensions
+        Spatial axes of an image.
+    gaussian
+        Positions of the Gaussian channels, where the source declares them.
     """
+
+    gaussian: tuple[int, ...]
 
     def __init__(self, source: Cohort | NDArray[np.float32], device: torch.device, hold: bool | None = None) -> None:
         self.device = device
@@ -37,9 +46,10 @@ class Images:
         if isinstance(source, np.ndarray):
             self._held = torch.as_tensor(source, dtype=torch.float32, device=device)
             self._scale = 1.0
-            self.dimensions = source.ndim - 2
+            self.dimensions, self.gaussian = source.ndim - 2, ()
             return
         self.dimensions = len(source.shape)
+        self.gaussian = tuple(i for i, channel in enumerate(source.channels) if channel.likelihood == "gaussian")
         self._scale = source.scale
         size = len(source) * source.bytes_per_subject
         if size < SHARE_OF_MEMORY * free_memory(device) if hold is None else hold:
@@ -47,14 +57,24 @@ class Images:
         else:
             self._cohort = source
 
+    @property
+    def held(self) -> bool:
+        """Whether all images are in the device's memory."""
+        return self._held is not None
+
     def __getitem__(self, index: Tensor) -> Tensor:
         """Images (m, C, *spatial) float32 at positions `index` (m,)."""
-        if self._held is not None:
-            batch = self._held[index.to(self.device)]
-        else:
-            assert self._cohort is not None
-            batch = torch.from_numpy(self._cohort.stored(index.cpu().numpy())).to(self.device)
-        return batch.float().mul_(self._scale) if batch.dtype == torch.uint8 else batch.float()
+        stored = self.read(index) if self._held is None else self._held[index.to(self.device)]
+        return self.scaled(stored.to(self.device))
+
+    def read(self, index: Tensor) -> Tensor:
+        """Images at `index` as the cohort stores them, in main memory; for images that are not held."""
+        assert self._cohort is not None
+        return torch.from_numpy(self._cohort.stored(index.cpu().numpy()))
+
+    def scaled(self, stored: Tensor) -> Tensor:
+        """Stored values (m, C, *spatial) as float32 numbers, never the same memory."""
+        return stored.float().mul_(self._scale) if stored.dtype == torch.uint8 else stored.float()
 
     def mean_and_deviation(self, index: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation over the images at `index`, each (C, *spatial) float32."""

@@ -1,93 +1,41 @@
-"""The training loop: updates, validation, averaged weights, early stopping."""
+"""The training loop: updates, validation, checkpoints, early stopping."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count
-from typing import Any, Literal
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
-from torch.optim.swa_utils import AveragedModel
 
+from survembed.checkpoint import Checkpoint, Progress
 from survembed.errors import RunError
-from survembed.models.base import Batch, Loss, Model, parameter_groups
+from survembed.models.base import Loss, Model
 from survembed.progress import Reporter
-from survembed.training.batches import shift, shuffled, stratified
-from survembed.training.images import Images
+from survembed.training import watch
+from survembed.training.augment import Augmentation
+from survembed.training.batches import batches, derived_seed
+from survembed.training.batchnorm import share_batch_norms
+from survembed.training.feed import Feed
+from survembed.training.graph import Replayed
+from survembed.training.keeper import End, Forgetful, Keeper, Outcome
+from survembed.training.optimizers import Average, Optimizers
 from survembed.training.options import TrainOptions
 from survembed.training.precision import choose_precision
+from survembed.training.processes import Processes
+from survembed.training.signals import told_to_end
+from survembed.training.step import Step
+from survembed.training.study import Study
+from survembed.training.validation import batch_size_without_gradient, numbers, validation
 
-WARM_UP = 0.2
-"""Share of the updates in which a one-cycle rate rises; it falls along a cosine in the others."""
+SHOWN_EVERY = 0.2
+"""Seconds between numbers beside the progress bar: reading one from a GPU makes everyone wait."""
 
-
-def batch_size_without_gradient(dimensions: int) -> int:
-    """Subjects that pass through a network at once where no gradient is kept: 32 volumes, or 1024 smaller images."""
-    return 32 if dimensions == 3 else 1024
-
-
-@dataclass(frozen=True)
-class Study:
-    """What a model is trained on.
-
-    Attributes
-    ----------
-    images
-        Of the whole cohort.
-    duration
-        (N,) float64.
-    event
-        (N,) bool.
-    train, validation
-        Positions of the two parts; the validation part may be empty.
-    """
-
-    images: Images
-    duration: Tensor
-    event: Tensor
-    train: Tensor
-    validation: Tensor
-
-    def batch(self, index: Tensor) -> Batch:
-        """The subjects at `index`, on the device of the images."""
-        device = self.images.device
-        return Batch(self.images[index], self.duration[index].to(device), self.event[index].to(device))
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How training ended.
-
-    Attributes
-    ----------
-    end
-        `completed`, `stopped early` or `interrupted`.
-    updates
-        Updates made.
-    best_update
-        The update whose weights were kept.
-    best_objective
-        Their validation objective; None without a validation part.
-    precision
-        `float32` or `bf16`.
-    empty_batches
-        Batches in which there was no event.
-    seconds
-        Time of the loop.
-    """
-
-    end: Literal["completed", "stopped early", "interrupted"]
-    updates: int
-    best_update: int
-    best_objective: float | None
-    precision: str
-    empty_batches: int
-    seconds: float
+WATCHED = 5
+"""How often in a training the gradient of each term is measured: at its first validation and then evenly."""
 
 
 def fit(
@@ -97,8 +45,9 @@ def fit(
     *,
     seed: int,
     reporter: Reporter,
-    on_record: Callable[[dict[str, Any]], None],
-    on_best: Callable[[Model], None],
+    keeper: Keeper | None = None,
+    resume: Checkpoint | None = None,
+    processes: Processes | None = None,
 ) -> Outcome:
     """Train `model` in place; it ends with the weights that were best on the validation part.
 
@@ -112,10 +61,12 @@ def fit(
         Already `resolved`.
     seed
         Of batches, posterior samples and augmentation.
-    on_record
-        Takes one row of numbers for each validation.
-    on_best
-        Takes the model each time its weights are the best yet.
+    keeper
+        Takes rows, weights and checkpoints as they come.
+    resume
+        Continue from here: on the same machine with the same number of threads, bit by bit as if nothing had happened.
+    processes
+        This one and the others of the training.
 
     Raises
     ------
@@ -124,8 +75,7 @@ def fit(
     """
     device = study.images.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        loop = _Loop(model, study, options, seed, on_record, on_best)
+        loop = _Loop(model, study, options, seed, keeper or Forgetful(), resume, processes or Processes(device=device))
         return loop.run(reporter)
 
 
@@ -138,177 +88,176 @@ class _Loop:
         study: Study,
         options: TrainOptions,
         seed: int,
-        on_record: Callable[[dict[str, Any]], None],
-        on_best: Callable[[Model], None],
+        keeper: Keeper,
+        resume: Checkpoint | None,
+        processes: Processes,
     ) -> None:
         self.model, self.study, self.options = model, study, options
-        self.on_record, self.on_best = on_record, on_best
-        self.generator = torch.Generator().manual_seed(seed)
-        self.batches = self._sampler()
-        first = study.batch(study.train[: options.batch_size])
-        self.precision = choose_precision(options.precision, model, first)
-        self.optimizers, self.schedules = optimizers(model, options)
-        average = moving_average(options.average)
-        self.average = AveragedModel(model, multi_avg_fn=average, use_buffers=True) if options.average else None
-        self.best_update, self.best_objective = 0, math.inf
+        self.keeper: Keeper = keeper if processes.first else Forgetful()
+        self.processes = processes
+        self.progress = replace(resume.progress) if resume else Progress()
+        torch.manual_seed(derived_seed(seed, 0))
+        n = options.batch_size * options.accumulate
+        order = batches(options.sampler, study.train, study.event, n, seed)
+        self.feed = Feed(study, order, options.accumulate, processes)
+        self.feed.n_empty, self.feed.n_events = self.progress.n_empty, self.progress.n_events
+        if not self.progress.precision:
+            first = study.batch(study.train[: options.batch_size])
+            self.progress.precision = choose_precision(options.precision, model, first)
+            if processes.count > 1:
+                self.progress.precision = processes.agree_on_text(self.progress.precision)
+        if processes.count > 1:
+            share_batch_norms(model)
+        self.optimizers = Optimizers(model, options)
+        self.average = Average(model, options.average)
         self.best_weights: dict[str, Tensor] = {}
-        self.stale = 0
-        self.empty_batches = 0
-        self.update = 0
-
-    def _sampler(self) -> Iterator[Tensor]:
-        if self.options.sampler == "events":
-            return stratified(self.study.train, self.study.event, self.options.batch_size, self.generator)
-        return shuffled(self.study.train, self.options.batch_size, self.generator)
+        if resume:
+            self._load(resume)
+        augmentation = Augmentation.of(options, study.images.gaussian)
+        self.step: Step | Replayed = Step(
+            model, self.optimizers, self.average, options, augmentation, self.progress.precision, seed, processes
+        )
+        self.rows: list[dict[str, Any]] = []
 
     def run(self, reporter: Reporter) -> Outcome:
-        """Update until done, stalled or interrupted; then put the best weights in place."""
-        start = time.perf_counter()
-        end: Literal["completed", "stopped early", "interrupted"] = "completed"
-        try:
-            with reporter.task("training", self.options.updates, "updates") as task:
-                while self.update < self.options.updates and end == "completed":
-                    loss = self._step()
-                    task.advance(1, **_shown(loss))
-                    if self.update % self.options.validate_every == 0 or self.update == self.options.updates:
-                        self._validate(loss, time.perf_counter() - start)
-                        if self.options.patience and self.stale >= self.options.patience:
+        """Update until done, stalled or told to end; then put the best weights in place."""
+        start = time.perf_counter() - self.progress.seconds
+        end: End = "completed"
+        saved = shown = time.perf_counter()
+        with ExitStack() as stack:
+            told = stack.enter_context(told_to_end())
+            feed = stack.enter_context(self.feed)
+            task = stack.enter_context(reporter.task("training", self.options.updates, "updates"))
+            task.advance(self.progress.update)
+            try:
+                self._capture()
+                while self.progress.update < self.options.updates and end == "completed":
+                    loss = self.step(self.progress.update, *feed(self.progress.update))
+                    self.progress.update += 1
+                    now = time.perf_counter()
+                    self.progress.seconds = now - start
+                    task.advance(1, **(_shown(loss) if now - shown > SHOWN_EVERY else {}))
+                    shown = now if now - shown > SHOWN_EVERY else shown
+                    if self._validation_is_due():
+                        self._validate(loss)
+                        if self.options.patience and self.progress.stale >= self.options.patience:
                             end = "stopped early"
-        except KeyboardInterrupt:
-            end = "interrupted"
+                    end = told() or end
+                    if told() or now - saved > self.options.checkpoint:
+                        self.keeper.save_checkpoint(self._checkpoint())
+                        saved = now
+            except KeyboardInterrupt:  # in the midst of an update: the checkpoint before stands
+                end = "interrupted"
+        if end in ("completed", "stopped early"):
+            for text in watch.warnings(self.rows):
+                reporter.warn(text)
         if not self.best_weights:
-            self._keep(self._current(), math.inf)
+            self._keep(self.average.model, None)
         self.model.load_state_dict(self.best_weights)
         self.model.eval()
+        return self._outcome(end)
+
+    def _capture(self) -> None:
+        """Replay updates as a CUDA graph where the GPU has all the images and the model allows it."""
+        alone = self.processes.count == 1 and self.options.accumulate == 1
+        if not (isinstance(self.step, Step) and alone and self.study.images.device.type == "cuda"):
+            return
+        try:
+            self.step = Replayed(self.step, self.study.batch(self.study.train[: self.options.batch_size]))
+        except RuntimeError:  # the model asks the GPU for numbers while it computes: slower, and as right
+            torch.cuda.synchronize()
+
+    def _outcome(self, end: End) -> Outcome:
+        progress = self.progress
+        seen = progress.update * self.options.batch_size * self.options.accumulate
         return Outcome(
             end,
-            self.update,
-            self.best_update,
-            self.best_objective if math.isfinite(self.best_objective) else None,
-            self.precision,
-            self.empty_batches,
-            time.perf_counter() - start,
+            progress.update,
+            progress.best_update,
+            progress.best_objective,
+            progress.precision,
+            self.feed.n_empty,
+            self.feed.n_events / seen if seen else 0.0,
+            progress.seconds,
+            progress.waited + self.feed.waited,
         )
 
-    def _step(self) -> Loss:
-        index = next(self.batches)
-        self.empty_batches += not bool(self.study.event[index].any())
-        batch = self.study.batch(index)
-        batch = Batch(shift(batch.image, self.options.shift or 0.0, self.generator), batch.duration, batch.event)
-        self.model.train()
-        with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            loss = self.model.loss(batch)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
-        if self.options.clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
-        for optimizer in self.optimizers:
-            optimizer.step()
-        for schedule in self.schedules:
-            schedule.step()
-        if self.average is not None:
-            self.average.update_parameters(self.model)
-        self.update += 1
-        return loss
+    def _validation_is_due(self) -> bool:
+        update = self.progress.update
+        return update % self.options.validate_every == 0 or update == self.options.updates
 
-    def _current(self) -> Model:
-        """The model that would be kept now: the averaged one where there is one."""
-        if self.average is None:
-            return self.model
-        averaged = self.average.module
-        assert isinstance(averaged, Model)
-        return averaged
-
-    def _validate(self, loss: Loss, seconds: float) -> None:
-        self._check(float(loss.total.detach()), "loss")
-        row: dict[str, Any] = {"update": self.update, "seconds": round(seconds, 3), "train": _numbers(loss)}
-        model = self._current()
+    def _validate(self, loss: Loss) -> None:
+        self._check(float(loss.total), "loss")
+        progress = self.progress
+        row: dict[str, Any] = {
+            "update": progress.update,
+            "seconds": round(progress.seconds, 3),
+            "train": numbers(loss),
+            "empty_share": self.feed.n_empty / progress.update,
+        }
         if len(self.study.validation):
-            objective, row["validation"] = validation(model, self.study)
+            objective = math.nan
+            if self.processes.first:
+                objective, row["validation"] = validation(self.average.model, self.study)
+                few = self.study.validation[: batch_size_without_gradient(self.study.images.dimensions)]
+                row["kl_of_dimensions"] = watch.kl_of_dimensions(self.average.model, self.study, few)
+            objective = self.processes.agree(objective)
             self._check(objective, "validation objective")
-            if objective < self.best_objective:
-                self._keep(model, objective)
+            if progress.best_objective is None or objective < progress.best_objective:
+                self._keep(self.average.model, objective)
             else:
-                self.stale += 1
-        elif self.update == self.options.updates:
-            self._keep(model, math.inf)
-        self.on_record(row)
+                progress.stale += 1
+        elif progress.update == self.options.updates:
+            self._keep(self.average.model, None)
+        if self._watch_is_due():
+            row["gradient_norms"] = self._gradient_norms()
+        self.rows.append(row)
+        self.keeper.append_metrics(row)
+
+    def _watch_is_due(self) -> bool:
+        every = max(1, self.options.updates // self.options.validate_every // WATCHED)
+        return self.processes.count == 1 and (self.progress.update // self.options.validate_every) % every == 1 % every
+
+    def _gradient_norms(self) -> dict[str, float]:
+        index = self.study.train[: self.options.batch_size]
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.model.eval()
+        norms = watch.gradient_norms(self.model.loss(self.study.batch(index)), trained)
+        self.model.train()
+        return norms
 
     def _check(self, value: float, what: str) -> None:
         if not math.isfinite(value):
             raise RunError(
-                f"training diverged: the {what} at update {self.update} is {value}",
+                f"training diverged: the {what} at update {self.progress.update} is {value}",
                 where="train",
                 expected="a finite loss",
                 try_=f"a smaller rate, such as --rate {self.options.rate / 4:g}",
             )
 
-    def _keep(self, model: Model, objective: float) -> None:
-        self.on_best(model)  # first: Ctrl-C in the middle of it leaves the weights before, on disk as in memory
-        self.stale = 0
-        self.best_update, self.best_objective = self.update, objective
+    def _keep(self, model: Model, objective: float | None) -> None:
+        self.keeper.save_weights(model)  # first: Ctrl-C in the middle leaves the weights before, on disk as in memory
+        self.progress.stale = 0
+        self.progress.best_update, self.progress.best_objective = self.progress.update, objective
         self.best_weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
 
+    def _checkpoint(self) -> Checkpoint:
+        self.progress.n_empty, self.progress.n_events = self.feed.n_empty, self.feed.n_events
+        checkpoint = Checkpoint(self.progress)
+        checkpoint.add("model", self.model.state_dict())
+        checkpoint.add("optimizer", self.optimizers.tensors())
+        if self.average.model is not self.model:
+            checkpoint.add("average", self.average.model.state_dict())
+        checkpoint.add("best", self.best_weights)
+        return checkpoint
 
-def moving_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Update of an exponential moving average whose decay grows to `decay` as min(decay, (1 + n) / (10 + n)).
-
-    n counts the updates: the first, untrained weights are soon forgotten, in short trainings too.
-    """
-    updates = count(1)
-
-    @torch.no_grad()
-    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], _: Tensor | int) -> None:
-        n = next(updates)
-        weight = 1 - min(decay, (1 + n) / (10 + n))
-        for old, new in zip(averaged, current, strict=True):
-            if old.is_floating_point():
-                old.lerp_(new, weight)
-            else:
-                old.copy_(new)
-
-    return update
-
-
-def optimizers(model: Model, options: TrainOptions) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
-    """The paper's two optimisers, one for encoder and decoder and one for the head, each with its schedule."""
-    made: list[torch.optim.Optimizer] = []
-    schedules: list[LRScheduler] = []
-    for parameters, rate in zip(parameter_groups(model), (options.rate, options.head_rate), strict=True):
-        trained = [parameter for parameter in parameters if parameter.requires_grad]
-        if not trained:
-            continue
-        if options.optimizer == "adamw":
-            made.append(torch.optim.AdamW(trained, rate, weight_decay=options.weight_decay, fused=True))
-        else:
-            made.append(torch.optim.Adam(trained, rate, weight_decay=options.weight_decay, fused=True))
-        if options.schedule == "one-cycle" and options.updates > 1 / WARM_UP:  # fewer leave no room to rise and fall
-            schedules.append(
-                OneCycleLR(made[-1], rate, total_steps=options.updates, pct_start=WARM_UP, cycle_momentum=False)
-            )
-    return made, schedules
-
-
-@torch.no_grad()
-def validation(model: Model, study: Study) -> tuple[float, dict[str, float]]:
-    """Objective and its parts on the validation part, in evaluation mode: batches averaged by their size."""
-    was_training = model.training
-    model.eval()
-    size = batch_size_without_gradient(study.images.dimensions)
-    sums: dict[str, float] = {}
-    for index in study.validation.split(size):
-        loss = model.loss(study.batch(index))
-        for name, value in {"objective": float(loss.total.detach()), **_numbers(loss)}.items():
-            sums[name] = sums.get(name, 0.0) + value * len(index) / len(study.validation)
-    model.train(was_training)
-    return sums["objective"], sums
-
-
-def _numbers(loss: Loss) -> dict[str, float]:
-    return {name: float(value.detach()) for name, value in loss.record.items()} | {
-        f"share_{name}": share for name, share in loss.shares.items()
-    }
+    def _load(self, checkpoint: Checkpoint) -> None:
+        self.model.load_state_dict(checkpoint.under("model"))
+        self.optimizers.load(checkpoint.under("optimizer"))
+        if self.average.model is not self.model:
+            self.average.model.load_state_dict(checkpoint.under("average"))
+        device = self.study.images.device
+        self.best_weights = {name: value.to(device) for name, value in checkpoint.under("best").items()}
 
 
 def _shown(loss: Loss) -> dict[str, str]:

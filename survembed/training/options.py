@@ -45,15 +45,36 @@ class TrainOptions(Component):
     weight_decay: float = option(1e-2, ge=0, help="Weight decay of encoder, decoder and head.")
     clip: float = option(1.0, ge=0, help="Largest norm of the gradient; 0 for no limit.")
     average: float = option(0.98, ge=0, lt=1, help="Decay of the moving average of the weights; 0 for no averaging.")
+    kl_warm_up: float = option(0.0, ge=0, le=1, help="Share of the updates over which the KL term grows to its weight.")
+    accumulate: int = option(
+        1, ge=1, help="Batches in an update: one Cox loss over all of them in the memory of one, for large risk sets."
+    )
     sampler: Literal["shuffle", "events"] = option("shuffle", help="'events' puts its share of events in every batch.")
     shift: float | None = option(
         None, ge=0, le=0.25, help="Largest random shift of an image, as a share of its edge; 1/16 for volumes, else 0."
     )
+    rotate: float = option(0.0, ge=0, le=45, help="Largest random rotation in degrees, in each plane.")
+    intensity: float = option(0.0, ge=0, le=0.5, help="Largest random change of contrast and brightness, for CT.")
+    flip: tuple[int, ...] = option((), help="Axes that anatomy allows to be mirrored, from 0, such as 0 or 0,1.")
     validate_every: int = option(0, ge=0, help="Updates between validations; 0 means a twentieth of all, 10 at least.")
     patience: int = option(8, ge=0, help="Validations without improvement before training stops; 0 means never.")
     precision: Literal["auto", "float32", "bf16"] = option(
         "auto", help="'auto' tries both on volumes and keeps bf16 where it is faster and agrees."
     )
+    checkpoint: float = option(60.0, gt=0, help="Seconds between checkpoints, from which --resume continues.")
+    trackers: tuple[str, ...] = option((), help="Trackers beside metrics.jsonl, by name, such as tensorboard.")
+
+    @field_validator("flip", "trackers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("flip")
+    @classmethod
+    def _axes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(value)) < len(value) or not set(value) <= {0, 1, 2}:
+            raise ValueError("different axes of 0, 1 and 2")
+        return value
 
     @field_validator("batch_size")
     @classmethod

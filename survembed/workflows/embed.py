@@ -16,7 +16,7 @@ from survembed.run import Run
 from survembed.split import from_ids
 from survembed.subjects import SPLITS
 from survembed.training.images import Images
-from survembed.training.loop import batch_size_without_gradient
+from survembed.training.validation import batch_size_without_gradient
 from survembed.workflows.prepare import cohort_path, prepare
 from survembed.workflows.train import find_device, load_model, read_config
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from survembed import registry
+from survembed.checkpoint import Checkpoint
 from survembed.cohort import Cohort
 from survembed.component import Component
 from survembed.errors import RunError, UsageError
@@ -20,8 +24,12 @@ from survembed.split import as_ids, split
 from survembed.storage import write_json
 from survembed.subjects import CohortHeader
 from survembed.training.images import Images
-from survembed.training.loop import Outcome, Study, fit
+from survembed.training.keeper import Outcome
+from survembed.training.loop import fit
 from survembed.training.options import SplitOptions, TrainOptions
+from survembed.training.processes import Processes, joined, launched
+from survembed.training.study import Study
+from survembed.training.tracking import tracked
 from survembed.workflows.prepare import prepare
 
 
@@ -102,7 +110,9 @@ def train(config: TrainConfig, *, runs_dir: Path, name: str | None = None, repor
     """Train, and leave a finished run in `runs_dir` as the latest one.
 
     The best weights so far are on disk at any moment. After Ctrl-C the run is closed with them and counts as finished,
-    with `end` = `interrupted`; an error before the first weights removes the folder.
+    with `end` = `interrupted`; after SIGTERM its status is `stopped`. Either can be resumed, and so can a run whose
+    process was killed. An error before the first weights removes the folder. Started by torchrun, this process works
+    with the others on one run, and after a restart takes it up where it stood.
 
     Parameters
     ----------
@@ -117,51 +127,165 @@ def train(config: TrainConfig, *, runs_dir: Path, name: str | None = None, repor
     ------
     DataError
         When the cohort cannot be prepared or divided.
+    PluginError
+        When a tracker cannot be used.
     RunError
         When training diverges.
     """
-    device = find_device(config.device)
-    with prepare(config.data, config.dataset, reporter=reporter) as cohort:
-        subjects = cohort.subjects
-        if (subjects.duration == 0).any():
-            reporter.say(f"{int((subjects.duration == 0).sum())} subject(s) with a duration of 0 are kept")
-        parts = split(subjects, config.split)
-        options = config.train.resolved(len(cohort.shape), len(parts["train"]))
-        with torch.random.fork_rng():
-            torch.manual_seed(config.seed)
-            model = build_model(config, cohort.header).to(device)
-        study = Study(
-            Images(cohort, device),
-            torch.from_numpy(subjects.duration),
-            torch.from_numpy(subjects.event),
-            torch.from_numpy(parts["train"]),
-            torch.from_numpy(parts["validation"]),
+    with joined(find_device(config.device)) as processes:
+        begun = _begun_by_this_launch(runs_dir) if processes.first else None
+        path = processes.agree_on_text(str(begun.path) if begun else "")
+        return _Training(config, runs_dir, processes, reporter).work(Run(Path(path)) if path else None, name)
+
+
+def resume(run: Run, *, reporter: Reporter = QUIET) -> Run:
+    """Continue a run that did not end by itself, from its last checkpoint.
+
+    On the same machine, with as many threads, the weights become bit for bit those of a run that was never disturbed.
+
+    Raises
+    ------
+    RunError
+        When the run is finished or running, or is damaged, or its data have changed.
+    """
+    interrupted = run.status == "finished" and run.record["outcome"]["end"] == "interrupted"
+    if run.status in ("finished", "running") and not interrupted and not launched():
+        raise RunError(
+            f"run {run.id} is {run.status}: there is nothing to resume",
+            where=str(run.path),
+            expected="a run that was interrupted, stopped or cut short",
+            try_="survembed runs list",
         )
-        model.fit_input(*study.images.mean_and_deviation(study.train, options.batch_size))
-        model.fit_outcome(study.duration[study.train], study.event[study.train])
-        run = Run.create(
-            runs_dir, name or f"{config.model}-{config.dataset}", _record(config, cohort, model), config.to_dict()
-        )
-        write_json(run.path / "split.json", as_ids(parts, subjects))
-        try:
-            outcome = fit(
-                model,
-                study,
-                options,
-                seed=config.seed,
-                reporter=reporter,
-                on_record=run.append_metrics,
-                on_best=run.save_weights,
+    config = read_config(run)
+    with joined(find_device(config.device)) as processes:
+        return _Training(config, run.path.parent, processes, reporter).work(run, None)
+
+
+def _begun_by_this_launch(runs_dir: Path) -> Run | None:
+    """The run that torchrun's earlier attempt at this very training left, where there is one."""
+    if not launched():
+        return None
+    mine = (run for run in reversed(Runs(runs_dir).list()) if run.record.get("launch") == _launch())
+    return next(mine, None)
+
+
+def _launch() -> str | None:
+    return os.environ.get("TORCHELASTIC_RUN_ID") if launched() else None
+
+
+class _Training:
+    """One training, by this process or by several."""
+
+    def __init__(self, config: TrainConfig, runs_dir: Path, processes: Processes, reporter: Reporter) -> None:
+        self.config, self.runs_dir, self.processes = config, runs_dir, processes
+        self.reporter = reporter if processes.first else QUIET
+        self.trackers = [registry.load("trackers", name) for name in config.train.trackers]
+
+    def work(self, run: Run | None, name: str | None) -> Run:
+        """Train from the start, or on from the checkpoint of `run`."""
+        if not self.processes.first:
+            self.processes.agree(0)  # the first prepares the data, the others wait and find them
+        with prepare(self.config.data, self.config.dataset, reporter=self.reporter) as cohort:
+            if self.processes.first:
+                self.processes.agree(0)
+            subjects = cohort.subjects
+            parts = split(subjects, self.config.split)
+            options = self.config.train.resolved(len(cohort.shape), len(parts["train"]))
+            study = _study(cohort, parts, self.processes.device)
+            checkpoint = self._checkpoint(run, cohort)
+            model = self._model(cohort, study, options, checkpoint)
+            if run is None:
+                if (subjects.duration == 0).any():
+                    zeros = int((subjects.duration == 0).sum())
+                    self.reporter.say(f"{zeros} subject(s) with a duration of 0 are kept")
+                run = self._create(name, cohort, model)
+            if self.processes.first:
+                write_json(run.path / "split.json", as_ids(parts, subjects))
+            outcome = self._fit(run, model, study, options, checkpoint)
+            if self.processes.first:
+                _close(run, outcome, options)
+        if self.processes.first and run.status == "finished":
+            Runs(self.runs_dir).set_latest(run)
+        return run
+
+    def _checkpoint(self, run: Run | None, cohort: Cohort) -> Checkpoint | None:
+        if run is None:
+            return None
+        if run.record["cohort"]["fingerprint"] != cohort.fingerprint:
+            raise RunError(
+                f"the data of run {run.id} have changed since it began",
+                where=str(run.path / "config.json"),
+                expected=f"a cohort with fingerprint {run.record['cohort']['fingerprint'][:16]}",
+                try_="train anew, or put the old data back",
             )
+        checkpoint = run.load_checkpoint()
+        update = checkpoint.progress.update if checkpoint else 0
+        if run.record.get("threads") != torch.get_num_threads():
+            self.reporter.warn(
+                f"the run began with {run.record.get('threads')} thread(s), now there are {torch.get_num_threads()}: "
+                "it continues well, but not bit for bit"
+            )
+        if self.processes.first:
+            run.cut_metrics(update)
+            run.update(status="running", process=os.getpid())
+            self.reporter.say(f"resuming {run.id} after update {update}")
+        return checkpoint
+
+    def _model(self, cohort: Cohort, study: Study, options: TrainOptions, checkpoint: Checkpoint | None) -> Model:
+        with torch.random.fork_rng():
+            torch.manual_seed(self.config.seed)
+            model = build_model(self.config, cohort.header).to(self.processes.device)
+        if checkpoint is None:  # else it is among the weights
+            model.fit_input(*study.images.mean_and_deviation(study.train, options.batch_size))
+            model.fit_outcome(study.duration[study.train], study.event[study.train])
+        return model
+
+    def _create(self, name: str | None, cohort: Cohort, model: Model) -> Run:
+        path = ""
+        if self.processes.first:
+            record = {**_record(self.config, cohort, model), "processes": self.processes.count, "launch": _launch()}
+            name = name or f"{self.config.model}-{self.config.dataset}"
+            path = str(Run.create(self.runs_dir, name, record, self.config.to_dict()).path)
+        return Run(Path(self.processes.agree_on_text(path)))
+
+    def _fit(
+        self,
+        run: Run,
+        model: Model,
+        study: Study,
+        options: TrainOptions,
+        checkpoint: Checkpoint | None,
+    ) -> Outcome:
+        try:
+            with tracked(run, self.trackers if self.processes.first else []) as keeper:
+                return fit(
+                    model,
+                    study,
+                    options,
+                    seed=self.config.seed,
+                    reporter=self.reporter,
+                    keeper=keeper,
+                    resume=checkpoint,
+                    processes=self.processes,
+                )
         except BaseException as error:
+            if not self.processes.first:
+                raise
             if (run.path / "model.safetensors").is_file():
                 run.update(status="failed", reason=str(error) or type(error).__name__)
-            else:
+            elif self.processes.count == 1:
                 run.discard()
             raise
-        _finish(run, outcome, options)
-    Runs(runs_dir).set_latest(run)
-    return run
+
+
+def _study(cohort: Cohort, parts: dict[str, NDArray[np.int64]], device: torch.device) -> Study:
+    return Study(
+        Images(cohort, device),
+        torch.from_numpy(cohort.subjects.duration),
+        torch.from_numpy(cohort.subjects.event),
+        torch.from_numpy(parts["train"]),
+        torch.from_numpy(parts["validation"]),
+    )
 
 
 def build_model(config: TrainConfig, header: CohortHeader) -> Model:
@@ -214,7 +338,9 @@ def find_device(name: str) -> torch.device:
         When there is no such device here.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        name = f"cuda:{os.environ['LOCAL_RANK']}" if launched() else "cuda"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -237,6 +363,7 @@ def _record(config: TrainConfig, cohort: Cohort, model: Model) -> dict[str, Any]
         "seed": config.seed,
         "abilities": abilities,
         "latent_dim": model.latent_dim,
+        "threads": torch.get_num_threads(),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "cohort": {
             "fingerprint": cohort.fingerprint,
@@ -247,10 +374,16 @@ def _record(config: TrainConfig, cohort: Cohort, model: Model) -> dict[str, Any]
     }
 
 
-def _finish(run: Run, outcome: Outcome, options: TrainOptions) -> None:
+def _close(run: Run, outcome: Outcome, options: TrainOptions) -> None:
+    """Say in `run.json` how training ended; what only a resumption needs goes once there is nothing to resume."""
+    if outcome.end == "terminated":
+        run.update(status="stopped", outcome=asdict(outcome))
+        return
     run.update(
         status="finished",
         finished=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         outcome=asdict(outcome),
         train=options.model_dump(mode="json"),
     )
+    if outcome.end != "interrupted":
+        run.drop_checkpoint()

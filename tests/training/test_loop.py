@@ -6,18 +6,20 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
+from torch.optim.lr_scheduler import OneCycleLR
 
 from survembed.errors import RunError
 from survembed.models.base import Batch, Loss, Model
-from survembed.progress import QUIET, Reporter, Task
+from survembed.progress import Reporter, Task
 from survembed.training import loop
-from survembed.training.loop import fit, optimizers, validation
+from survembed.training import validation as validation_module
+from survembed.training.optimizers import WARM_UP, Optimizers, rate_share
 from survembed.training.options import PRESETS, TrainOptions
-from tests.small import batch, network, study, trained
+from survembed.training.validation import validation
+from tests.small import Kept, batch, network, study, trained
 
 
 def weights(model: Model) -> dict[str, torch.Tensor]:
@@ -71,14 +73,12 @@ def test_the_weights_kept_are_those_with_the_lowest_objective(average: float) ->
 
 def test_each_best_is_handed_out_when_it_is_found() -> None:
     model, data = network("coxvae"), study()
-    kept: list[dict[str, torch.Tensor]] = []
-    rows: list[dict[str, Any]] = []
-    recipe = TrainOptions(updates=40, batch_size=16, validate_every=5, patience=0).resolved(2, 40)
-    fit(model, data, recipe, seed=0, reporter=QUIET, on_record=rows.append, on_best=lambda m: kept.append(weights(m)))
-    objectives = [row["validation"]["objective"] for row in rows]
+    keeper = Kept()
+    trained(model, data, keeper=keeper, updates=40, patience=0)
+    objectives = [row["validation"]["objective"] for row in keeper.rows]
     records = sum(value < min([math.inf, *objectives[:i]]) for i, value in enumerate(objectives))
-    assert len(kept) == records > 1
-    assert same(kept[-1], weights(model))
+    assert len(keeper.best) == records > 1
+    assert same(keeper.best[-1], weights(model))
 
 
 def test_early_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,11 +91,10 @@ def test_early_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_validation_part_keeps_the_last_weights() -> None:
     model, data = network("coxvae"), study(validation=0)
-    saved: list[Model] = []
-    recipe = TrainOptions(updates=12, validate_every=5, patience=1, average=0.0, batch_size=16).resolved(2, 60)
-    outcome = fit(model, data, recipe, seed=0, reporter=QUIET, on_record=lambda _: None, on_best=saved.append)
+    keeper = Kept()
+    outcome, _ = trained(model, data, keeper=keeper, updates=12, patience=1, average=0.0)
     assert (outcome.end, outcome.updates, outcome.best_update, outcome.best_objective) == ("completed", 12, 12, None)
-    assert len(saved) == 1
+    assert len(keeper.best) == 1
 
 
 class Interrupting(Reporter):
@@ -138,19 +137,18 @@ def test_interrupted_before_the_first_validation_it_keeps_what_there_is() -> Non
 
 def test_interrupted_while_the_best_is_written_it_keeps_what_is_on_the_disk() -> None:
     model, data = network("coxvae"), study()
-    on_disk: list[dict[str, torch.Tensor]] = []
 
-    def save(best: Model) -> None:
-        if len(on_disk) == 1:
-            on_disk.append({})
-            raise KeyboardInterrupt
-        on_disk.append(weights(best))
+    class Disk(Kept):
+        def save_weights(self, model: Model) -> None:
+            if len(self.best) == 1:
+                raise KeyboardInterrupt
+            super().save_weights(model)
 
-    recipe = TrainOptions(updates=40, batch_size=16, validate_every=5, patience=0).resolved(2, 40)
-    outcome = fit(model, data, recipe, seed=0, reporter=QUIET, on_record=lambda _: None, on_best=save)
+    disk = Disk()
+    outcome, _ = trained(model, data, keeper=disk, updates=40, patience=0)
     assert outcome.end == "interrupted"
     assert outcome.best_update == 5
-    assert same(weights(model), on_disk[0])
+    assert same(weights(model), disk.best[0])
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -176,8 +174,9 @@ def test_a_validation_objective_that_is_not_finite(monkeypatch: pytest.MonkeyPat
 
 def test_the_papers_optimisers() -> None:
     model = network("coxvae")
-    made, schedules = optimizers(model, TrainOptions(**PRESETS["paper"]).resolved(3, 492))
-    assert schedules == []
+    recipe = TrainOptions(**PRESETS["paper"]).resolved(3, 492)
+    made = Optimizers(model, recipe).each
+    assert {rate_share(recipe.schedule, update, 16_000) for update in (0, 1, 9_000, 15_999)} == {1.0}
     assert [type(optimizer) for optimizer in made] == [torch.optim.Adam, torch.optim.Adam]
     assert [optimizer.param_groups[0]["lr"] for optimizer in made] == [1e-4, 1e-5]
     assert [optimizer.param_groups[0]["weight_decay"] for optimizer in made] == [0, 0]
@@ -188,22 +187,21 @@ def test_the_papers_optimisers() -> None:
 
 
 def test_one_cycle_rises_and_falls_for_both() -> None:
-    made, schedules = optimizers(network("coxvae"), TrainOptions(updates=50, rate=1e-3, head_rate=1e-4).resolved(2, 9))
-    rates = []
-    for _ in range(50):
-        rates.append([optimizer.param_groups[0]["lr"] for optimizer in made])
-        for optimizer, schedule in zip(made, schedules, strict=True):
-            optimizer.step()
-            schedule.step()
-    body, head = zip(*rates, strict=True)
-    assert max(body) == pytest.approx(1e-3, rel=1e-3)
-    assert body[0] < 1e-4
-    assert body[-1] < 1e-5
-    assert head == pytest.approx([rate / 10 for rate in body])
+    made = Optimizers(network("coxvae"), TrainOptions(updates=50, rate=1e-3, head_rate=1e-4).resolved(2, 9))
+    weight = torch.nn.Parameter(torch.zeros(1))
+    theirs = torch.optim.AdamW([weight], 1e-3)
+    schedule = OneCycleLR(theirs, 1e-3, total_steps=50, pct_start=WARM_UP, cycle_momentum=False)
+    for update in range(50):
+        made.set_rates(update)
+        body, head = (optimizer.param_groups[0]["lr"] for optimizer in made.each)
+        assert body == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-9)
+        assert head == pytest.approx(body / 10)
+        theirs.step()
+        schedule.step()
 
 
 def test_headless_models_have_one_optimiser() -> None:
-    assert len(optimizers(network("vae"), TrainOptions().resolved(2, 9))[0]) == 1
+    assert len(Optimizers(network("vae"), TrainOptions().resolved(2, 9)).each) == 1
 
 
 def test_batches_without_event_are_counted() -> None:
@@ -224,7 +222,7 @@ def test_clip_bounds_the_first_step() -> None:
     for clip in (0.5, 0.0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                torch.nn.utils, "clip_grad_norm_", lambda p, size: seen.append(float(original(p, size))) or size
+                torch.nn.utils, "clip_grad_norm_", lambda p, size, **_: seen.append(float(original(p, size))) or size
             )
             trained(model, data, updates=1, clip=clip)
     assert len(seen) == 1
@@ -234,7 +232,7 @@ def test_clip_bounds_the_first_step() -> None:
 def test_validation_is_the_mean_over_subjects(monkeypatch: pytest.MonkeyPatch) -> None:
     model, data = network("vae").eval(), study()
     whole = model.loss(data.batch(data.validation))
-    monkeypatch.setattr(loop, "batch_size_without_gradient", lambda _: 7)
+    monkeypatch.setattr(validation_module, "batch_size_without_gradient", lambda _: 7)
     objective, parts = validation(model.train(), data)
     assert model.training
     assert objective == pytest.approx(float(whole.total.detach()), rel=1e-5)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from survembed.errors import DataError, PluginError, RunError, UsageError
+from survembed.models.base import Model
 from survembed.progress import Reporter, Task
 from survembed.run import Run, Runs
 from survembed.storage import read_json, write_json
@@ -143,8 +144,8 @@ def test_an_error_before_the_first_weights_leaves_nothing(tmp_path: Path, monkey
 
 
 def test_an_error_after_them_leaves_a_failed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(model: object, *arguments: object, on_best: object, **options: object) -> None:
-        on_best(model)  # type: ignore[operator]
+    def fail(model: Model, *arguments: object, keeper: Run, **options: object) -> None:
+        keeper.save_weights(model)
         raise RunError("training diverged")
 
     earlier = train(config(train={"updates": 2}), runs_dir=tmp_path)

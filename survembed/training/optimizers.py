@@ -1,0 +1,133 @@
+"""The paper's two optimisers, the course of their rates, and the moving average of the weights."""
+
+from __future__ import annotations
+
+import copy
+from math import cos, pi
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from survembed.models.base import Model, parameter_groups
+from survembed.training.options import TrainOptions
+
+WARM_UP = 0.2
+"""Share of the updates in which a one-cycle rate rises; it falls along a cosine in the others."""
+
+FIRST, LAST = 1 / 25, 1 / 250_000
+"""A one-cycle rate begins and ends at these shares of its peak (Smith and Topin 2018; PyTorch's defaults)."""
+
+
+def rate_share(schedule: Literal["one-cycle", "constant"], update: int, updates: int) -> float:
+    """The rate of an update, counted from 0, as a share of the one asked for."""
+    if schedule == "constant" or updates * WARM_UP <= 1:  # fewer leave no room to rise and fall
+        return 1.0
+    peak = updates * WARM_UP - 1
+    if update <= peak:
+        return _cosine(FIRST, 1.0, update / peak)
+    return _cosine(1.0, LAST, (update - peak) / (updates - 1 - peak))
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) / 2 * (1 + cos(pi * share))
+
+
+class Optimizers:
+    """One optimiser for encoder and decoder and one for the head, each with its own rate.
+
+    Parameters
+    ----------
+    model
+        Its parameters that are trained.
+    options
+        Rates, schedule, weight decay.
+    """
+
+    def __init__(self, model: Model, options: TrainOptions) -> None:
+        self.options = options
+        self.each: list[torch.optim.Optimizer] = []
+        self.peaks: list[float] = []
+        kind = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
+        for parameters, rate in zip(parameter_groups(model), (options.rate, options.head_rate), strict=True):
+            trained = [parameter for parameter in parameters if parameter.requires_grad]
+            if trained:
+                on_gpu = trained[0].is_cuda
+                start: float | Tensor = torch.tensor(rate, device=trained[0].device) if on_gpu else rate
+                decay = options.weight_decay
+                self.each.append(kind(trained, start, weight_decay=decay, fused=True, capturable=on_gpu))
+                self.peaks.append(rate)
+
+    def set_rates(self, update: int) -> None:
+        """Put the rates of an update, counted from 0, in place."""
+        share = rate_share(self.options.schedule, update, self.options.updates)
+        for optimizer, peak in zip(self.each, self.peaks, strict=True):
+            for group in optimizer.param_groups:
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(peak * share)
+                else:
+                    group["lr"] = peak * share
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        for optimizer in self.each:
+            optimizer.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        """Move the parameters."""
+        for optimizer in self.each:
+            optimizer.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the optimisers remember, by name: `0.12.exp_avg` of parameter 12 of the first."""
+        return {
+            f"{which}.{parameter}.{name}": value
+            for which, optimizer in enumerate(self.each)
+            for parameter, state in optimizer.state_dict()["state"].items()
+            for name, value in state.items()
+        }
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take what `tensors` gave."""
+        for which, optimizer in enumerate(self.each):
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in tensors.items():
+                of, parameter, name = key.split(".", 2)
+                if int(of) == which:
+                    state.setdefault(int(parameter), {})[name] = value
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+class Average:
+    """Exponential moving average of a model's weights and buffers, with a decay that grows to the one asked for.
+
+    After n updates the decay is min(decay, (1 + n) / (10 + n)): the first, untrained weights are soon forgotten, in
+    short trainings too.
+
+    Parameters
+    ----------
+    model
+        Followed, not changed.
+    decay
+        In [0, 1); with 0 the average is the model itself.
+    """
+
+    def __init__(self, model: Model, decay: float) -> None:
+        self.decay, self.source = decay, model
+        self.model = copy.deepcopy(model).requires_grad_(False).eval() if decay else model
+        self.weight = torch.zeros((), device=next(model.parameters()).device)
+
+    def set_weight(self, update: int) -> None:
+        """Put the weight that update, counted from 1, gives the newest model in place."""
+        self.weight.fill_(1 - min(self.decay, (1 + update) / (10 + update)))
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Take one step towards the model as it is now."""
+        if self.model is self.source:
+            return
+        for old, new in zip(self.model.state_dict().values(), self.source.state_dict().values(), strict=True):
+            if old.is_floating_point():
+                old.lerp_(new, self.weight.to(old.dtype))
+            else:
+                old.copy_(new)
