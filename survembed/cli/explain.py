@@ -62,18 +62,17 @@ def show_explanation(explanation: Explanation, files: Sequence[Path]) -> None:
     data = data_name(explanation.header.title, explanation.header.synthetic)
     show_facts({"data": data, "subject": explanation.subject})
     volumes = list(explanation.walked_ml)
-    columns = [
-        "step",
-        "hazard ratio",
-        *(f"{name} ml" for name in volumes),
-        *(f"{name} ml, decoded" for name in volumes),
-    ]
+    columns = ["step", "hazard ratio"]
+    columns += [f"{name} ml{of}" for of in ("", " above one half", ", decoded") for name in volumes]
     rows = [
         [
             float(step),
             exp(explanation.log_hazard_ratio[number]),
-            *(float(explanation.walked_ml[name][number]) for name in volumes),
-            *(float(explanation.decoded_ml[name][number]) for name in volumes),
+            *(
+                float(of[name][number])
+                for of in (explanation.walked_ml, explanation.walked_above_half_ml, explanation.decoded_ml)
+                for name in volumes
+            ),
         ]
         for number, step in enumerate(explanation.steps)
     ]

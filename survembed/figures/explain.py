@@ -58,7 +58,9 @@ def title_of(explanation: Explanation, number: int) -> str:
     step, ratio = explanation.steps[number], float(np.exp(explanation.log_hazard_ratio[number]))
     lines = [f"{step:+g}" if step else "subject itself", f"hazard × {ratio:.3g}"]
     overlays = [channel.name for channel in explanation.header.channels if channel.overlay]
-    lines += [f"{name} {explanation.walked_ml[name][number]:.1f} ml" for name in overlays if explanation.walked_ml]
+    for name in overlays if explanation.walked_ml else ():
+        soft, hard = explanation.walked_ml[name][number], explanation.walked_above_half_ml[name][number]
+        lines.append(f"{name} {soft:.1f} ml, red {hard:.1f}")
     return "\n".join(lines)
 
 

@@ -133,7 +133,7 @@ def _draw_words(part: SubFigure, prediction: Prediction, row: int) -> None:
     top, step = 0.97, 0.075
     for number, (name, text) in enumerate(lines):
         axis.text(0.0, top - number * step, name, fontsize=9, color="0.35", va="top", transform=axis.transAxes)
-        axis.text(0.42, top - number * step, text, fontsize=9, va="top", transform=axis.transAxes)
+        axis.text(0.44, top - number * step, text, fontsize=9, va="top", transform=axis.transAxes)
     below = top - len(lines) * step
     if prediction.typicality.far[row]:
         axis.text(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from survembed.figures.slices import bare, cut, overlaid, planes_of
 from survembed.figures.style import drawing, entitle, new_figure, save
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 CELL = 0.95
 TEXT = 1.75
-OVERLAY = np.array([0.86, 0.08, 0.12])
 
 
 def draw_traversal(traversal: Traversal, path: Path) -> list[Path]:
@@ -53,7 +53,7 @@ def _draw_row(axes: Sequence[Axes], walk: Walk, traversal: Traversal, *, first: 
     else:
         for axis, image, step in zip(axes[:-1], walk.images, traversal.steps, strict=True):
             axis.imshow(picture(image, traversal.header), interpolation="nearest", vmin=0, vmax=1)
-            _bare(axis)
+            bare(axis)
             if first:
                 axis.set_title(f"{step:+g}" if step else "0", fontsize=9)
     axes[0].set_ylabel("hazard" if walk.name == "risk" else walk.name, rotation=0, ha="right", va="center", fontsize=10)
@@ -82,24 +82,10 @@ def _draw_table(axis: Axes, walk: Walk, traversal: Traversal, *, first: bool) ->
     axis.tick_params(length=0)
 
 
-def _bare(axis: Axes) -> None:
-    axis.set_xticks([])
-    axis.set_yticks([])
-    for spine in axis.spines.values():
-        spine.set_visible(False)
-
-
 def picture(image: NDArray[np.float32], header: CohortHeader) -> NDArray[np.float32]:
     """An image (C, *spatial) as RGB (h, w, 3) in [0, 1]: the first channel in grey, lesions above one half in red.
 
     Of a volume (x, y, z) in RAS the middle axial slice, anterior up and the subject's right on the left.
     """
-    if len(header.shape) == 3:
-        image = image[:, ::-1, ::-1, header.shape[2] // 2].transpose(0, 2, 1)
-    grey = np.clip(image[0], 0, 1)
-    rgb: NDArray[np.float32] = np.repeat(grey[..., None], 3, axis=-1)
-    for channel, values in zip(header.channels, image, strict=True):
-        if channel.overlay:
-            lesion = values > 0.5
-            rgb[lesion] = 0.35 * rgb[lesion] + 0.65 * OVERLAY
-    return rgb
+    plane = planes_of(header)[0]
+    return overlaid(cut(image, plane, tuple(edge // 2 for edge in header.shape)), header)

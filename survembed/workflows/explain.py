@@ -45,6 +45,8 @@ class Explanation:
         (k, C, *spatial) what the steps decode to.
     decoded_ml, walked_ml
         (k,) volumes by mask: sums of the decoded fractions, and of those of `walked`.
+    walked_above_half_ml
+        (k,) the same of the voxels of `walked` with a fraction above 0.5, as overlay and NIfTI show them.
     affine
         (4, 4) from voxel to RAS mm on the subject's own anatomy; None without physical space.
     """
@@ -60,6 +62,7 @@ class Explanation:
     decoded: NDArray[np.float32]
     decoded_ml: dict[str, Float]
     walked_ml: dict[str, Float]
+    walked_above_half_ml: dict[str, Float]
     affine: Float | None
 
     @property
@@ -95,6 +98,7 @@ class Explanation:
             "hazard_ratio": np.exp(self.log_hazard_ratio).tolist(),
             "decoded_ml": {name: values.tolist() for name, values in self.decoded_ml.items()},
             "walked_ml": {name: values.tolist() for name, values in self.walked_ml.items()},
+            "walked_above_half_ml": {name: values.tolist() for name, values in self.walked_above_half_ml.items()},
             "z": self.z.tolist(),
         }
 
@@ -155,9 +159,11 @@ def explain(
         decoded=decoded,
         decoded_ml=viewer.volumes_ml(decoded),
         walked_ml={},
+        walked_above_half_ml={},
         affine=None if affines is None else affines[position],
     )
-    return replace(own, walked_ml=viewer.volumes_ml(own.walked))
+    soft, hard = viewer.volumes_ml(own.walked), viewer.volumes_above_half_ml(own.walked)
+    return replace(own, walked_ml=soft, walked_above_half_ml=hard)
 
 
 def _check(run: Run, low: float, high: float, n_steps: int) -> None:

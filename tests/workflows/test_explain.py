@@ -50,6 +50,7 @@ def test_the_walk_starts_from_the_subjects_own_image(a_run: Made) -> None:
     np.testing.assert_allclose(found.walked[4], np.clip(image + decoded - found.reconstruction, 0, 1), atol=1e-5)
     tumour = found.walked[:, 1].astype(np.float64).sum(axis=(1, 2, 3))  # voxels of 10 mm are 1 ml
     np.testing.assert_allclose(found.walked_ml["tumour"], tumour)
+    np.testing.assert_array_equal(found.walked_above_half_ml["tumour"], (found.walked[:, 1] > 0.5).sum(axis=(1, 2, 3)))
     np.testing.assert_allclose(found.decoded_ml["tumour"], found.decoded[:, 1].sum(axis=(1, 2, 3)), rtol=1e-5)
 
 
