@@ -1,0 +1,27 @@
+"""A CoxVAE whose prior is a normalising flow: what its options are; `network.py` and `flow.py` build it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from survembed.component import Component, option
+from survembed.models import CoxVAE
+
+if TYPE_CHECKING:
+    from survembed.models.base import Model
+    from survembed.subjects import Channel
+
+
+class FlowVAE(CoxVAE):
+    """CoxVAE whose prior is a normalising flow that is learnt with the rest (RealNVP)."""
+
+    api_version: ClassVar[int] = 1
+
+    couplings: int = option(4, ge=1, help="Coupling layers of the prior.", panel="Prior")
+    hidden: int = option(32, ge=1, help="Hidden units of each coupling layer.", panel="Prior")
+
+    def build(self, channels: tuple[Channel, ...], shape: tuple[int, ...], head: Component | None = None) -> Model:
+        """The network for images (n, C, *shape), with its head."""
+        from survembed_flow.network import FlowVAENetwork
+
+        return FlowVAENetwork(self, channels, shape, head.build(self.latent_dim) if head else None)

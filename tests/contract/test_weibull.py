@@ -1,0 +1,51 @@
+"""A head that is not Cox's, installed as a user installs it: no command takes the head for linear, or for Cox's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from survembed.run import Runs
+from tests.cli.command import survembed
+from tests.contract.own_tests import run_own_tests
+
+SHORT = "--data surv-digits --updates 60 --width 4 --blocks 1 --latent-dim 4 --rate 0.005"
+
+
+@pytest.fixture
+def installed(install: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = install("survembed-weibull")
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+def test_every_command_takes_it(installed: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def said(line: str) -> Any:
+        answer = survembed(capsys, *line.split(), "--runs-dir", str(tmp_path), "--json")
+        assert answer.code == 0, answer.err
+        return json.loads(answer.out)
+
+    said(f"train coxvae --head weibull {SHORT}")
+    weights = load_file(Runs(tmp_path).find().path / "model.safetensors")
+    psi = -np.exp(weights["head.log_rho"]) * weights["head.beta"]
+    assert np.exp(weights["head.log_unit"][0]) > 10  # the unit of time came from the training part
+    own = said("evaluate --downstream coxph --bootstrap 0")["rows"][0]
+    assert own["harrell_c"]["value"] > 0.7  # the truth has 0.82
+    assert own["ibs"]["value"] < 0.2
+    ranked = said("importance")["dimensions"]
+    np.testing.assert_allclose([each["psi"] for each in ranked], psi, rtol=1e-5)
+    np.testing.assert_allclose([each["hazard_ratio"] for each in ranked], np.exp(psi), rtol=1e-5)
+    walked = said("traverse --dim 1 --risk --raw --steps 3")["rows"]
+    assert walked[0]["psi"] == pytest.approx(float(psi[1]), rel=1e-5)
+    np.testing.assert_allclose(np.diff(walked[0]["log_hazard"]), 4 * psi[1], rtol=1e-3)
+    assert walked[1]["log_hazard"] == sorted(walked[1]["log_hazard"])
+
+
+def test_its_own_tests_pass(install: Callable[[str], Path]) -> None:
+    run_own_tests("survembed-weibull", install("survembed-weibull"))
