@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import survembed_process
-from tests.conftest import ROOT
-
-PLUGIN = ROOT / "plugins" / "survembed-gbsa"
+from tests.contract.own_tests import run_own_tests
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder into which pip has built and installed the package."""
-    target = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    done = subprocess.run(
-        [*pip, "--disable-pip-version-check", "--target", target, PLUGIN], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return target
+def installed(install: Callable[[str], Path]) -> Path:
+    return install("survembed-gbsa")
 
 
 def test_it_is_listed_and_shown(installed: Path) -> None:
@@ -50,24 +40,4 @@ def test_its_options_are_settings(installed: Path) -> None:
 
 
 def test_its_own_tests_pass(installed: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "--rootdir",
-            PLUGIN,
-            PLUGIN / "tests",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(installed), "PATH": "", "OMP_NUM_THREADS": "1"},
-        cwd=installed,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_own_tests("survembed-gbsa", installed)

@@ -8,6 +8,9 @@ from sksurv.util import Surv
 from survembed_gbsa import GBSA
 
 from survembed.errors import UsageError
+from survembed.testing import conformance
+
+test_contract = conformance("downstream", GBSA, options={"n_estimators": 30})
 
 
 def test_it_ranks_planted_hazards() -> None:

@@ -14,6 +14,7 @@ from survembed_kits23 import KiTS23
 from survembed.cohort import Cohort
 from survembed.errors import DataError
 from survembed.progress import QUIET
+from survembed.testing import conformance
 
 SMALL = {"size": (16, 16, 16), "fov_mm": (192.0, 192.0, 192.0)}
 
@@ -31,6 +32,9 @@ def release(folder: Path) -> dict[str, Any]:
 def with_another_death(folder: Path) -> dict[str, Any]:
     write_table(write_release(folder), [entry(number, vital_status="dead") for number in range(6)])
     return {"root": folder, **SMALL}
+
+
+test_contract = conformance("datasets", KiTS23, options=release, changed=with_another_death)
 
 
 @pytest.mark.parametrize("imaging", [False, True])
