@@ -22,6 +22,7 @@ from survembed.cli import (
     importance,
     plugins,
     predict,
+    report,
     runs,
     sweep,
     tau,
@@ -46,6 +47,7 @@ app.command()(explain.explain)
 app.command()(evaluate.evaluate)
 app.command()(importance.importance)
 app.command()(figure.figure)
+app.command()(report.report)
 app.command()(sweep.sweep)
 app.command()(benchmark.benchmark)
 app.command()(tau.tau)

@@ -61,7 +61,10 @@ class TerminalReporter(Reporter):
 
     @contextmanager
     def task(self, description: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
-        """A bar, as long as the work lasts; it stays when the work is done."""
+        """A bar, as long as the work lasts; it stays when the work is done. Nothing to do, no bar."""
+        if total == 0:
+            yield Task()
+            return
         if not self.open:
             self.progress.start()
         self.open += 1
@@ -85,6 +88,7 @@ class Lines(Task):
         self.total = total
         self.unit = unit
         self.done = 0
+        self.told = -1
         self.words = ""
         self.start = self.said = time.monotonic()
 
@@ -98,7 +102,7 @@ class Lines(Task):
 
     def line(self) -> None:
         """Say how far it is: how many, at what rate, and how long it will take."""
-        self.said = time.monotonic()
+        self.said, self.told = time.monotonic(), self.done
         rate = self.done / max(self.said - self.start, 1e-9)
         of_total = f"/{self.total}" if self.total is not None else ""
         left = f", {(self.total - self.done) / rate:.0f} s left" if self.total and 0 < self.done < self.total else ""
@@ -119,12 +123,16 @@ class LineReporter(Reporter):
 
     @contextmanager
     def task(self, description: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
-        """A line every ten seconds, and one at the end."""
+        """A line every ten seconds, and one at the end. Nothing to do, no line."""
+        if total == 0:
+            yield Task()
+            return
         task = Lines(description, total, unit)
         try:
             yield task
         finally:
-            task.line()
+            if task.told != task.done:
+                task.line()
 
 
 def reporter() -> Reporter:

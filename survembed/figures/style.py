@@ -67,5 +67,6 @@ def save(figure: Figure, path: Path) -> list[Path]:
         target = path.with_suffix(suffix)
         with drawing(), replacing(target) as temporary:
             figure.savefig(temporary, format=suffix[1:], metadata=metadata)
+        figure.set_layout_engine("none")  # what the first file has found holds for the other: it takes long to find
         written.append(target)
     return written

@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 
 
 def test_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 4.0, 10.0, 10.0, 20.0])
+    clock = iter([0.0, 4.0, 10.0, 10.0, 12.0, 20.0, 20.0, 30.0, 30.0])
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
     speaker = reporter()
     assert isinstance(speaker, LineReporter)
@@ -28,12 +28,18 @@ def test_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     with speaker.task("training", 40, "updates") as task:
         task.advance(8)
         task.advance(12, cox="2.5 (80%)")
+        task.advance(4)
+    with speaker.task("fitting", 0, "models"):
+        pass
+    with speaker.task("scoring", 2, "models") as task:
+        task.advance(2)
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines() == [
         "warning: careful",
         "training 20/40 updates, 2/s, 10 s left  cox 2.5 (80%)",
-        "training 20/40 updates, 1/s, 20 s left  cox 2.5 (80%)",
+        "training 24/40 updates, 1.2/s, 13 s left  cox 2.5 (80%)",
+        "scoring 2/2 models, 0.2/s",  # said once, though it ends when a line was due
     ]
 
 

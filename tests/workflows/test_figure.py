@@ -38,7 +38,7 @@ def test_every_name_has_a_maker() -> None:
 
 @pytest.mark.parametrize("name", OF_A_RUN)
 def test_drawn_twice_it_is_the_same_and_says_synthetic(a_run: Made, tmp_path: Path, name: str) -> None:
-    run, heads = a_run("volume"), []
+    run, heads = a_run("image"), []
     with pytest.MonkeyPatch.context() as patch:
         entitle = style_module.entitle
         for module in [module for key, module in sys.modules.items() if key.startswith("survembed.figures.")]:

@@ -1,0 +1,70 @@
+"""`survembed report`: one HTML file about a run or a sweep, to mail or to print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from survembed.cli.common import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    Assignments,
+    Config,
+    Device,
+    RunName,
+    RunsDir,
+    names_of,
+)
+from survembed.cli.console import say, show_json, show_lines
+from survembed.cli.figure import SweepDir, chosen
+
+DOWNSTREAM = ["coxph", "rsf"]
+
+
+def report(
+    ctx: typer.Context,
+    run: RunName = None,
+    sweep_dir: SweepDir = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.html", help="The file; report.html of the run or sweep.")
+    ] = None,
+    downstream: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--downstream",
+            help="A downstream model, by name; may be repeated. coxph and rsf where not given.",
+            autocompletion=lambda: names_of("downstream"),
+        ),
+    ] = None,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Resamples behind each interval.")] = 500,
+    config: Config = None,
+    assignments: Assignments = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Write one self-contained HTML file about a run or a sweep: data, scores, figures, checklist, model card."""
+    from survembed.cli.evaluate import resolve
+    from survembed.settings import Settings
+
+    command = str(ctx.obj)
+    settings = Settings.gather(config=config, assignments=assignments or (), command=command)
+    models = resolve(settings, downstream or DOWNSTREAM, command)
+    runs, sweep = chosen([run] if run and not sweep_dir else [], runs_dir, sweep_dir)
+
+    from survembed.cli.reporter import reporter
+    from survembed.workflows.figure import Asked
+    from survembed.workflows.report import report as work
+
+    path = out or (sweep_dir or runs[0].path) / "report.html"
+    asked = Asked(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
+    made = work(asked, path, command=command, reporter=reporter())
+    if as_json:
+        show_json(made)
+        return
+    for name, reason in made.absent.items():
+        say(f"no figure {name}: {reason}")
+    say(f"{len(made.figures)} figures, {made.n_bytes / 1e6:.1f} MB; {made.n_open} TRIPOD+AI items are the authors'")
+    show_lines([made.path])

@@ -1,0 +1,1 @@
+"""The report: numbers and pictures in, one HTML file out."""

@@ -1,0 +1,126 @@
+"""Who is in a cohort and who is not: the flow of exclusions, and what is known of the subjects, without naming any."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.covariates import usable
+from survembed.subjects import Subjects
+from survembed.survival import follow_up
+
+FILE = re.compile(r"\S+\.(?:nii(?:\.gz)?|dcm|nrrd|csv|tsv|xlsx|json|parquet|h5|hdf5)\b")
+COUNTED = re.compile(r"(\d+) (?:of \d+ )?(.*)")
+MOST_LEVELS = 6
+"""A column of words with more is no category that a table shows."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """From what was found to what was used.
+
+    Attributes
+    ----------
+    found
+        Records found: subjects used and those left out.
+    left_out
+        Reasons, each with its number of records; as far as the preparation noted them.
+    remarks
+        What else was noted: doubts about subjects that are used, columns left out, how data were made.
+    """
+
+    found: int
+    left_out: tuple[tuple[str, int], ...]
+    remarks: tuple[str, ...]
+
+
+def flow(notes: Sequence[str], ids: Sequence[str], n: int) -> Flow:
+    """The flow of exclusions into a cohort of `n` subjects, from the notes of its preparation.
+
+    Names of subjects and files, which a note may hold, are taken out; equal reasons are counted together.
+    """
+    left_out: Counter[str] = Counter()
+    remarks: Counter[str] = Counter()
+    known = {str(each) for each in ids}
+    for note in notes:
+        subject, _, rest = note.partition(": ")
+        if subject in known:
+            remarks[_nameless(rest)] += 1
+        elif note.startswith("left out: "):
+            reason, count = _counted(note.removeprefix("left out: "))
+            left_out[reason] += count
+        elif re.match(r"\d+ (row|of \d+ subjects)", note):
+            reason, count = _counted(note)
+            left_out[reason] += count
+        else:
+            remarks[note] += 1
+    texts = tuple(f"{text} ({count} subjects)" if count > 1 else text for text, count in remarks.items())
+    return Flow(n + sum(left_out.values()), tuple(left_out.most_common()), texts)
+
+
+def _counted(text: str) -> tuple[str, int]:
+    """A reason and for how many: `3 row(s) without an image: a, b, c`, or `case: reason` for one."""
+    counted = COUNTED.fullmatch(text)
+    if counted is None:
+        return _nameless(text.partition(": ")[2] or text), 1
+    words, _, rest = counted[2].partition(": ")
+    words = re.sub(r"\s*(subjects )?(are )?left out$", "", words)
+    return _nameless(words or rest), int(counted[1])
+
+
+def _nameless(text: str) -> str:
+    return FILE.sub("a file", text).strip(" .…")
+
+
+def participants(subjects: Subjects, parts: Mapping[str, NDArray[np.bool_]], unit: str) -> list[list[str]]:
+    """A table of the subjects in each part (masks (n,) by name): rows of a name and a text for each part."""
+    rows = [
+        ["subjects", *(str(int(part.sum())) for part in parts.values())],
+        ["events", *(_share(subjects.event[part]) for part in parts.values())],
+        [f"median follow-up ({unit}; reverse Kaplan–Meier)", *(_follow_up(subjects, part) for part in parts.values())],
+        [f"duration ({unit})", *(_spread(subjects.duration[part]) for part in parts.values())],
+    ]
+    for name, values in subjects.measures.items():
+        words = name.removesuffix("_ml").replace("_", " ") + (" volume (ml)" if name.endswith("_ml") else "")
+        rows.append([words, *(_spread(np.asarray(values)[part]) for part in parts.values())])
+    for name in usable(subjects.covariates):
+        values = subjects.covariates[name]
+        if name in subjects.measures:  # the same, as the clinical table has it
+            continue
+        if values.dtype.kind not in "OUS":
+            rows.append([name, *(_spread(values[part].astype(np.float64)) for part in parts.values())])
+            continue
+        levels = sorted(set(values.tolist()) - {""})
+        if len(levels) <= MOST_LEVELS:
+            rows += [
+                [f"{name}: {level}", *(_share(values[part] == level) for part in parts.values())] for level in levels
+            ]
+            if (values == "").any():
+                rows.append([f"{name}: missing", *(_share(values[part] == "") for part in parts.values())])
+    return rows
+
+
+def _share(mask: NDArray[np.bool_]) -> str:
+    return f"{int(mask.sum())} ({mask.mean():.0%})" if len(mask) else "0"
+
+
+def _follow_up(subjects: Subjects, part: NDArray[np.bool_]) -> str:
+    if not part.any():
+        return "–"
+    median = follow_up(subjects.duration[part], subjects.event[part]).median
+    return "not reached" if np.isnan(median) else f"{median:.4g}"
+
+
+def _spread(values: NDArray[np.float64]) -> str:
+    """Median and quartiles, and how many are missing."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return "–"
+    low, middle, high = np.percentile(known, [25, 50, 75])
+    missing = len(values) - len(known)
+    return f"{middle:.4g} ({low:.4g} to {high:.4g})" + (f"; {missing} missing" if missing else "")
