@@ -26,12 +26,17 @@ def save_volume(path: Path, voxels: NDArray[Any], affine: Float) -> None:
     affine
         (4, 4) from voxel index to RAS mm, with axes at right angles.
     """
+    with replacing(path) as temporary:
+        nib.save(volume_image(voxels, affine), temporary)
+
+
+def volume_image(voxels: NDArray[Any], affine: Float) -> nib.Nifti1Image:
+    """The same, not yet written."""
     image = nib.Nifti1Image(voxels, affine)
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, SCANNER)
     image.set_qform(affine, SCANNER)
-    with replacing(path) as temporary:
-        nib.save(image, temporary)
+    return image
 
 
 def centred_affine(header: CohortHeader) -> Float:

@@ -72,17 +72,25 @@ def plane(latents: Latents, *, method: Method = "pca", colour: Colour = "duratio
     if method == "umap":
         points = _umap(mu[train], mu[shown])
     else:
-        centre = mu[train].mean(axis=0)
-        _, size, axes = np.linalg.svd(mu[train] - centre, full_matrices=False)
-        axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
-        points = np.zeros((int(shown.sum()), 2))
-        points[:, : len(axes[:2])] = (mu[shown] - centre) @ axes[:2].T
-        share = np.append(size**2 / max(float((size**2).sum()), 1e-300), 0.0)
-        explained = (float(share[0]), float(share[1]))
+        axes, explained = principal_axes(mu[train])
+        points = (mu[shown] - mu[train].mean(axis=0)) @ axes.T
     seen = values[shown]
     if points[:, 0] @ (seen - seen.mean()) < 0:
         points[:, 0] *= -1
     return Plane(points, by, seen, latents.event[shown], explained, bool(latents.test.any()))
+
+
+def principal_axes(mu: Float) -> tuple[Float, tuple[float, float]]:
+    """The first two principal axes (2, L) of latents μ (n, L), and the share of the variance along each.
+
+    Each points where its largest loading does. Of latents with one dimension the second is zero.
+    """
+    _, size, found = np.linalg.svd(mu - mu.mean(axis=0), full_matrices=False)
+    found = found * np.sign(found[np.arange(len(found)), np.abs(found).argmax(axis=1)])[:, None]
+    axes = np.zeros((2, mu.shape[1]))
+    axes[: len(found[:2])] = found[:2]
+    share = np.append(size**2 / max(float((size**2).sum()), 1e-300), 0.0)
+    return axes, (float(share[0]), float(share[1]))
 
 
 def _umap(train: Float, shown: Float) -> Float:

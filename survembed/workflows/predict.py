@@ -17,40 +17,13 @@ from survembed.progress import QUIET, Reporter
 from survembed.run import Run
 from survembed.storage import write_json
 from survembed.subjects import CohortHeader
-from survembed.survival import BreslowBaseline, Float, StepFunction, kaplan_meier
+from survembed.survival import Float, StepFunction, kaplan_meier
 from survembed.tables import DISCLAIMER
 from survembed.workflows.embed import open_cohort
+from survembed.workflows.outlook import Outlook, Survival
 from survembed.workflows.train import read_config
 from survembed.workflows.typical import Typicality, percentile, typicality
 from survembed.workflows.viewer import Viewer
-
-RESAMPLES = 200
-MOST_TIMES = 200
-"""Event times at which survival is written out."""
-
-
-@dataclass(frozen=True)
-class Survival:
-    """Predicted survival of n subjects.
-
-    Attributes
-    ----------
-    times
-        (T,) from 0 through event times of the training part to the end of its follow-up, beyond which nothing is known.
-    value, low, high
-        (n, T) S(t), and its pointwise 95 % interval from resampling the training subjects behind the baseline. The
-        weights of the model are held: the interval is too narrow by what they would have varied.
-    median, median_low, median_high
-        (n,) first time at which S(t) is 0.5 or less, with the same interval; NaN where that is not reached.
-    """
-
-    times: Float
-    value: Float
-    low: Float
-    high: Float
-    median: Float
-    median_low: Float
-    median_high: Float
 
 
 @dataclass(frozen=True)
@@ -229,7 +202,7 @@ def predict(run: Run, files: Mapping[str, Path], *, label: str | None = None, re
         percentile=percentile(log_hazard, latents.log_hazard[train]),
         contributions=viewer.contributions(z),
         linear=viewer.is_linear,
-        survival=_survival(viewer, log_hazard, reporter),
+        survival=Outlook(viewer, reporter).survival(log_hazard),
         typicality=typical,
         measures=new.measures,
         warnings=new.warnings,
@@ -253,35 +226,6 @@ def _labels(label: str | None, n: int) -> tuple[str, ...]:
     if n == 1:
         return (label or "subject",)
     return tuple(f"{label or 'row'}-{row}" for row in range(1, n + 1))
-
-
-def _survival(viewer: Viewer, log_hazard: Float, reporter: Reporter) -> Survival:
-    baseline = viewer.baseline
-    low, high = _band(viewer, reporter)
-    seen = baseline.times[np.linspace(0, len(baseline.times) - 1, min(len(baseline.times), MOST_TIMES)).astype(int)]
-    times = np.unique([0.0, *seen, baseline.last_time])
-    return Survival(
-        times,
-        *(each.survival(log_hazard, times) for each in (baseline, high, low)),
-        *(each.median(log_hazard) for each in (baseline, high, low)),
-    )
-
-
-def _band(viewer: Viewer, reporter: Reporter) -> tuple[BreslowBaseline, BreslowBaseline]:
-    """The baseline with its cumulative hazard at the ends of the pointwise 95 % interval over resamples."""
-    latents, baseline = viewer.latents, viewer.baseline
-    assert latents.log_hazard is not None
-    train, random = np.flatnonzero(~latents.test), np.random.default_rng(0)
-    curves = np.empty((RESAMPLES, len(baseline.times)))
-    with reporter.task("resampling the baseline", RESAMPLES, "resamples") as task:
-        for curve in curves:
-            rows = random.choice(train, len(train))
-            fit = BreslowBaseline.fit(latents.log_hazard[rows], latents.duration[rows], latents.event[rows])
-            curve[:] = StepFunction(fit.times, fit.log_cumulative_hazard, before=-np.inf)(baseline.times)
-            task.advance()
-    ends = np.quantile(curves, [0.025, 0.975], axis=0, method="closest_observation")  # there is no mean with -inf
-    low, high = (BreslowBaseline(baseline.times, end, baseline.last_time) for end in ends)
-    return low, high
 
 
 def save_numbers(prediction: Prediction, folder: Path) -> Path:

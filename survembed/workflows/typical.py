@@ -69,7 +69,7 @@ class Typicality:
 def typicality(viewer: Viewer, cohort: Cohort, images: NDArray[np.float32], z: NDArray[np.float32]) -> Typicality:
     """Compare images (n, C, *spatial) and their latents z (n, L) with the cohort of the run."""
     latents = viewer.latents
-    part, rows = _compared(latents)
+    part, rows = compared(latents)
     distance = mahalanobis(z, latents.z[~latents.test])
     distances = mahalanobis(latents.z[rows], latents.z[~latents.test])
     error = errors = None
@@ -88,7 +88,7 @@ def typicality(viewer: Viewer, cohort: Cohort, images: NDArray[np.float32], z: N
     )
 
 
-def _compared(latents: Latents) -> tuple[str, NDArray[np.intp]]:
+def compared(latents: Latents) -> tuple[str, NDArray[np.intp]]:
     """The subjects compared with: those held out, or all others where those are too few; evenly thinned."""
     held_out = latents.test.sum() >= FEWEST
     rows = np.flatnonzero(latents.test if held_out else ~latents.test)
