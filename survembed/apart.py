@@ -24,9 +24,6 @@ MODULE = "survembed.testing"
 OPTIONS = "options"
 """The check that fails before all others where a component has options that only its user knows."""
 
-IMPORT_SECONDS = 10.0
-"""A package that takes longer to import counts as broken."""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -66,7 +63,7 @@ class Result:
     reason: str = ""
 
 
-def describe(kinds: Iterable[str], *, timeout: float = IMPORT_SECONDS) -> list[Row]:
+def describe(kinds: Iterable[str], *, timeout: float = 10.0) -> list[Row]:
     """Every component of some kinds, imported: ours here, each other package in a process of its own.
 
     Parameters
@@ -74,7 +71,7 @@ def describe(kinds: Iterable[str], *, timeout: float = IMPORT_SECONDS) -> list[R
     kinds
         Keys of `registry.KINDS`.
     timeout
-        Seconds that a package may take.
+        Seconds that a package may take to import; after them it counts as broken.
     """
     found = [entry for kind in kinds for entry in registry.entries(kind)]
     packages: dict[str, list[Entry]] = {}

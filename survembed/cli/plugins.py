@@ -46,11 +46,12 @@ def list_plugins(
         bool, typer.Option("--check", help="Run the checks on each component of other packages, too.")
     ] = False,
     timeout: Timeout = 300,
+    wait: Annotated[float, typer.Option("--wait", min=0.1, help="Seconds that a package may take to import.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """List every component with its package, version and state; other packages are loaded in processes of their own."""
     command = str(ctx.obj)
-    failing = show_plugins(_chosen(kind, command), as_json, check=timeout if check else None)
+    failing = show_plugins(_chosen(kind, command), as_json, wait=wait, check=timeout if check else None)
     if failing:
         raise PluginError(
             f"{len(failing)} component(s) do not pass: {', '.join(failing)}",
@@ -132,18 +133,20 @@ def new(
     say(f"next: pip install -e {folder}, then survembed plugins check {name}")
 
 
-def show_plugins(kinds: Iterable[str], as_json: bool, *, check: float | None = None) -> list[str]:
+def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check: float | None = None) -> list[str]:
     """The components of some kinds, each imported; those of other packages that fail to, or fail their checks.
 
     Parameters
     ----------
+    wait
+        Seconds that a package may take to import; after them it counts as broken.
     check
         Seconds for the checks of each component of another package; None for no checks.
     """
     from survembed import apart
 
     rows, failing = [], []
-    for each in apart.describe(kinds):
+    for each in apart.describe(kinds, timeout=wait):
         entry = each.entry
         row: dict[str, Any] = {
             "name": entry.name,

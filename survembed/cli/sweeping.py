@@ -34,13 +34,17 @@ def _place(flag: str, help_: str, **more: Any) -> Any:
     return typer.Option(flag, help=help_, rich_help_panel=PLACE, **more)
 
 
+# Not within the class: a lambda in its annotations would not see this module's names.
+DataName = Annotated[
+    str | None, typer.Option("--data", help="Dataset, by name.", autocompletion=lambda: names_of("datasets"))
+]
+
+
 @dataclass(frozen=True)
 class Asked:
     """The flags of a sweep as typed; None leaves the option to file, environment and default."""
 
-    data: Annotated[
-        str | None, typer.Option("--data", help="Dataset, by name.", autocompletion=lambda: names_of("datasets"))
-    ] = None
+    data: DataName = None
     root: Annotated[Path | None, typer.Option("--root", help="Folder or file that the dataset reads.")] = None
     models: Annotated[str | None, _axis("--models", "Models, such as coxvae,vae,deepsurv.")] = None
     taus: Annotated[str | None, _axis("--taus", "Values of tau for models that have it, such as 0.01,0.5.")] = None
