@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from survembed.cohort import Cohort
-from tests.cli.command import survembed_process
+from tests.cli.command import survembed
 from tests.contract.own_tests import run_own_tests
 
 
-@pytest.fixture(scope="module")
-def installed(install: Callable[[str], Path]) -> Path:
-    return install("survembed-kits23")
+@pytest.fixture
+def installed(install: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = install("survembed-kits23")
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +28,12 @@ def release(test_data: Path) -> Path:
     return test_data / "kits23_release"
 
 
-def test_volumes_are_those_published(installed: Path, release: Path, test_data: Path) -> None:
+def test_volumes_are_those_published(
+    installed: Path, release: Path, test_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The cubes are the label maps that another program made of the same cases; durations and events are theirs."""
     line = ["data", "prepare", "kits23-release", "--root", str(release), "--set", "data.fov_mm=320", "--json"]
-    answer = survembed_process(*line, path=installed)
+    answer = survembed(capsys, *line)
     assert answer.code == 0, answer.err
     assert "4 of the 302 cases in kits23.json are here" in answer.err
     with open(test_data / "kits23" / "clinical.csv", encoding="utf-8") as file:
@@ -56,16 +60,18 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
     return float(2 * (one & other).sum() / (one.sum() + other.sum()))
 
 
-def test_it_is_shown_and_trains(installed: Path, release: Path, tmp_path: Path) -> None:
-    data = ["--root", str(release), "--set", "data.size=16", "--set", "data.fov_mm=320"]
-    shown = survembed_process("data", "show", "kits23-release", *data, "--json", path=installed)
+def test_it_is_shown_and_trains(
+    installed: Path, release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--root", str(release), "--set", "data.fov_mm=320"]
+    shown = survembed(capsys, "data", "show", "kits23-release", *data, "--json")
     assert shown.code == 0, shown.err
     cohort = json.loads(shown.out)
     assert (cohort["channels"], cohort["events"]) == (["kidney", "tumour", "cyst"], 1)
     assert any(column["column"] == "tumor_isup_grade" for column in cohort["columns"])
     small = "--updates 2 --width 4 --blocks 1 --latent-dim 2 --precision float32 --split-test 0 --json"
     line = ["train", "coxvae", "--data", "kits23-release", *data, "--runs-dir", str(tmp_path)]
-    trained = survembed_process(*line, *small.split(), path=installed)
+    trained = survembed(capsys, *line, *small.split())
     assert trained.code == 0, trained.err
     assert json.loads(trained.out)["status"] == "finished"
 

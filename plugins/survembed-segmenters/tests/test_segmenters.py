@@ -16,9 +16,13 @@ from survembed_segmenters import NNUNet, TotalSegmentator
 from survembed.datasets.layouts import find_cases
 from survembed.errors import DataError, PluginError, RunError, UsageError
 from survembed.progress import Reporter
+from survembed.testing import conformance
 from survembed.workflows.segment import Segmented, segment
 
 ORIENTATIONS = ("RAS", "LPS", "SLA")
+
+test_nnunet_contract = conformance("segmenters", NNUNet, options={"model": "not-there"})
+test_totalsegmentator_contract = conformance("segmenters", TotalSegmentator)
 
 
 class Words(Reporter):
