@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO := demo
 export MPLBACKEND := Agg
 
-.PHONY: install demo test test-slow lint docs clean
+.PHONY: install demo test test-slow test-browser lint docs clean
 
 install: .venv/installed
 
@@ -30,6 +30,10 @@ test: install lint
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+# Needs Chromium on the machine (Debian: apt-get install chromium), and skips without it.
+test-browser: install
+	$(BIN)/python -m pytest -m browser
 
 clean:
 	rm -rf .venv $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

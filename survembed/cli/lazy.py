@@ -11,7 +11,7 @@ from survembed import registry
 from survembed.errors import PluginError
 
 ORDER = (
-    *("data", "train", "embed", "traverse", "evaluate", "importance", "figure", "report"),
+    *("data", "train", "embed", "traverse", "explore", "evaluate", "importance", "figure", "report"),
     *("sweep", "benchmark", "tau"),
     *("runs", "plugins"),
 )

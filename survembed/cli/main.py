@@ -18,6 +18,7 @@ from survembed.cli import (
     embed,
     evaluate,
     explain,
+    explore,
     figure,
     importance,
     plugins,
@@ -44,6 +45,7 @@ app.command()(embed.embed)
 app.command()(traverse.traverse)
 app.command()(predict.predict)
 app.command()(explain.explain)
+app.command()(explore.explore)
 app.command()(evaluate.evaluate)
 app.command()(importance.importance)
 app.command()(figure.figure)

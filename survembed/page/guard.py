@@ -1,0 +1,99 @@
+"""Who may ask the server: this machine's own browser, with the token; and what every answer forbids."""
+
+from __future__ import annotations
+
+import secrets
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from survembed.errors import SurvembedError, UsageError
+from survembed.page.answers import refusal
+
+HEADERS = {
+    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Guard:
+    """Lets a request pass that names this machine as its host, comes from no other page, and knows the token.
+
+    The token stands in the query of the address that the command prints (`?token=…`), or in an `Authorization: Bearer`
+    header; the page that a query opens gets it as a cookie, so that its address need not keep it. The Host header must
+    be our own, or else a page anywhere could reach us under a name of its own that it points to 127.0.0.1 (DNS
+    rebinding). Cookies know no ports: a page of another local server is told by its Origin.
+
+    Parameters
+    ----------
+    app
+        What to guard.
+    token
+        The secret.
+    port
+        On which the server listens.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+        self.app, self.token = app, token.encode()
+        self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"} | ({"127.0.0.1", "localhost"} if port == 80 else set())
+        self.cookie = f"survembed-{port}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        headers, given = Headers(scope=scope), parse_qs(scope["query_string"].decode("latin-1"))
+        token = given.get("token", [""])[-1]
+        error = self._objection(headers, token)
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                ours = MutableHeaders(scope=message)
+                ours.update(HEADERS)
+                if self._is_token(token):
+                    ours["set-cookie"] = f"{self.cookie}={token}; Path=/; HttpOnly; SameSite=Strict"
+            await send(message)
+
+        answer = self.app if error is None else refusal(Request(scope), error, 403)
+        await answer(scope, receive, send_guarded)
+
+    def _objection(self, headers: Headers, token: str) -> SurvembedError | None:
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if host not in self.hosts:
+            return UsageError(
+                "this server answers only on its own machine",
+                where=f"Host: {host[:100]}",
+                expected=" or ".join(sorted(self.hosts)),
+                try_="the address that survembed explore printed",
+            )
+        if origin is not None and origin.removeprefix("http://") not in self.hosts:
+            return UsageError("another page may not ask this server", where=f"Origin: {origin[:100]}")
+        if not any(self._is_token(each) for each in (token, self._bearer(headers), self._from_cookie(headers))):
+            return UsageError(
+                "the token is missing or wrong",
+                expected="the token of this very start of survembed explore",
+                try_="the whole address that survembed explore printed",
+            )
+        return None
+
+    def _is_token(self, text: str) -> bool:
+        return secrets.compare_digest(text.encode(), self.token)
+
+    def _bearer(self, headers: Headers) -> str:
+        scheme, _, value = headers.get("authorization", "").partition(" ")
+        return value if scheme.lower() == "bearer" else ""
+
+    def _from_cookie(self, headers: Headers) -> str:
+        try:
+            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
+        except CookieError:
+            return ""
+        return found.value if found else ""

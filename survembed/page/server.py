@@ -1,0 +1,183 @@
+"""The server of the page: a handful of addresses in front of an `Explorer`, on 127.0.0.1 alone."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from survembed.errors import DataError, SurvembedError, UsageError
+from survembed.page.answers import refusal
+from survembed.page.guard import Guard
+from survembed.workflows.explore import Explorer
+
+STATIC = Path(__file__).parent / "static"
+BODY_LIMIT = 65_536
+"""Bytes of a request: a thousand latents in full precision."""
+DECODERS = 4
+"""Most images decoded at a time; each takes one thread, as volumes of 64³ gain nothing from two."""
+CONNECTIONS = 1024
+"""Beyond this many at once the server answers 503."""
+
+Answer = TypeVar("Answer")
+
+
+def page_app(explorer: Explorer, token: str, port: int) -> ASGIApp:
+    """The whole application, guarded.
+
+    Parameters
+    ----------
+    explorer
+        What it shows.
+    token
+        What every request must know.
+    port
+        On which it will be served; part of the Host that it accepts.
+    """
+    site = _Site(explorer)
+    app = Starlette(
+        routes=[
+            Route("/", site.page),
+            Route("/api/run", site.run),
+            Route("/api/subjects", site.subjects),
+            Route("/api/subject/{name:path}", site.subject),
+            Route("/api/decode", site.decode, methods=["POST"]),
+            Route("/api/nifti", site.nifti, methods=["POST"]),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        exception_handlers={SurvembedError: _refused, HTTPException: _no_such_page, Exception: _bug},
+    )
+    return Guard(app, token, port)
+
+
+class _Site:
+    """Each address, by the name of its method."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer = explorer
+        workers = min(DECODERS, os.cpu_count() or 1)
+        self.pool = ThreadPoolExecutor(workers, "decode", initializer=torch.set_num_threads, initargs=(1,))
+
+    async def page(self, request: Request) -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    async def run(self, request: Request) -> Response:
+        return JSONResponse(self.explorer.describe())
+
+    async def subjects(self, request: Request) -> Response:
+        return await self._work(lambda: JSONResponse(self.explorer.subjects()))
+
+    async def subject(self, request: Request) -> Response:
+        return JSONResponse(self.explorer.subject(request.path_params["name"]))
+
+    async def decode(self, request: Request) -> Response:
+        asked = await _body(request)
+
+        def answer() -> Response:
+            start = time.perf_counter()
+            content = self.explorer.scene(self.explorer.place(asked)).to_bytes()
+            spent = {"server-timing": f"decode;dur={(time.perf_counter() - start) * 1000:.2f}"}
+            return Response(content, media_type="application/octet-stream", headers=spent)
+
+        return await self._work(answer)
+
+    async def nifti(self, request: Request) -> Response:
+        asked = await _body(request)
+        content = await self._work(lambda: self.explorer.nifti(self.explorer.place(asked), asked.get("channel")))
+        return Response(content, media_type="application/gzip")
+
+    async def _work(self, work: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object that came with a request."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise UsageError("the request is not JSON", where="Content-Type", expected="application/json")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise HTTPException(413, f"a request of more than {BODY_LIMIT} bytes")
+    asked = None
+    with suppress(ValueError, RecursionError):
+        asked = json.loads(body)
+    if not isinstance(asked, dict):
+        raise UsageError("the request is not JSON", where="body", expected='an object such as {"z": [0, 0]}')
+    return asked
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SurvembedError)
+    return refusal(request, error, 404 if isinstance(error, DataError) else 400)
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    said = UsageError(error.detail[:1].lower() + error.detail[1:], where=request.url.path[:200])
+    return refusal(request, said, error.status_code)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    return refusal(request, SurvembedError("this is a bug in survembed; the terminal has the details"), 500)
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on 127.0.0.1; port 0 takes any free one.
+
+    Raises
+    ------
+    UsageError
+        When the port is taken or may not be used.
+    """
+    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":  # elsewhere the option would let two servers share the port
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind(("127.0.0.1", port))
+        server.listen(CONNECTIONS)
+    except OSError as error:
+        server.close()
+        taken = error.errno == errno.EADDRINUSE
+        raise UsageError(
+            f"port {port} is in use" if taken else f"port {port} cannot be used: {error.strerror}",
+            where=f"--port {port}",
+            expected="a free port",
+            try_="--port 0, which takes any free one",
+        ) from error
+    return server
+
+
+def serve(app: ASGIApp, listening: socket.socket) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=2,
+    )
+    with suppress(KeyboardInterrupt):  # uvicorn has shut down by then, and only says how
+        uvicorn.Server(config).run(sockets=[listening])

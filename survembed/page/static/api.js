@@ -1,0 +1,60 @@
+// Questions to the server. The token travels as a cookie; nothing else is ever asked.
+
+export class Refused extends Error {
+  constructor(error) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
+async function answer(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Refused({ message: "the server has stopped", try: "survembed explore, in the terminal, and its new address" });
+  }
+  if (!response.ok) {
+    const said = await response.json().catch(() => ({ error: { message: `the server answered ${response.status}` } }));
+    throw new Refused(said.error);
+  }
+  return response;
+}
+
+const post = (path, value) =>
+  answer(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(value) });
+
+export const run = async () => (await answer("api/run")).json();
+export const subjects = async () => (await answer("api/subjects")).json();
+export const subject = async (id) => (await answer(`api/subject/${encodeURIComponent(id)}`)).json();
+export const nifti = async (z, channel) => (await post("api/nifti", { z, channel })).blob();
+
+// A scene: its numbers, and its voxels as one Uint8Array (C, *spatial) of which 255 stands for 1.
+export async function decode(request) {
+  const response = await post("api/decode", request);
+  const bytes = await response.arrayBuffer();
+  const length = new DataView(bytes).getUint32(0, true);
+  const numbers = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
+  return { ...numbers, voxels: new Uint8Array(bytes, 4 + length) };
+}
+
+// Sends one request at a time; of those that come meanwhile only the latest is kept.
+export function latest(send, receive, fail) {
+  let busy = false;
+  let waiting = null;
+  return async function ask(request) {
+    waiting = request;
+    if (busy) return;
+    busy = true;
+    while (waiting !== null) {
+      const asked = waiting;
+      waiting = null;
+      try {
+        receive(await send(asked), asked, waiting === null);
+      } catch (error) {
+        fail(error);
+      }
+    }
+    busy = false;
+  };
+}

@@ -1,0 +1,311 @@
+// The page: from what the user moves to a request, and from its answer to everything that is shown.
+
+import * as api from "./api.js";
+import { Numbers, showRow } from "./numbers.js";
+import * as save from "./save.js";
+import { Scatter } from "./scatter.js";
+import { Slider } from "./sliders.js";
+import { clamp, fresh, read, written } from "./state.js";
+import { Curve } from "./survival.js";
+import { Views } from "./views.js";
+import { element, ratio } from "./words.js";
+
+const $ = (selector) => document.querySelector(selector);
+const SUGGESTIONS = 20;
+const SPEED = 0.8; // units of the hazard axis a second
+
+class Page {
+  constructor(run, cohort) {
+    this.run = run;
+    this.cohort = cohort;
+    this.state = fresh(run);
+    this.start = null; // { z, scene, name }
+    this.scene = null;
+    this.anchor = null; // where a walk along the hazard set out: { z, at }
+    this.moves = this.turns = 0;
+    this.ask = api.latest(api.decode, (...answer) => this.receive(...answer), trouble);
+    this.table = run.shape.length === 1;
+    this.views = this.table ? null : new Views($("#planes"), run, this.state, () => this.moved(), (...by) => this.window(...by));
+    this.numbers = new Numbers($("#numbers"), run);
+    this.curve = run.has_head ? new Curve($("#curve"), run) : null;
+    this.scatter = new Scatter($("#cohort"), run, cohort, (id) => this.begin(id));
+    this.dims = run.centre.map((_, index) =>
+      new Slider(`z${index}`, `z${index}`, (value) => this.slide(index, value), () => this.slide(index, this.shown(this.start.z, index))),
+    );
+    this.hazard = new Slider("along", "Along the hazard", (value) => this.along(value), () => this.go([...this.start.z]));
+    this.controls();
+  }
+
+  // Axes: z = centre + scale · u, with the paper's raw ones where the user wants them.
+  axis(index) {
+    return this.state.axes === "raw" ? [0, 1] : [this.run.centre[index], this.run.scale[index]];
+  }
+
+  shown(z, index) {
+    const [centre, scale] = this.axis(index);
+    return (z[index] - centre) / scale;
+  }
+
+  zero() {
+    return this.run.centre.map((_, index) => this.axis(index)[0]);
+  }
+
+  slide(index, value) {
+    const [centre, scale] = this.axis(index);
+    this.state.z[index] = centre + scale * value;
+    this.go(this.state.z);
+  }
+
+  go(z) {
+    this.halt();
+    this.anchor = null;
+    this.moves += 1;
+    this.state.z = z;
+    this.place();
+    this.ask({ z: [...z] });
+  }
+
+  // Along the hazard from where we are; the slider counts standard deviations of the log-hazard from the start.
+  along(value) {
+    this.anchor ??= { z: [...this.state.z], at: this.risen() };
+    this.hazard.show(value, 0);
+    this.ask({ z: this.anchor.z, hazard: value - this.anchor.at });
+  }
+
+  risen() {
+    const rise = this.scene.log_hazard - this.start.scene.log_hazard;
+    return this.start.scene.hazard_sd > 0 ? clamp(rise / this.start.scene.hazard_sd, -4, 4) : 0;
+  }
+
+  walk() {
+    if (this.walking) return this.halt();
+    $("#stroll").textContent = "Stop";
+    let [value, way, before] = [this.hazard.at, 1, performance.now()];
+    const step = (now) => {
+      value += (way * SPEED * Math.min(now - before, 100)) / 1000;
+      if (Math.abs(value) >= 4) [value, way] = [Math.sign(value) * 4, -Math.sign(value)];
+      before = now;
+      this.along(value);
+      this.walking = requestAnimationFrame(step);
+    };
+    this.walking = requestAnimationFrame(step);
+  }
+
+  halt() {
+    if (!this.walking) return;
+    cancelAnimationFrame(this.walking);
+    this.walking = null;
+    $("#stroll").textContent = "Walk";
+  }
+
+  // Starts anew from a subject or from zero, at `z` where it is given; a slider moved meanwhile stays where it is.
+  async begin(from, z = null) {
+    this.halt();
+    this.anchor = null;
+    const [turn, moves] = [++this.turns, this.moves];
+    try {
+      const at = from === null ? this.zero() : (await api.subject(from)).z;
+      const scene = await api.decode({ z: at });
+      if (turn !== this.turns) return;
+      this.state.from = from;
+      const middle = this.state.axes === "raw" ? "zero" : "the mean of training";
+      this.start = { z: at, scene, name: from === null ? middle : from };
+      this.scene ??= scene;
+      this.tellStart();
+      this.order();
+      this.go(moves === this.moves ? (z ?? [...at]) : this.state.z);
+    } catch (error) {
+      trouble(error);
+      if (this.start === null && from !== null) await this.begin(null, z); // an address may name what is not here
+    }
+  }
+
+  tellStart() {
+    $("#search").value = "";
+    const row = this.cohort.id.indexOf(this.state.from);
+    const { duration, event, part } = this.cohort;
+    $("#started").textContent =
+      row < 0
+        ? `Start: ${this.start.name}`
+        : `Start: ${this.start.name} (${part[row]}), ${event[row] ? "event" : "censored"} at ${duration[row]} ${this.run.time_unit}`;
+  }
+
+  receive(scene, asked, newest) {
+    clearTrouble();
+    this.scene = scene;
+    if (asked.hazard !== undefined && newest && this.anchor !== null) this.state.z = [...scene.z];
+    const drawing = performance.now();
+    if (this.table) showRow($("#row"), this.run, scene, this.start.scene);
+    else this.views.show(scene.voxels);
+    performance.measure("draw", { start: drawing, end: performance.now() });
+    if (newest) document.dispatchEvent(new Event("drawn"));
+    this.numbers.show(scene, this.start.scene);
+    this.curve?.show(scene.survival, this.start.scene.survival);
+    this.place();
+    this.moved();
+  }
+
+  // Puts the sliders and the point in the cohort where the state says.
+  place() {
+    this.dims.forEach((slider, index) => {
+      slider.show(this.shown(this.state.z, index), this.shown(this.start.z, index));
+      if (this.run.has_head) slider.slope(this.scene.slope[index] * this.axis(index)[1]);
+    });
+    if (this.run.has_head) {
+      if (this.anchor === null) this.hazard.show(this.risen(), 0);
+      this.hazard.slope(this.scene.hazard_sd);
+    }
+    this.scatter.show(this.state.z, this.start.z);
+  }
+
+  order() {
+    const strength = (index) => (this.run.has_head ? Math.abs(this.start.scene.slope[index]) * this.run.deviation[index] : 0);
+    const wanted = this.dims.map((slider, index) => [this.state.sort === "strength" ? -strength(index) : 0, index, slider.row]);
+    wanted.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    $("#dims").replaceChildren(...wanted.map(([, , row]) => row));
+    $("#units").textContent =
+      this.state.axes === "raw"
+        ? "Raw latent units, as in the paper."
+        : "Zero is the mean of the training subjects, a unit one standard deviation.";
+    if (this.run.has_head) $("#units").textContent += " At the right ψ, a weight of the model, and exp(ψ), the hazard ratio of one unit; survembed importance gives intervals.";
+  }
+
+  window(level, width) {
+    const [low, high] = this.run.channels[0].window;
+    this.state.level = clamp(this.state.level + level * (high - low), low, high);
+    this.state.width = clamp(this.state.width + width * (high - low), (high - low) / 100, high - low);
+    this.redraw();
+  }
+
+  redraw() {
+    this.settings();
+    this.views?.draw();
+    this.moved();
+  }
+
+  moved() {
+    if (this.views) $("#under").textContent = this.views.under();
+    clearTimeout(this.writing);
+    this.writing = setTimeout(() => this.write(), 150);
+  }
+
+  write() {
+    history.replaceState(null, "", `${location.pathname}${written(this.state, this.run)}`);
+  }
+
+  // Puts every control where the state says.
+  settings() {
+    const { level, width, opacity, smooth, axes, sort } = this.state;
+    const unit = this.run.channels[0].unit;
+    Object.assign($("#level"), { value: level });
+    Object.assign($("#width"), { value: width });
+    $("#level-value").textContent = `${unit ? level.toFixed(0) : level.toFixed(2)} ${unit}`;
+    $("#width-value").textContent = `${unit ? width.toFixed(0) : width.toFixed(2)} ${unit}`;
+    $("#opacity").value = opacity;
+    $("#smooth").checked = smooth;
+    $("#axes").value = axes;
+    $("#sort").value = sort;
+  }
+
+  controls() {
+    const { run, state } = this;
+    const [low, high] = run.channels[0].window;
+    const range = (name, from) => Object.assign($(name), { min: from, max: high, step: (high - low) / 400 });
+    range("#level", low);
+    Object.assign(range("#width", (high - low) / 100), { max: high - low });
+    for (const name of ["level", "width", "opacity"]) {
+      $(`#${name}`).addEventListener("input", (event) => {
+        state[name] = Number(event.target.value);
+        this.redraw();
+      });
+    }
+    $("#smooth").addEventListener("change", (event) => {
+      state.smooth = event.target.checked;
+      this.redraw();
+    });
+    $("#window").hidden = this.table || run.channels[0].likelihood !== "gaussian";
+    $("#overlay").hidden = this.table || this.views.overlay < 0;
+    $("#smooth").parentElement.hidden = $("#save-png").hidden = this.table;
+    $("#axes").addEventListener("change", (event) => {
+      state.axes = event.target.value;
+      this.begin(state.from, [...state.z]);
+    });
+    $("#sort").addEventListener("change", (event) => {
+      state.sort = event.target.value;
+      this.order();
+      this.moved();
+    });
+    $("#sorting").hidden = $("#hazard").hidden = $("#survival").hidden = !run.has_head;
+    const stroll = element("button", { type: "button", id: "stroll" }, "Walk");
+    stroll.addEventListener("click", () => this.walk());
+    $("#hazard").append(this.hazard.row, stroll);
+    for (const kind of ["pointerdown", "keydown"]) this.hazard.input.addEventListener(kind, () => this.halt());
+    $("#zero").addEventListener("click", () => this.begin(null));
+    $("#back").addEventListener("click", () => this.go([...this.start.z]));
+    $("#search").addEventListener("input", (event) => this.suggest(event.target.value));
+    $("#starting").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const typed = $("#search").value.trim();
+      this.begin(typed === "" || typed === "zero" ? null : typed);
+    });
+    this.saves();
+    addEventListener("hashchange", () => this.restore());
+  }
+
+  suggest(typed) {
+    const found = this.cohort.id.filter((id) => id.includes(typed)).slice(0, SUGGESTIONS);
+    $("#found").replaceChildren(...found.map((id) => element("option", { value: id })));
+  }
+
+  saves() {
+    const name = () => `${this.run.run}_${this.start.name}`.replace(/[^\w.-]+/g, "-");
+    $("#save-png").addEventListener("click", () => save.png(this.views, this.caption(), name()).catch(trouble));
+    if (this.run.shape.length !== 3 || this.run.spacing_mm === null) return;
+    for (const { name: channel } of this.run.channels) {
+      const button = element("button", { type: "button", "data-nifti": channel }, `NIfTI: ${channel}`);
+      button.addEventListener("click", () => save.nifti(this.state.z, channel, name()).catch(trouble));
+      $("#saves").append(button);
+    }
+  }
+
+  caption() {
+    const z = this.state.z.map((_, index) => `z${index} ${this.shown(this.state.z, index).toFixed(2)}`).join("  ");
+    const facts = Object.values(this.numbers.facts).map((fact) => `${fact.title} ${fact.text}`);
+    return [
+      `${this.run.title}, decoded by ${this.run.model}`,
+      `${[...facts, `start: ${this.start.name}`].join(", ")}. Research use only, not a medical device.`,
+      `${this.state.axes} ${z}`,
+      this.run.run,
+    ];
+  }
+
+  async restore() {
+    const { z, ...rest } = read(location.hash, this.run);
+    Object.assign(this.state, rest);
+    this.settings();
+    await this.begin(this.state.from, z);
+  }
+}
+
+function trouble(error) {
+  const said = error.error ?? { message: String(error) };
+  const more = [said.expected && `Expected: ${said.expected}.`, said.try && `Try: ${said.try}.`].filter(Boolean);
+  $("#trouble").textContent = [`${said.message[0].toUpperCase()}${said.message.slice(1)}.`, ...more].join(" ");
+  $("#trouble").hidden = false;
+}
+
+function clearTrouble() {
+  if (!$("#trouble").hidden && $("#trouble").dataset.kept !== "yes") $("#trouble").hidden = true;
+}
+
+async function main() {
+  const [run, cohort] = await Promise.all([api.run(), api.subjects()]);
+  document.title = `${run.title} · survembed explore`;
+  $("#title").textContent = run.title;
+  $("#about").textContent = `${run.model}, run ${run.run}${run.synthetic ? ", synthetic data" : ""}`;
+  $("#main").hidden = false;
+  $("#main").classList.toggle("headless", !run.has_head);
+  await new Page(run, cohort).restore();
+}
+
+main().catch(trouble);

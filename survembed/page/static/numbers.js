@@ -1,0 +1,63 @@
+// The numbers beside the picture: what this place means, and what it meant at the start.
+
+import { element, ml, plain, range, ratio, time } from "./words.js";
+
+export class Numbers {
+  constructor(place, run) {
+    this.run = run;
+    this.list = place.querySelector("dl");
+    this.far = place.querySelector("#far");
+    this.said = place.querySelector("#said");
+    this.facts = {};
+    if (run.has_head) this.add("ratio", "Hazard ratio");
+    for (const channel of run.spacing_mm ? run.channels : []) {
+      if (channel.likelihood === "bernoulli") this.add(channel.name, `${channel.name[0].toUpperCase()}${channel.name.slice(1)} volume`);
+    }
+    if (run.has_head) this.add("median", "Median survival");
+  }
+
+  add(key, title) {
+    const [value, beside] = [element("data", { id: `fact-${key}`, value: "" }), element("span", { class: "quiet" })];
+    this.list.append(element("div", {}, element("dt", {}, title), element("dd", {}, value, beside)));
+    this.facts[key] = { title, value, beside };
+  }
+
+  put(key, exact, text, beside) {
+    const fact = this.facts[key];
+    fact.value.value = String(exact);
+    fact.value.textContent = fact.text = text;
+    fact.beside.textContent = beside;
+  }
+
+  show(scene, start) {
+    const unit = this.run.time_unit;
+    if (this.run.has_head) {
+      const times = Math.exp(scene.log_hazard - start.log_hazard);
+      this.put("ratio", times, `×${ratio(times)}`, "against the start");
+      const [median, low, high] = scene.median;
+      this.put("median", median, time(median, unit), `95 %: ${range(low, high)}; start: ${time(start.median[0], unit)}`);
+    }
+    for (const [channel, volume] of Object.entries(scene.volumes_ml)) {
+      this.put(channel, volume, ml(volume), `start: ${ml(start.volumes_ml[channel])}`);
+    }
+    const share = scene.distance_percentile;
+    this.far.classList.toggle("warning", share > this.run.far);
+    const seen = share > this.run.far ? ": the model has seen little like this" : "";
+    this.far.textContent = `Farther from the training data than ${plain(share, 2)} % of the ${this.run.compared_with} subjects${seen}.`;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.say(), 700); // a screen reader hears where a move ends, not each step of it
+  }
+
+  say() {
+    this.said.textContent = Object.values(this.facts).map((fact) => `${fact.title} ${fact.text}`).join(", ");
+  }
+}
+
+// The decoded row of a table, column by column.
+export function showRow(table, run, scene, start) {
+  table.hidden = false;
+  const rows = scene.row.map((value, index) =>
+    element("tr", {}, element("th", { scope: "row" }, run.features[index] ?? String(index)), element("td", {}, plain(value, 4)), element("td", {}, plain(start.row[index], 4))),
+  );
+  table.querySelector("tbody").replaceChildren(...rows);
+}

@@ -1,0 +1,199 @@
+"""A run to be explored by hand: what the page of `survembed explore` shows, as numbers and bytes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.coordinates import Float
+from survembed.errors import UsageError
+from survembed.progress import QUIET, Reporter
+from survembed.volumes import centred_affine, physical, volume_image
+from survembed.workflows.outlook import Outlook
+from survembed.workflows.plane import principal_axes
+from survembed.workflows.typical import FAR, compared, mahalanobis, percentile
+from survembed.workflows.viewer import Viewer
+
+FARTHEST = 1000.0
+"""No latent of any use lies farther out; the largest step along the hazard, too, is a fraction of this."""
+FARTHEST_STEP = 20.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One place in the latent space: its decoded image and what it means.
+
+    Attributes
+    ----------
+    numbers
+        `z` (L,) raw, `volumes_ml`, `distance_percentile` as in `Typicality`; with a head `log_hazard`, `slope` (L,) its
+        gradient (ψ for a linear head), `hazard_sd` (what one unit along the hazard axis adds to it), and value, low and
+        high of `survival` at the times of `Explorer.describe` and of `median`.
+    image
+        (C, *spatial) float32 as decoded.
+    """
+
+    numbers: dict[str, Any]
+    image: NDArray[np.float32]
+
+    def to_bytes(self) -> bytes:
+        """Length of the JSON (uint32, little-endian), the numbers as JSON padded to fours, voxels (uint8, 255 for 1).
+
+        The row of a table goes into the JSON as `row`, in its own units.
+        """
+        table = self.image.ndim == 2
+        numbers = self.numbers | ({"row": self.image[0].tolist()} if table else {})
+        head = json.dumps(numbers, allow_nan=False).encode()
+        head += b" " * (-len(head) % 4)
+        voxels = b"" if table else np.rint(np.clip(self.image, 0, 1) * 255).astype(np.uint8).tobytes()
+        return struct.pack("<I", len(head)) + head + voxels
+
+
+class Explorer:
+    """Answers the page's questions; safe to ask from several threads at once.
+
+    Parameters
+    ----------
+    viewer
+        Of a run whose model decodes.
+    """
+
+    def __init__(self, viewer: Viewer, reporter: Reporter = QUIET) -> None:
+        self.viewer = viewer
+        self.latents, self.header = viewer.latents, viewer.header
+        self.has_head = viewer.model.head is not None
+        self.axes = viewer.coordinates()
+        self._training = self.latents.z[~self.latents.test].astype(np.float64)
+        self.part, rows = compared(self.latents)
+        self._distances = mahalanobis(self.latents.z[rows], self._training)
+        self.components, _ = principal_axes(self._training)
+        self.outlook = Outlook(viewer, reporter) if self.has_head else None
+
+    def describe(self) -> dict[str, Any]:
+        """What holds for the whole run; see `survembed/page/static/api.js` for who reads it."""
+        header, run = self.header, self.viewer.run
+        return {
+            "run": run.id,
+            "model": run.model,
+            "title": header.title,
+            "synthetic": header.synthetic,
+            "channels": header.to_dict()["channels"],
+            "shape": header.shape,
+            "spacing_mm": header.spacing_mm,
+            "features": header.features,
+            "time_unit": header.time_unit,
+            "has_head": self.has_head,
+            "centre": self.axes.centre.tolist(),
+            "scale": self.axes.scale.tolist(),
+            "deviation": self.axes.deviation.tolist(),
+            "components": self.components.tolist(),
+            "compared_with": self.part,
+            "far": FAR,
+            "times": self.outlook.times.tolist() if self.outlook else [],
+        }
+
+    def subjects(self) -> dict[str, Any]:
+        """The cohort in columns: id, duration, event, part, and place (n, 2) on the first two principal components."""
+        latents = self.latents
+        place = (latents.z - self.axes.centre) @ self.components.T
+        return {
+            "id": latents.id.tolist(),
+            "duration": latents.duration.round(3).tolist(),
+            "event": latents.event.tolist(),
+            "part": latents.split.tolist(),
+            "place": place.round(4).tolist(),
+        }
+
+    def subject(self, name: str) -> dict[str, Any]:
+        """One subject's latents μ and outcome.
+
+        Raises
+        ------
+        DataError
+            When no subject has this id; the nearest is named.
+        """
+        row = self.latents.position(name)
+        return {
+            "id": name,
+            "z": self.latents.z[row].astype(np.float64).tolist(),
+            "duration": float(self.latents.duration[row]),
+            "event": bool(self.latents.event[row]),
+            "part": str(self.latents.split[row]),
+        }
+
+    def place(self, request: Mapping[str, Any]) -> Float:
+        """Latents (L,) that a request asks for: `z`, moved by `hazard` units along the hazard axis.
+
+        Raises
+        ------
+        UsageError
+            When `z` is not L finite numbers within ±1000, or `hazard` not one within ±20.
+        """
+        n_dims = len(self.axes.centre)
+        z, step = request.get("z"), request.get("hazard", 0)
+        if not isinstance(z, list) or len(z) != n_dims or not all(_within(value, FARTHEST) for value in z):
+            raise UsageError("no such place in the latent space", where="z", expected=_wanted(n_dims))
+        at = np.array(z, dtype=np.float64)
+        if not _within(step, FARTHEST_STEP) or (step and not self.has_head):
+            expected = f"a number within ±{FARTHEST_STEP:g}" if self.has_head else "a model with a head, such as coxvae"
+            raise UsageError("no such step along the hazard", where="hazard", expected=expected)
+        return self.axes.along_hazard(at, self.viewer.gradient, np.array([float(step)]))[0] if step else at
+
+    def scene(self, z: Float) -> Scene:
+        """What stands at z (L,)."""
+        image = self.viewer.decode(z[None])
+        numbers: dict[str, Any] = {
+            "z": z.tolist(),
+            "volumes_ml": {name: float(ml[0]) for name, ml in self.viewer.volumes_ml(image).items()},
+            "distance_percentile": float(percentile(mahalanobis(z[None], self._training), self._distances)[0]),
+        }
+        if self.outlook:
+            log_hazard, slope = self.viewer.log_hazard(z[None]), self.viewer.gradient(z)
+            told = self.outlook.survival(log_hazard)
+            numbers |= {
+                "log_hazard": float(log_hazard[0]),
+                "slope": slope.tolist(),
+                "hazard_sd": math.sqrt(max(0.0, float(slope @ self.axes.covariance @ slope))),
+                "survival": [curve[0].round(5).tolist() for curve in (told.value, told.low, told.high)],
+                "median": [_known(each[0]) for each in (told.median, told.median_low, told.median_high)],
+            }
+        return Scene(numbers, image[0])
+
+    def nifti(self, z: Float, channel: object) -> bytes:
+        """One channel at z (L,) as a `.nii.gz`, isotropic in RAS, in the channel's own unit.
+
+        Raises
+        ------
+        UsageError
+            When there is no such channel, or the images are no volumes.
+        """
+        names = [each.name for each in self.header.channels]
+        if self.header.spacing_mm is None or len(self.header.shape) != 3:
+            raise UsageError("these images are no volumes", where="nifti", expected="a run on a 3-D cohort")
+        if channel not in names:
+            raise UsageError("no such channel", where="channel", expected=f"one of {', '.join(names)}")
+        index = names.index(str(channel))
+        voxels = physical(self.viewer.decode(z[None])[0, index], self.header.channels[index])
+        whole: bytes = volume_image(voxels, centred_affine(self.header)).to_bytes()
+        return gzip.compress(whole, compresslevel=1, mtime=0)
+
+
+def _within(value: object, limit: float) -> bool:
+    """Whether it is a number, and not NaN, of at most that size."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= limit
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _wanted(n_dims: int) -> str:
+    return f"a list of {n_dims} numbers within ±{FARTHEST:g}"

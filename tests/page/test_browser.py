@@ -1,0 +1,422 @@
+"""The page in headless Chromium: what is on the canvas is what the decoder says, and nothing leaves the machine."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from survembed.run import Run
+from survembed.workflows.viewer import Viewer
+from tests.page.conftest import Pages
+from tests.page.served import serving
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+]
+
+RED = np.array([219, 20, 31])
+
+MOVE = """([name, value]) => new Promise((done) => {
+  document.addEventListener("drawn", () => done(), { once: true });
+  const input = document.getElementById(name);
+  input.value = value;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+})"""
+
+READ = """(name) => {
+  const canvas = document.querySelector(`canvas[data-plane="${name}"]`);
+  const { width, height } = canvas;
+  return [width, height, [...canvas.getContext("2d").getImageData(0, 0, width, height).data]];
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A page with its mishaps and all that it asked for."""
+
+    def __init__(self, chromium: Any, url: str, **options: Any) -> None:
+        self.context = chromium.new_context(accept_downloads=True, **options)
+        self.page = self.context.new_page()
+        self.asked: list[str] = []
+        self.mishaps: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.mishaps.append(str(error)))
+        self.page.on("console", lambda said: self.mishaps.append(said.text) if said.type == "error" else None)
+        self.page.goto(url)
+        self.until("document.querySelector('#started')?.textContent.startsWith('Start')")
+        self.until("location.hash.includes('z=')")
+
+    def until(self, true: str) -> None:
+        """Wait for a condition; Playwright's own way needs eval, which the page forbids."""
+        deadline = time.monotonic() + 20
+        while not self.page.evaluate(true):
+            assert time.monotonic() < deadline, true
+            self.page.wait_for_timeout(20)
+
+    def move(self, name: str, value: float) -> None:
+        """Move a slider, and wait until the picture is drawn."""
+        self.page.evaluate(MOVE, [name, value])
+
+    def pixels(self, plane: str) -> np.ndarray:
+        """(height, width, 4) of a canvas."""
+        width, height, data = self.page.evaluate(READ, plane)
+        return np.array(data).reshape(height, width, 4)
+
+    def fact(self, name: str) -> float:
+        """A number as exactly as the page knows it."""
+        return float(self.page.locator(f"#fact-{name}").get_attribute("value"))
+
+    def hash(self) -> dict[str, str]:
+        """The state in the address, once it is written."""
+        self.page.wait_for_timeout(250)
+        text: str = self.page.evaluate("location.hash.slice(1)")
+        return dict(part.split("=") for part in text.split("&"))
+
+
+@pytest.fixture
+def tabs(chromium: Any, pages: Pages) -> Iterator[Callable[..., Tab]]:
+    """Opens the page of a run; at the end nothing has gone wrong in it and nothing has left the machine."""
+    opened: list[tuple[Tab, str]] = []
+
+    def make(name: str = "phantom", rest: str = "", **options: Any) -> Tab:
+        served = pages(name)
+        opened.append((Tab(chromium, served.url + rest, **options), served.home))
+        return opened[-1][0]
+
+    yield make
+    for tab, home in opened:
+        tab.context.close()
+        assert not tab.mishaps
+        assert all(url.startswith((home, f"blob:{home}")) for url in tab.asked)
+
+
+@pytest.fixture
+def viewers(runs: Callable[[str], Run]) -> Callable[[str], Viewer]:
+    return lambda name: Viewer.open(runs(name))
+
+
+def on_screen(
+    image: np.ndarray, at: tuple[int, int, int], level: float = 50, width: float = 400
+) -> dict[str, np.ndarray]:
+    """The three planes (height, width, 3) of a decoded volume (2, x, y, z), as a radiologist expects them."""
+    stored = np.rint(np.clip(image, 0, 1) * 255)
+    grey = np.clip(255 * ((-150 + 400 * stored[0] / 255 - level) / width + 0.5), 0, 255)
+    rgb = np.repeat(grey[..., None], 3, axis=-1)
+    lesion = stored[1] > 127
+    rgb[lesion] = 0.35 * rgb[lesion] + 0.65 * RED
+    x, y, z = at
+    return {  # rows from anterior or superior, columns from the subject's right or from anterior
+        "axial": rgb[::-1, ::-1, z].transpose(1, 0, 2),
+        "coronal": rgb[::-1, y, ::-1].transpose(1, 0, 2),
+        "sagittal": rgb[x, ::-1, ::-1].transpose(1, 0, 2),
+    }
+
+
+def assert_shown(tab: Tab, expected: dict[str, np.ndarray]) -> None:
+    for plane, values in expected.items():
+        shown = tab.pixels(plane)
+        assert shown.shape[:2] == values.shape[:2], plane
+        assert np.abs(shown[..., :3] - values).max() <= 1, plane
+        assert (shown[..., 3] == 255).all()
+
+
+def test_the_canvas_shows_what_the_decoder_says(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+    tab, viewer = tabs(), viewers("phantom")
+    axes = viewer.coordinates()
+    z = axes.centre.copy()
+    before = None
+    for dimension, value in [(0, 0.0), (0, 3.5), (2, -4.0), (7, 2.0)]:
+        tab.move(f"z{dimension}", value)
+        z[dimension] = axes.centre[dimension] + axes.scale[dimension] * value
+        image = viewer.decode(z[None])[0]
+        expected = on_screen(image, (10, 8, 6))
+        assert_shown(tab, expected)
+        assert tab.fact("tumour") == pytest.approx(viewer.volumes_ml(image[None])["tumour"][0], rel=1e-4)
+        assert before is None or value == 0 or not np.array_equal(expected["axial"], before)
+        before = expected["axial"]
+
+
+def test_hazard_ratio_and_walk(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+    tab, viewer = tabs(), viewers("phantom")
+    axes, psi = viewer.coordinates(), viewer.gradient(viewer.coordinates().centre)
+    assert tab.fact("ratio") == 1
+    tab.move("z1", 2.5)
+    assert tab.fact("ratio") == pytest.approx(np.exp(psi[1] * axes.scale[1] * 2.5), rel=1e-4)
+    tab.move("z3", -1.0)
+    step = psi[1] * axes.scale[1] * 2.5 - psi[3] * axes.scale[3]
+    assert tab.fact("ratio") == pytest.approx(np.exp(step), rel=1e-4)
+    assert tab.page.locator("#fact-ratio").inner_text() == f"×{np.exp(step):.2f}"
+    tab.page.click("#back")
+    tab.until("document.querySelector('#fact-ratio').value === '1'")
+    tab.move("along", 2.0)
+    spread = np.sqrt(psi @ axes.covariance @ psi)
+    assert tab.fact("ratio") == pytest.approx(np.exp(2 * spread), rel=1e-3)
+    z = np.array([float(value) for value in tab.hash()["z"].split(",")])
+    np.testing.assert_allclose(z, axes.centre + 2 * axes.covariance @ psi / spread, atol=1e-3)
+    shown = {f"z{index}": slider.inner_text() for index, slider in enumerate(tab.page.locator("#dims .psi").all())}
+    assert len(shown) == 8
+    row = tab.page.locator(".slider:has(#z1) .psi").inner_text()
+    assert row.split()[1] == f"×{np.exp(psi[1] * axes.scale[1]):.2f}"
+
+
+def test_strongest_first(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+    tab, viewer = tabs(), viewers("phantom")
+    axes, psi = viewer.coordinates(), viewer.gradient(viewer.coordinates().centre)
+
+    def order() -> list[str]:
+        return [label.inner_text() for label in tab.page.locator("#dims label").all()]
+
+    assert order() == [f"z{index}" for index in np.argsort(-np.abs(psi * axes.deviation))]
+    tab.page.select_option("#sort", "number")
+    assert order() == [f"z{index}" for index in range(8)]
+
+
+def test_raw_axes(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+    tab, viewer = tabs(), viewers("phantom")
+    tab.page.select_option("#axes", "raw")
+    tab.until("document.querySelector('#started').textContent === 'Start: zero'")
+    tab.page.click("#zero")
+    tab.until("document.querySelector('.slider:has(#z0) .value').textContent === '0.00'")
+    tab.move("z4", -3.0)
+    z = np.zeros(8)
+    z[4] = -3
+    assert_shown(tab, on_screen(viewer.decode(z[None])[0], (10, 8, 6)))
+    assert tab.fact("ratio") == pytest.approx(np.exp(-3 * viewer.gradient(z)[4]), rel=1e-4)
+
+
+def test_crosshair_and_window_by_mouse(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+    tab, viewer = tabs(), viewers("phantom")
+    canvas = tab.page.locator("canvas[data-plane=axial]")
+    box = canvas.bounding_box()
+    canvas.click(position={"x": box["width"] * 2.5 / 20, "y": box["height"] * 4.5 / 16})
+    canvas.hover()
+    tab.page.mouse.wheel(0, -100)
+    tab.until("document.querySelectorAll('figcaption')[0].textContent === 'Axial 8 of 12'")
+    image = viewer.decode(viewer.coordinates().centre[None])[0]
+    assert_shown(tab, on_screen(image, (20 - 1 - 2, 16 - 1 - 4, 7)))
+    assert tab.hash()["at"] == "17,11,7"
+    tab.page.fill("#level", "90")
+    tab.page.fill("#width", "120")
+    assert_shown(tab, on_screen(image, (17, 11, 7), 90, 120))
+    tab.page.mouse.move(box["x"] + 40, box["y"] + 40)
+    tab.page.mouse.down(button="right")
+    tab.page.mouse.move(box["x"] + 70, box["y"] + 40)
+    tab.page.mouse.up(button="right")
+    assert tab.hash()["width"] == "160"
+    assert tab.hash()["at"] == "17,11,7"
+
+
+def test_keyboard(tabs: Callable[..., Tab]) -> None:
+    tab = tabs()
+    page = tab.page
+    page.focus("canvas[data-plane=coronal]")
+    for key in ("ArrowLeft", "ArrowUp", "PageUp", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    assert tab.hash()["at"] == "11,9,2"  # to the subject's right, up one and down five, one slice to the front
+    page.focus("#z5")
+    for key in ("ArrowRight", "ArrowRight", "PageUp", "Shift+ArrowUp", "ArrowLeft"):
+        page.keyboard.press(key)
+    tab.until("document.querySelector('.slider:has(#z5) .value').textContent === '+2.10'")
+    assert page.get_attribute("#z5", "aria-valuetext") == "+2.10"
+    page.keyboard.press("Delete")
+    tab.until("document.querySelector('#fact-ratio').value === '1'")
+    page.focus("#scatter canvas")
+    page.keyboard.press("ArrowRight")
+    pointed = page.locator("#pointed").inner_text().partition(":")[0]
+    page.keyboard.press("Enter")
+    tab.until(f"document.querySelector('#started').textContent.startsWith('Start: {pointed} (')")
+    page.wait_for_timeout(1000)
+    assert page.locator("#said").inner_text().startswith("Hazard ratio ×1.00, Tumour volume")
+    page.evaluate("document.activeElement.blur()")
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.dataset.plane"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline in ("solid", "auto") or page.evaluate("document.activeElement === document.body")
+    wanted = {
+        "axial",
+        "coronal",
+        "sagittal",
+        "level",
+        "width",
+        "opacity",
+        "smooth",
+        "search",
+        "zero",
+        "along",
+        "axes",
+        "z0",
+    }
+    assert wanted <= reached
+
+
+def test_a_click_in_the_cohort_starts_from_that_subject(
+    tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]
+) -> None:
+    tab, viewer = tabs(), viewers("phantom")
+    box = tab.page.locator("#scatter canvas").bounding_box()
+    tab.page.locator("#scatter canvas").scroll_into_view_if_needed()
+    for share in np.linspace(0.02, 0.98, 40):
+        tab.page.locator("#scatter canvas").hover(position={"x": box["width"] * share, "y": box["height"] * share})
+        name = tab.page.locator("#pointed").inner_text().partition(":")[0]
+        if name:
+            break
+    tab.page.locator("#scatter canvas").click(position={"x": box["width"] * share, "y": box["height"] * share})
+    tab.until("document.querySelector('#started').textContent.includes('(t')")
+    assert tab.hash()["from"] == name
+    row = viewer.latents.position(name)
+    assert_shown(tab, on_screen(viewer.decode(viewer.latents.z[row : row + 1])[0], (10, 8, 6)))
+
+
+def test_the_address_brings_everything_back_and_holds_no_token(tabs: Callable[..., Tab]) -> None:
+    first = tabs()
+    first.page.fill("#search", first.page.evaluate("fetch('api/subjects').then((r) => r.json()).then((c) => c.id[5])"))
+    first.page.keyboard.press("Enter")
+    first.until("document.querySelector('#started').textContent.includes('(t')")
+    first.move("z2", 1.25)
+    first.page.focus("canvas[data-plane=axial]")
+    first.page.keyboard.press("PageUp")
+    first.page.select_option("#sort", "number")
+    first.page.uncheck("#smooth")
+    state = first.hash()
+    assert set(state) == {"z", "from", "sort", "at", "smooth"}
+    assert "token" not in first.page.url
+    second = tabs(rest=f"#{'&'.join(f'{key}={value}' for key, value in state.items())}")
+    assert second.hash() == state
+    for name in ("ratio", "tumour"):
+        assert second.fact(name) == pytest.approx(first.fact(name), rel=1e-4)
+    np.testing.assert_allclose(second.pixels("axial"), first.pixels("axial"), atol=1)
+    second.page.reload()
+    second.until("document.querySelector('#started')?.textContent.startsWith('Start')")
+    assert second.hash() == state
+
+
+@pytest.mark.parametrize(
+    "rest", ["#from=nobody", "#from=%00%2F..&z=1", "#z=NaN,1&at=x&level=&axes=odd", "#z=" + "9," * 5000]
+)
+def test_an_absurd_address_starts_from_zero(tabs: Callable[..., Tab], rest: str) -> None:
+    tab = tabs(rest=rest)
+    assert tab.page.locator("#started").inner_text() == "Start: the mean of training"
+    if "from" in rest:
+        assert tab.page.locator("#trouble").inner_text().startswith("No subject")
+        tab.mishaps.clear()  # Chromium says of any 404 that it was one
+    tab.move("z0", 1)
+    assert tab.fact("ratio") != 1
+
+
+def test_files(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer], tmp_path: Path) -> None:
+    from PIL import Image
+
+    tab, viewer = tabs(), viewers("phantom")
+    tab.move("z0", 2)
+    z = viewer.coordinates().centre
+    z[0] += 2 * viewer.coordinates().scale[0]
+    with tab.page.expect_download() as found:
+        tab.page.click("[data-nifti=tumour]")
+    assert found.value.suggested_filename.endswith("the-mean-of-training_tumour.nii.gz")
+    found.value.save_as(tmp_path / "tumour.nii.gz")
+    np.testing.assert_allclose(
+        nib.load(tmp_path / "tumour.nii.gz").get_fdata(), viewer.decode(z[None])[0, 1], atol=1e-6
+    )
+    with tab.page.expect_download() as found:
+        tab.page.click("#save-png")
+    picture = Image.open(io.BytesIO(Path(found.value.path()).read_bytes()))
+    assert picture.format == "PNG"
+    assert picture.width > 1000
+    assert np.asarray(picture.convert("RGB"))[:-90].max() > 100
+
+
+def test_digits_have_one_plane(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+    tab, viewer = tabs("digits"), viewers("digits")
+    axes = viewer.coordinates()
+    tab.move("z1", -3)
+    z = axes.centre.copy()
+    z[1] -= 3 * axes.scale[1]
+    grey = viewer.decode(z[None])[0, 0] * 255
+    assert tab.page.locator("canvas[data-plane]").count() == 1
+    assert_shown(tab, {"image": np.repeat(grey[..., None], 3, axis=-1)})
+    assert tab.fact("ratio") == pytest.approx(
+        np.exp(viewer.log_hazard(np.vstack([z, axes.centre])) @ [1, -1]), rel=1e-4
+    )
+    assert "simulated" in tab.page.locator("h1").inner_text()
+    for name in ("#window", "#overlay", "[data-nifti]"):
+        assert not tab.page.locator(name).is_visible()
+
+
+def test_without_a_head_there_is_no_hazard(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+    tab, viewer = tabs("headless"), viewers("headless")
+    for name in ("#hazard", "#survival", "#sorting", "#fact-ratio"):
+        assert not tab.page.locator(name).is_visible()
+    tab.move("z0", 4)
+    z = viewer.coordinates().centre
+    z[0] += 4 * viewer.coordinates().scale[0]
+    assert_shown(tab, {"image": np.repeat(viewer.decode(z[None])[0, 0][..., None] * 255, 3, axis=-1)})
+
+
+NAMELESS = """() => [...document.querySelectorAll("input, select, button, canvas, svg")].filter((each) => {
+  const labels = each.labels?.length || each.getAttribute("aria-label") || each.getAttribute("aria-labelledby");
+  return each.checkVisibility() && !labels && !each.textContent.trim();
+}).map((each) => each.outerHTML)"""
+
+CONTRAST = """() => {
+  const rgb = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const light = (c) => c.map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (each) => { for (let at = each; at; at = at.parentElement) {
+    const found = getComputedStyle(at).backgroundColor;
+    if (/^rgb\\(/.test(found)) return rgb(found); } return [255, 255, 255]; };
+  return [...document.querySelectorAll("body *")].filter((each) => each.checkVisibility() &&
+      [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) && !each.closest("svg"))
+    .map((each) => { const [a, b] = [light(rgb(getComputedStyle(each).color)), light(ground(each))];
+      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), each.outerHTML.slice(0, 80)]; })
+    .filter(([ratio]) => ratio < 4.5);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 720, 360])
+def test_readable(tabs: Callable[..., Tab], scheme: str, width: int) -> None:
+    tab = tabs(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert tab.page.evaluate(NAMELESS) == []
+    assert tab.page.evaluate(CONTRAST) == []
+    assert tab.page.evaluate("document.documentElement.lang") == "en"
+    assert tab.page.locator("h1").count() == 1
+    assert "synthetic" in tab.page.locator("h1").inner_text().lower()
+    assert "not a medical device" in tab.page.locator("header").inner_text()
+
+
+def test_a_server_that_has_ended_is_told(chromium: Any, runs: Callable[[str], Run], tmp_path: Path) -> None:
+    served = serving(runs("digits").path, environment={"SURVEMBED_CACHE": str(tmp_path)})
+    tab = Tab(chromium, served.url)
+    assert served.stop() == 0
+    tab.page.focus("#z0")
+    tab.page.keyboard.press("ArrowRight")
+    tab.page.wait_for_selector("#trouble:not([hidden])")
+    assert "The server has stopped" in tab.page.locator("#trouble").inner_text()
+    assert json.dumps(tab.asked).count(served.home) == len(tab.asked)
+    tab.context.close()
