@@ -140,7 +140,7 @@ def gradients_of(rank: int, count: int, n: int, name: str) -> Iterator[np.ndarra
     processes = Processes(rank, count)
     noise = torch.randn(n, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     torch.randn_like = lambda like, **_: noise[processes.part(n)] if len(like) < n or count == 1 else noise  # type: ignore[assignment]
-    model = network(name).double()
+    model = network(name, dropout=0.0).double()
     if count > 1:
         share_batch_norms(model)
     step = step_of(model, processes)
