@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """A study's files, found but not yet read."""
+    """A study's files, found but not yet read.
+
+    What `survembed.testing` holds a source to: the same files and options give the same cohort bit by bit, wherever the
+    files lie; ids are unique; the user's files and global random states stay as they were; a cohort with true
+    log-hazards says that it is synthetic.
+    """
 
     def fingerprint(self, reporter: Reporter) -> dict[str, Any]:
         """All that decides what the cohort will hold, as JSON: hashes of the sources and every preprocessing option.

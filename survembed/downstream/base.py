@@ -20,7 +20,9 @@ class SurvivalEstimator(Protocol):
     """scikit-survival's interface; all that is asked of a downstream model.
 
     `predict_survival_function(Z, return_array=True)`, where an estimator has it, gives S(t) on its own times; an
-    estimator with `predict_survival_at(Z, times)`, shape (n, T), is asked for the wanted times directly.
+    estimator with `predict_survival_at(Z, times)`, shape (n, T), is asked for the wanted times directly. What
+    `survembed.testing` holds an estimator to: S(t) is in [0, 1], does not rise, and is lower where the risk is higher;
+    risks are a function of data and seed, and finite where a latent is constant or far from those of the training part.
     """
 
     def fit(self, X: Any, y: Any) -> Any:  # noqa: N803

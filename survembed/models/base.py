@@ -107,6 +107,11 @@ class InputScale(nn.Module):
 class Model(nn.Module):
     """Embeds images; may decode latents and predict log-hazards.
 
+    What `survembed.testing` holds a model to: weights and samples are drawn from torch's generator, which the caller
+    seeds, and nothing draws in evaluation mode, where a subject's latents do not depend on the batch. All that is
+    learnt is in `state_dict`. Losses and gradients stay finite without an event and for constant images, and latents
+    up to 100 in size decode. `build` refuses images that it cannot take with a `SurvembedError`.
+
     Attributes
     ----------
     latent_dim

@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from survembed import registry
+from survembed.cli.main import app
 from survembed.errors import DataError
 from tests.cli.command import survembed, survembed_process
 
 MODELS = ", ".join(registry.names("models"))
 DATASETS = ", ".join(registry.names("datasets"))
+COMMANDS = ", ".join(get_command(app).list_commands(None))
 TRAIN = "train coxvae --data surv-digits"
 
 GOLDEN = {
@@ -21,7 +24,7 @@ GOLDEN = {
         2,
         "error: no command 'trian'\n"
         "  where:    survembed trian\n"
-        "  expected: one of data, train, embed, traverse, evaluate, importance, sweep, benchmark, tau, runs, plugins\n"
+        f"  expected: one of {COMMANDS}\n"
         "  try:      survembed train\n",
     ),
     "runs lits": (
