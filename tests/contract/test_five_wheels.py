@@ -159,3 +159,12 @@ def test_the_escape_hatch(python: Path) -> None:
     ):
         answer, _ = run(python, "plugins list --kind models --json", SURVEMBED_PLUGINS=value)
         assert {row["name"] for row in json.loads(answer.out) if row["package"] != "survembed"} == known
+
+
+def test_a_plugin_is_begun_tried_and_checked(python: Path, tmp_path: Path) -> None:
+    """The templates came with the package."""
+    begun, _ = run(python, f"plugins new heads fresh --out {tmp_path}")
+    assert begun.code == 0, begun.err
+    answer, _ = run(python, "plugins check fresh", SURVEMBED_PLUGIN_PATH=str(tmp_path / "survembed-fresh"))
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.count("passed") == 13
