@@ -108,6 +108,7 @@ def test_durations_of_0_count_as_half_of_the_shortest() -> None:
     head, z = WeibullHead(1), torch.zeros(3, 1)
     head.fit_outcome(duration, event)
     assert float(head.log_unit.exp()) == pytest.approx(5)  # ten units lived, two deaths
+    assert float(head.shortest) == 1
     same = torch.tensor([1.0, 2.0, 8.0], dtype=torch.float64)
     torch.testing.assert_close(head.loss(z, duration, event), head.loss(z, same, event))
 
