@@ -26,7 +26,7 @@ lint: install
 
 test: install lint
 	$(BIN)/python -m pytest -n auto -m 'not slow and not startup'
-	$(BIN)/python -m pytest -q -m startup
+	$(BIN)/python -m pytest -q -m 'startup and not slow'
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
