@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from survembed.models.base import Batch, Loss
 from survembed.models.vae import VAENetwork
 
@@ -38,6 +40,7 @@ class CoxVAENetwork(VAENetwork):
         terms, record, z = self.vae_loss(batch.image)
         weighted = {name: self.tau * term for name, term in terms.items()}
         if self.head is not None:
-            record["cox"] = self.head.loss(z, batch.duration, batch.event)
+            with torch.autocast(z.device.type, enabled=False):
+                record["cox"] = self.head.loss(z, batch.duration, batch.event)
             weighted["cox"] = (1 - self.tau) * record["cox"]
         return Loss(weighted, record)

@@ -57,5 +57,6 @@ class DeepSurvNetwork(Model):
         z, _ = self.posterior(batch.image)
         if self.head is None:
             raise TypeError("DeepSurv needs a head")
-        cox = self.head.loss(z, batch.duration, batch.event)
+        with torch.autocast(z.device.type, enabled=False):
+            cox = self.head.loss(z, batch.duration, batch.event)
         return Loss({"cox": cox}, {"cox": cox})

@@ -57,3 +57,14 @@ def test_tau_one_leaves_psi_alone() -> None:
     trained(model, study(validation=0), weight_decay=0.0, updates=5, schedule="constant", average=0.0)
     for name, value in model.head.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("name", ["coxvae", "deepsurv"])
+def test_the_head_is_float32_where_convolutions_are_bf16(name: str) -> None:
+    model, data = network(name, "image"), batch("image")
+    assert model.head is not None
+    seen: list[torch.dtype] = []
+    model.head.register_forward_hook(lambda _, inputs, output: seen.extend([inputs[0].dtype, output.dtype]))
+    with torch.autocast("cpu", torch.bfloat16):
+        model.loss(data)
+    assert set(seen) == {torch.float32}

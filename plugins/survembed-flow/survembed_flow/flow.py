@@ -70,4 +70,5 @@ class Flow(nn.Module):
     def log_prob(self, z: Tensor) -> Tensor:
         """log p(z) in nats (…,) of z (…, L)."""
         normal, log_det = self(z)
-        return log_det - 0.5 * (normal.square() + math.log(2 * math.pi)).sum(-1)
+        log_prob: Tensor = log_det - 0.5 * (normal.square() + math.log(2 * math.pi)).sum(-1)
+        return log_prob

@@ -60,4 +60,5 @@ class WeibullHead(Head):
         log_hazard = log_rho - log_time + log_cumulative
         below = log_cumulative.clamp(max=LARGEST)
         cumulative = below.exp() * (1 + log_cumulative - below)
-        return (cumulative - event.double() * log_hazard).mean().to(torch.promote_types(z.dtype, torch.float32))
+        loss: Tensor = (cumulative - event.double() * log_hazard).mean()
+        return loss.to(torch.promote_types(z.dtype, torch.float32))
