@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import typer
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 WIDTH_WHEN_PIPED = 240
 """Columns of a table that goes to a file or another program: nothing is wrapped or cut at a terminal's width."""
+
+
+LONGEST_WORD = 24
+"""A longer one (a path, a list without spaces) may be broken."""
 
 
 def console(stream: TextIO) -> Console:
@@ -41,8 +45,9 @@ def show_json(value: Any) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """A table on stdout; columns that hold only numbers are set flush right."""
+    """A table on stdout; columns that hold only numbers are set flush right and never cut."""
     from rich.box import SIMPLE_HEAD
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -51,10 +56,19 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str
     for index, column in enumerate(columns):
         values = [row[index] for row in cells if row[index] is not None]
         numbers = bool(values) and all(isinstance(value, int | float) for value in values)
-        table.add_column(column, justify="right" if numbers else "left")
+        # What names a row, and a number, is of no use in parts; texts are wrapped, but only between words.
+        whole = numbers or index == 0
+        texts = [words(value) for value in values]
+        parts = [column, *texts] if whole else [word for text in (column, *texts) for word in text.split()]
+        needed = max(map(len, parts), default=0)
+        justify: Literal["left", "right"] = "right" if numbers else "left"
+        least = needed if whole else min(needed, LONGEST_WORD)
+        table.add_column(column, justify=justify, no_wrap=whole, min_width=least)
     for row in cells:
         table.add_row(*(Text(words(value)) for value in row))
     screen = console(sys.stdout)
+    narrowest = Measurement.get(screen, screen.options.update(max_width=WIDTH_WHEN_PIPED), table).minimum
+    screen.width = max(screen.width, narrowest)  # rather a line that the terminal breaks than a column cut off
     with screen.capture() as drawn:
         screen.print(table)
     _write(drawn.get().rstrip("\n"))

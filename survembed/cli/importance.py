@@ -9,7 +9,7 @@ from survembed.cli.console import say, show_facts, show_json, show_lines, show_t
 
 if TYPE_CHECKING:
     from survembed.refit import HazardRatio, Refit
-    from survembed.workflows.importance import Importance
+    from survembed.workflows.importance import Importance, Stability
 
 STRONGEST = 3
 
@@ -50,22 +50,28 @@ def show_importance(found: Importance) -> None:
             "stability": f"over {len(found.others)} other run(s)" if found.others else None,
         }
     )
-    columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", "HR, training part", "p", "proportional, p", "HR, held out", "p"]
-    rows = []
+    columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", "HR, training part", "p", "HR, held out", "p"]
+    rows, more = [], []
     for each in found.dimensions:
-        stable = each.stability
         strongest = list(each.correlations.items())[:STRONGEST]
         rows.append(
             [
                 *(f"z{each.number}", each.psi, each.hazard_ratio, each.psi_sd),
-                *(_ratio(each.train), _p(each.train), each.train and f"{each.train.p_proportional:.3f}"),
+                *(_ratio(each.train), _p(each.train)),
                 *(_ratio(each.test), _p(each.test)),
-                None if stable is None else f"{stable.similarity:.2f}",
-                None if stable is None or stable.same_sign is None else f"{stable.same_sign:.0%}",
+            ]
+        )
+        more.append(
+            [
+                f"z{each.number}",
+                each.train and f"{each.train.p_proportional:.3f}",
+                *(_stability(each.stability) if found.others else []),
                 ", ".join(f"{name} {rho:+.2f}" for name, rho in strongest),
             ]
         )
-    show_table([*columns, "stability", "same sign", "correlates (Spearman)"], rows)
+    show_table(columns, rows)
+    names = ["", "proportional, p", *(["stability", "same sign"] if found.others else []), "correlates (Spearman)"]
+    show_table(names, more)
     for each in found.dimensions:
         if each.note:
             say(f"z{each.number} is left out of the Cox models: {each.note}")
@@ -78,7 +84,13 @@ def _part(fit: Refit) -> str:
 
 
 def _ratio(ratio: HazardRatio | None) -> str | None:
-    return None if ratio is None else f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+    return None if ratio is None else f"{ratio.value:.3g} ({ratio.low:.3g} to {ratio.high:.3g})"
+
+
+def _stability(stable: Stability | None) -> list[str | None]:
+    if stable is None:
+        return [None, None]
+    return [f"{stable.similarity:.2f}", None if stable.same_sign is None else f"{stable.same_sign:.0%}"]
 
 
 def _p(ratio: HazardRatio | None) -> str | None:

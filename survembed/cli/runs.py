@@ -24,8 +24,9 @@ def list_runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> 
     if as_json:
         show_json(rows)
     else:
-        columns = ["id", "status", "model", "dataset", "created", "end", "updates", "best_objective"]
-        show_table(columns, [[row[column] for column in columns] for row in rows], title=f"runs in {runs_dir}")
+        columns = ["id", "status", "model", "dataset", "end", "updates", "best_objective"]  # an id begins with its time
+        shown = [column.replace("_", " ") for column in columns]
+        show_table(shown, [[row[column] for column in columns] for row in rows], title=f"runs in {runs_dir}")
 
 
 @app.command("show")

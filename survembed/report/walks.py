@@ -73,7 +73,7 @@ def _text(walk: Walk, index: int, step: float, axes: str) -> str:
     if walk.log_hazard is not None:
         parts.append(f"hazard × {np.exp(walk.log_hazard[index]):.2f}")
     parts += [f"{name} {volumes[index]:.1f} ml" for name, volumes in walk.volumes_ml.items()]
-    return " · ".join(parts)
+    return " · ".join(part.replace(" ", "\u00a0") for part in parts)  # broken between parts only
 
 
 def planes(image: NDArray[np.float32], header: CohortHeader, at: tuple[int, ...]) -> NDArray[np.float32]:
