@@ -25,10 +25,11 @@ def explore(
 
     import secrets
     import webbrowser
+    from contextlib import suppress
     from urllib.parse import quote
 
     from survembed.cli.reporter import reporter
-    from survembed.page.server import listen, page_app, serve
+    from survembed.page.server import listen, page_app, page_server
     from survembed.workflows.explore import Explorer
     from survembed.workflows.viewer import Viewer
 
@@ -39,9 +40,10 @@ def explore(
             explorer.subject(start)
         port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
         url = f"http://127.0.0.1:{port}/?token={token}" + (f"#from={quote(start, safe='')}" if start else "")
-        facts = {"run": chosen.id, "data": explorer.header.title, "page": url}
-        show_json(facts) if as_json else show_facts(facts)
-        say("Ctrl-C ends it; nothing leaves this machine")
-        if browser:
-            webbrowser.open(url)
-        serve(page_app(explorer, token, port), listening)
+        with suppress(KeyboardInterrupt):  # from here on Ctrl-C is how it ends, and no failure
+            facts = {"run": chosen.id, "data": explorer.header.title, "page": url}
+            show_json(facts) if as_json else show_facts(facts)
+            say("Ctrl-C ends it; nothing leaves this machine")
+            if browser:
+                webbrowser.open(url)
+            page_server(page_app(explorer, token, port)).run(sockets=[listening])

@@ -166,8 +166,8 @@ def listen(port: int) -> socket.socket:
     return server
 
 
-def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Serve until Ctrl-C or SIGTERM."""
+def page_server(app: ASGIApp) -> uvicorn.Server:
+    """What serves the application, until SIGINT (Ctrl-C) or SIGTERM, by `run(sockets=[listen(port)])`."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -179,5 +179,4 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=2,
     )
-    with suppress(KeyboardInterrupt):  # uvicorn has shut down by then, and only says how
-        uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.coordinates import Float
+from survembed.coordinates import Float, Gradient
 from survembed.errors import UsageError
 from survembed.progress import QUIET, Reporter
 from survembed.volumes import centred_affine, physical, volume_image
@@ -75,6 +75,11 @@ class Explorer:
         self.part, rows = compared(self.latents)
         self._distances = mahalanobis(self.latents.z[rows], self._training)
         self.components, _ = principal_axes(self._training)
+        self._gradient: Gradient = viewer.gradient
+        self.linear = self.has_head and viewer.is_linear
+        if self.linear:  # the same everywhere: a walk need not ask for it at each of its pieces
+            psi = viewer.gradient(self.axes.centre)
+            self._gradient = lambda _: psi
         self.outlook = Outlook(viewer, reporter) if self.has_head else None
 
     def describe(self) -> dict[str, Any]:
@@ -91,6 +96,7 @@ class Explorer:
             "features": header.features,
             "time_unit": header.time_unit,
             "has_head": self.has_head,
+            "linear": self.linear,
             "centre": self.axes.centre.tolist(),
             "scale": self.axes.scale.tolist(),
             "deviation": self.axes.deviation.tolist(),
@@ -145,7 +151,7 @@ class Explorer:
         if not _within(step, FARTHEST_STEP) or (step and not self.has_head):
             expected = f"a number within ±{FARTHEST_STEP:g}" if self.has_head else "a model with a head, such as coxvae"
             raise UsageError("no such step along the hazard", where="hazard", expected=expected)
-        return self.axes.along_hazard(at, self.viewer.gradient, np.array([float(step)]))[0] if step else at
+        return self.axes.along_hazard(at, self._gradient, np.array([float(step)]))[0] if step else at
 
     def scene(self, z: Float) -> Scene:
         """What stands at z (L,)."""
@@ -156,7 +162,7 @@ class Explorer:
             "distance_percentile": float(percentile(mahalanobis(z[None], self._training), self._distances)[0]),
         }
         if self.outlook:
-            log_hazard, slope = self.viewer.log_hazard(z[None]), self.viewer.gradient(z)
+            log_hazard, slope = self.viewer.log_hazard(z[None]), self._gradient(z)
             told = self.outlook.survival(log_hazard)
             numbers |= {
                 "log_hazard": float(log_hazard[0]),

@@ -167,7 +167,9 @@ class Page {
       this.state.axes === "raw"
         ? "Raw latent units, as in the paper."
         : "Zero is the mean of the training subjects, a unit one standard deviation.";
-    if (this.run.has_head) $("#units").textContent += " At the right ψ, a weight of the model, and exp(ψ), the hazard ratio of one unit; survembed importance gives intervals.";
+    if (!this.run.has_head) return;
+    const psi = this.run.linear ? "ψ, a weight of the model" : "ψ, the slope of the log-hazard at this place";
+    $("#units").textContent += ` At the right ${psi}, and exp(ψ), the hazard ratio of one unit; survembed importance gives intervals.`;
   }
 
   window(level, width) {

@@ -35,15 +35,15 @@ export class Numbers {
       const times = Math.exp(scene.log_hazard - start.log_hazard);
       this.put("ratio", times, `×${ratio(times)}`, "against the start");
       const [median, low, high] = scene.median;
-      this.put("median", median, time(median, unit), `95 %: ${range(low, high)}; start: ${time(start.median[0], unit)}`);
+      this.put("median", median, time(median, unit), `95 %: ${range(low, high)}\nstart: ${time(start.median[0], unit)}`);
     }
     for (const [channel, volume] of Object.entries(scene.volumes_ml)) {
       this.put(channel, volume, ml(volume), `start: ${ml(start.volumes_ml[channel])}`);
     }
     const share = scene.distance_percentile;
     this.far.classList.toggle("warning", share > this.run.far);
-    const seen = share > this.run.far ? ": the model has seen little like this" : "";
-    this.far.textContent = `Farther from the training data than ${plain(share, 2)} % of the ${this.run.compared_with} subjects${seen}.`;
+    const seen = share > this.run.far ? ": unlike the training data" : "";
+    this.far.textContent = `Farther out than ${plain(share, 2)} % of the ${this.run.compared_with} subjects${seen}.`;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.say(), 700); // a screen reader hears where a move ends, not each step of it
   }
