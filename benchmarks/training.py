@@ -6,8 +6,8 @@
 Every contender makes whole updates (forward, backward, its optimisers) of 16 volumes of 64³ with 2 channels and 8
 latent dimensions, in turn, round by round, so that a machine that slows down slows all alike; the median round counts.
 FLOPs are those of PyTorch's counter, the peak is that of a large bf16 product timed in the same run, and bytes are the
-sizes of everything that operations read and write, as if nothing stayed in a cache. `--full` then trains so many updates
-with the whole loop, validation and checkpoints included.
+sizes of everything that operations read and write, as if nothing stayed in a cache. `--full` then trains so many
+updates with the whole loop, validation and checkpoints included.
 """
 
 from __future__ import annotations
