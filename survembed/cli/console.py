@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -45,33 +45,47 @@ def show_json(value: Any) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """A table on stdout; columns that hold only numbers are set flush right and never cut."""
+    """A table on stdout; columns that hold only numbers are set flush right.
+
+    What names a row, and a number, is of no use in parts; texts are wrapped, but only between words. On a terminal
+    too narrow for that, lines are broken rather than columns cut off.
+    """
     from rich.box import SIMPLE_HEAD
-    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
     cells = [list(row) for row in rows]
     table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    least, full = [], []
     for index, column in enumerate(columns):
         values = [row[index] for row in cells if row[index] is not None]
         numbers = bool(values) and all(isinstance(value, int | float) for value in values)
-        # What names a row, and a number, is of no use in parts; texts are wrapped, but only between words.
-        whole = numbers or index == 0
-        texts = [words(value) for value in values]
-        parts = [column, *texts] if whole else [word for text in (column, *texts) for word in text.split()]
-        needed = max(map(len, parts), default=0)
-        justify: Literal["left", "right"] = "right" if numbers else "left"
-        least = needed if whole else min(needed, LONGEST_WORD)
-        table.add_column(column, justify=justify, no_wrap=whole, min_width=least)
+        table.add_column(column, justify="right" if numbers else "left")
+        texts = [column, *map(words, values)]
+        full.append(max(map(len, texts)))
+        longest = max((len(word) for text in texts for word in text.split()), default=0)
+        least.append(full[-1] if numbers or index == 0 else min(longest, LONGEST_WORD))
+    screen = console(sys.stdout)
+    edges = 3 * len(columns)
+    for column_of, width in zip(table.columns, _fitted(least, full, screen.width - edges), strict=True):
+        column_of.width = width
+    screen.width = max(screen.width, sum(least) + edges)
     for row in cells:
         table.add_row(*(Text(words(value)) for value in row))
-    screen = console(sys.stdout)
-    narrowest = Measurement.get(screen, screen.options.update(max_width=WIDTH_WHEN_PIPED), table).minimum
-    screen.width = max(screen.width, narrowest)  # rather a line that the terminal breaks than a column cut off
     with screen.capture() as drawn:
         screen.print(table)
     _write(drawn.get().rstrip("\n"))
+
+
+def _fitted(least: list[int], full: list[int], room: int) -> list[int]:
+    """Widths of columns from `least` to `full` that share the room; who wants little is served first."""
+    widths, spare = list(least), room - sum(least)
+    order = sorted(range(len(least)), key=lambda index: full[index] - least[index])
+    for place, index in enumerate(order):
+        given = min(full[index] - least[index], max(0, spare) // (len(order) - place))
+        widths[index] += given
+        spare -= given
+    return widths
 
 
 def show_facts(facts: Mapping[str, Any], title: str = "") -> None:
