@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survembed.models.blocks import (
+    Conv3d,
     Decoder,
     Encoder,
     Norm,
     ResidualBlock,
+    channels_last,
     depth_to_space,
     geometry,
     space_to_depth,
@@ -93,3 +95,18 @@ def test_a_subject_does_not_depend_on_its_batch_in_evaluation() -> None:
     encoder.eval()
     image = torch.rand(5, 1, 6, 5, 7)
     torch.testing.assert_close(encoder(image)[2:3], encoder(image[2:3]))
+
+
+@pytest.mark.parametrize(("stride", "kernel"), [(1, 3), (2, 3), (1, 1)])
+def test_one_volume_is_convolved_as_one_of_several(stride: int, kernel: int) -> None:
+    torch.manual_seed(0)
+    convolution = Conv3d(3, 4, kernel, stride, kernel // 2)
+    images = channels_last(torch.randn(2, 3, 5, 6, 7))
+    with torch.no_grad():
+        several, alone = convolution(images)[:1], convolution(images[:1])
+    torch.testing.assert_close(alone, several, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(alone, convolution(images[:1]).detach(), rtol=1e-5, atol=1e-6)
+    convolution(images[:1]).sum().backward()
+    assert convolution.weight.grad is not None
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert convolution(images[:1]).dtype == torch.bfloat16

@@ -61,15 +61,15 @@ class Page {
     this.anchor = null;
     this.moves += 1;
     this.state.z = z;
+    this.ask({ z: [...z] }); // first, so that the server works while the sliders are put in place
     this.place();
-    this.ask({ z: [...z] });
   }
 
   // Along the hazard from where we are; the slider counts standard deviations of the log-hazard from the start.
   along(value) {
     this.anchor ??= { z: [...this.state.z], at: this.risen() };
-    this.hazard.show(value, 0);
     this.ask({ z: this.anchor.z, hazard: value - this.anchor.at });
+    this.hazard.show(value, 0);
   }
 
   risen() {
