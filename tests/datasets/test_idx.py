@@ -24,7 +24,7 @@ def encode(array: np.ndarray) -> bytes:
 @given(array=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=3, max_side=6)), packed=st.booleans())
 def test_round_trip(tmp_path: Path, array: np.ndarray, packed: bool) -> None:
     path = tmp_path / "file"
-    path.write_bytes(gzip.compress(encode(array, mtime=0)) if packed else encode(array))
+    path.write_bytes(gzip.compress(encode(array), mtime=0) if packed else encode(array))
     np.testing.assert_array_equal(read_idx(path, array.ndim), array)
 
 
