@@ -116,6 +116,7 @@ class Average:
         self.decay, self.source = decay, model
         self.model = copy.deepcopy(model).requires_grad_(False).eval() if decay else model
         self.weight = torch.zeros((), device=next(model.parameters()).device)
+        self._pairs = list(zip(self.model.state_dict().values(), model.state_dict().values(), strict=True))
 
     def set_weight(self, update: int) -> None:
         """Put the weight that update, counted from 1, gives the newest model in place."""
@@ -126,7 +127,7 @@ class Average:
         """Take one step towards the model as it is now."""
         if self.model is self.source:
             return
-        for old, new in zip(self.model.state_dict().values(), self.source.state_dict().values(), strict=True):
+        for old, new in self._pairs:
             if old.is_floating_point():
                 old.lerp_(new, self.weight.to(old.dtype))
             else:
