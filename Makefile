@@ -35,5 +35,8 @@ test-slow: install
 test-browser: install
 	$(BIN)/python -m pytest -m browser
 
+docs: install
+	$(BIN)/python -m sphinx -q -W -b html docs docs/_build
+
 clean:
 	rm -rf .venv $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -76,7 +76,7 @@ class Entry:
 
     @property
     def qualified(self) -> str:
-        """`package:name`, which is never ambiguous."""
+        """Package and name with a colon between, which is never ambiguous."""
         return f"{self.package}:{self.name}"
 
     @property
