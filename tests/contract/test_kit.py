@@ -242,7 +242,7 @@ def test_the_same_data_elsewhere_have_the_same_fingerprint() -> None:
 def test_heavy_slow_and_hidden_classes_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = "from tests.contract.broken import Good as Base\nclass Good(Base):\n    '''Good.'''\n"
     for name, line in {"heavy": "import numpy", "slow": "import time; time.sleep(0.6)", "fails": "1/0"}.items():
-        (tmp_path / f"kit_{name}.py").write_text(f"import sys\nif not sys.argv[0].endswith('py'):\n    {line}\n{code}")
+        (tmp_path / f"kit_{name}.py").write_text(f"import sys\nif 'pytest' not in sys.modules:\n    {line}\n{code}")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("survembed.testing.configuration.IMPORT_SECONDS", 0.5)
     expected = {"heavy": "imports numpy: import them inside", "slow": "takes ", "fails": "ZeroDivisionError"}
