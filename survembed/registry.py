@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from survembed import plugin_path
@@ -207,6 +208,23 @@ def load(kind: str, name: str, *, where: str | None = None) -> type[Component]:
             else f"pip install --upgrade {entry.package}, or pip uninstall {entry.package}",
         )
     return examined.component
+
+
+def written_summary(entry: Entry) -> str:
+    """The first line of a component's docstring as its source has it; empty where there is none to be read.
+
+    Nothing is imported but the packages above the module: help shows it, and must not wait for pydantic.
+    """
+    import ast
+    from importlib.util import find_spec
+
+    module, _, name = entry.value.partition(":")
+    spec = find_spec(module)
+    if spec is None or spec.origin is None or not spec.has_location:
+        return ""
+    classes = (node for node in ast.parse(Path(spec.origin).read_text("utf-8")).body if isinstance(node, ast.ClassDef))
+    docstrings = (ast.get_docstring(node) for node in classes if node.name == name)
+    return next(filter(None, docstrings), "").partition("\n")[0]
 
 
 def examine(entry: Entry) -> Examined:

@@ -15,7 +15,9 @@ from survembed.cli.plugins import show_plugins
 if TYPE_CHECKING:
     from survembed.cohort import Cohort
 
-app = typer.Typer(help="List datasets; check, segment, prepare and show their subjects.", no_args_is_help=True)
+app = typer.Typer(
+    help="List datasets; check, segment, prepare and show their subjects.", no_args_is_help=True, add_completion=False
+)
 
 Name = Annotated[str, typer.Argument(help="A dataset, by name.", autocompletion=lambda: names_of("datasets"))]
 

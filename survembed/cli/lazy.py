@@ -1,61 +1,60 @@
-"""Groups of commands: the one file that knows how Typer looks its commands up."""
+"""Groups whose commands are made when they run: the one file that knows how Typer looks its commands up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from survembed import registry
 from survembed.errors import PluginError
 
-ORDER = (
-    *("data", "train", "embed", "traverse", "explore", "evaluate", "importance", "figure", "report"),
-    *("sweep", "benchmark", "tau"),
-    *("runs", "plugins"),
-)
 
-
-class MainGroup(TyperGroup):
-    """Lists the commands in the order in which a study needs them."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Those of `ORDER`, then any other."""
-        return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
-
-
-def model_group(make: Callable[[str, str], Any]) -> type[TyperGroup]:
-    """A group with one command for each model; help shows names from metadata, and only the command that runs is made.
+def lazy_group(
+    names: Callable[[], Iterable[str]], summary: Callable[[str], str], make: Callable[[str, str], Any]
+) -> type[TyperGroup]:
+    """A group that knows its commands by name; help lists them in a line each, and only the one that runs is made.
 
     Parameters
     ----------
+    names
+        Gives the names, in the order of help.
+    summary
+        Gives the line of a name.
     make
-        Gives the command of a model's name; the second argument is the command line, for errors.
+        Gives the command of a name; the second argument is the command line, for errors. None for an unknown name,
+        which Typer then reports; or it raises a `PluginError`.
     """
 
-    class ModelGroup(TyperGroup):
+    class LazyGroup(TyperGroup):
+        def get_params(self, ctx: Any) -> list[Any]:
+            """The options of the group itself; a flag that is not given is False and not None.
+
+            To make nothing of None, Typer 0.29 imports pydantic, which takes a third of the time that help may take.
+            """
+            params = super().get_params(ctx)
+            for param in params:
+                if getattr(param, "is_flag", False) and param.default is None:
+                    param.default = False
+            return params
+
         def list_commands(self, ctx: Any) -> list[str]:
-            return registry.names("models")
+            return list(names())
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
-            """A stub with one line of help: our own summary, or a third party's package, which is not imported."""
-            entry = registry.find("models", cmd_name)
-            summary = f"From the package {entry.distribution}."
-            if entry.builtin and not ctx.resilient_parsing:  # completion wants names only, and soon
-                component = registry.examine(entry).component
-                summary = component.summary() if component else summary
-            return TyperCommand(cmd_name, help=summary)
+            """A stub with its line of help; without it for completion, which wants names only, and soon."""
+            return TyperCommand(cmd_name, help="" if ctx.resilient_parsing else summary(cmd_name))
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             """The command that runs, or whose options are to be completed."""
-            if args[0].startswith("-"):
-                return super().resolve_command(ctx, args)
             try:
-                return args[0], make(args[0], str(ctx.obj)), args[1:]
+                made = None if args[0].startswith("-") else make(args[0], str(ctx.obj))
             except PluginError:
                 if ctx.resilient_parsing:  # completion has nothing to say of it
                     return None, None, []
                 raise
+            if made is None and not ctx.resilient_parsing:
+                ctx.fail(f"No such command {args[0]!r}.")
+            return args[0] if made else None, made, args[1:]
 
-    return ModelGroup
+    return LazyGroup

@@ -5,57 +5,62 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
 
 from survembed import __version__
-from survembed.cli import (
-    benchmark,
-    completion,
-    data,
-    embed,
-    evaluate,
-    explain,
-    explore,
-    figure,
-    importance,
-    plugins,
-    predict,
-    report,
-    runs,
-    sweep,
-    tau,
-    train,
-    traverse,
-)
+from survembed.cli import completion
 from survembed.cli.failures import exit_code_of
-from survembed.cli.lazy import MainGroup
+from survembed.cli.lazy import lazy_group
+
+COMMANDS = {
+    "data": "List datasets; check, segment, prepare and show their subjects.",
+    "train": "Train a model on a dataset.",
+    "embed": "Embed the subjects of a run's cohort; latents that are still right are kept.",
+    "traverse": "Draw what a run decodes along its latent dimensions, or along the hazard.",
+    "explore": "Explore a run by hand: a local page with a slider for each latent dimension. Ctrl-C ends it.",
+    "predict": "Predict hazard and survival of a new scan, picture or table, and say what drives it and whether to "
+    "trust it.",
+    "explain": "Show a subject at lower and at higher risk: its own image, moved along the hazard.",
+    "evaluate": "Fit survival models on the latents of the training part and score them on the test part.",
+    "importance": "Show what each latent dimension means: weight, hazard ratio, stability over seeds, correlates.",
+    "figure": "Draw a figure of a run, of several runs, or of a sweep, as PNG and PDF.",
+    "report": "Write one self-contained HTML file about a run or a sweep: data, scores, figures, checklist, model "
+    "card.",
+    "sweep": "Train models over tau, seeds and folds; what is done already stays done.",
+    "benchmark": "Train the paper's models over folds and seeds, and print its Table 1 with intervals and baselines.",
+    "tau": "Train over tau, and recommend one: C, IBS, reconstruction and order of the latent space, as one figure.",
+    "runs": "List runs, or show one.",
+    "plugins": "List components, ours and those of other packages; show, check or begin one.",
+}
+"""Every command with the first line of its help, in the order in which a study needs them.
+
+The lines stand here, too, so that `survembed --help` need not import every command; a test holds them to its own.
+"""
+
+
+def make_command(name: str, command_line: str) -> Any:
+    """The command of a name: the group `app`, or the function of that name, in the file of that name."""
+    if name not in COMMANDS:
+        return None
+    module = import_module(f"survembed.cli.{name}")
+    group = getattr(module, "app", None)
+    if group is None:
+        group = typer.Typer(add_completion=False)
+        group.command(name)(getattr(module, name))
+    return get_command(group)
+
 
 app = typer.Typer(
     name="survembed",
-    cls=MainGroup,
+    cls=lazy_group(lambda: COMMANDS, COMMANDS.__getitem__, make_command),
     help="Survival-oriented embeddings: train, embed, traverse and evaluate; every command acts on the latest run.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(train.app, name="train")
-app.command()(embed.embed)
-app.command()(traverse.traverse)
-app.command()(predict.predict)
-app.command()(explain.explain)
-app.command()(explore.explore)
-app.command()(evaluate.evaluate)
-app.command()(importance.importance)
-app.command()(figure.figure)
-app.command()(report.report)
-app.command()(sweep.sweep)
-app.command()(benchmark.benchmark)
-app.command()(tau.tau)
-app.add_typer(runs.app, name="runs")
-app.add_typer(data.app, name="data")
-app.add_typer(plugins.app, name="plugins")
 
 
 def _show_version(wanted: bool) -> None:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from survembed import apart
 
 app = typer.Typer(
-    help="List components, ours and those of other packages; show, check or begin one.", no_args_is_help=True
+    help="List components, ours and those of other packages; show, check or begin one.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 

@@ -12,7 +12,7 @@ from survembed.cli.console import show_facts, show_json, show_table
 if TYPE_CHECKING:
     from survembed.run import Run
 
-app = typer.Typer(help="List runs, or show one.", no_args_is_help=True)
+app = typer.Typer(help="List runs, or show one.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("list")

@@ -14,7 +14,7 @@ from survembed import registry
 from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, DryRun, RunsDir, ids_of_runs, names_of
 from survembed.cli.console import say, show_settings
 from survembed.cli.failures import INTERRUPTED
-from survembed.cli.lazy import model_group
+from survembed.cli.lazy import lazy_group
 from survembed.cli.torchrun import launch
 from survembed.errors import UsageError
 
@@ -52,8 +52,15 @@ def make_command(model: str, command_line: str) -> Any:
     return get_command(app)
 
 
+def _summary(model: str) -> str:
+    """Our own summary, or a third party's package, which is not imported."""
+    entry = registry.find("models", model)
+    return (registry.written_summary(entry) if entry.builtin else "") or f"From the package {entry.distribution}."
+
+
 app = typer.Typer(
-    cls=model_group(make_command),
+    cls=lazy_group(lambda: registry.names("models"), _summary, make_command),
+    add_completion=False,
     help="Train a model on a dataset.",
     no_args_is_help=True,
     invoke_without_command=True,

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from survembed.cli.main import COMMANDS, make_command
 from survembed.models import CoxVAE
 from survembed.training.options import SplitOptions, TrainOptions
 from tests.cli.command import survembed
@@ -59,14 +60,25 @@ def test_light(line: str) -> None:
     assert not loaded & set(HEAVY)
 
 
-def test_first_help_needs_not_even_pydantic() -> None:
-    assert not modules_after("--help") & {"pydantic", "survembed.component", "survembed.models"}
+@pytest.mark.parametrize("line", ["--help", "train --help", "plugins --help", "data --help", "evaluate --help"])
+def test_help_needs_not_even_pydantic(line: str) -> None:
+    assert not modules_after(*line.split()) & {"pydantic", "survembed.component", "survembed.models"}
+
+
+def test_only_the_command_that_runs_is_imported() -> None:
+    loaded = {name for name in modules_after("runs", "--help") if name.removeprefix("survembed.cli.") in COMMANDS}
+    assert loaded == {"survembed.cli.runs"}
 
 
 def test_commands_in_the_order_of_a_study(capsys: pytest.CaptureFixture[str]) -> None:
     out = survembed(capsys, "--help").out
     places = [out.index(f"│ {name} ") for name in ("data", "train", "embed", "traverse", "evaluate", "runs", "plugins")]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_a_command_what_its_own_help_says(name: str) -> None:
+    assert make_command(name, "").help.partition("\n\n")[0].replace("\n", " ") == COMMANDS[name]
 
 
 def test_every_option_of_a_model_is_a_flag(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

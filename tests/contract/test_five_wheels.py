@@ -7,12 +7,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.main import get_command
 
-from survembed.cli.main import app
+from survembed.cli.main import COMMANDS, make_command
 from tests.cli.command import Answer
 from tests.conftest import ROOT
 from tests.contract import wheels
@@ -23,10 +21,9 @@ LIMIT = 0.3
 
 def commands() -> Iterator[str]:
     """Every command and subcommand; those of `train` are models."""
-    group: Any = get_command(app)
-    for name, command in group.commands.items():
+    for name in COMMANDS:
         yield name
-        yield from (f"{name} {each}" for each in getattr(command, "commands", {}))
+        yield from (f"{name} {each}" for each in getattr(make_command(name, ""), "commands", {}))
 
 
 @pytest.fixture(scope="module", params=["borrowed", pytest.param("full", marks=pytest.mark.slow)])
