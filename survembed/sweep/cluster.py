@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def run_cluster(
     PluginError
         When `distributed` is not installed.
     RunError
-        When there is no scheduler at that address.
+        When there is no scheduler at that address, or it has gone: no cell counts as failed for that.
     """
     try:
         from distributed import Client, as_completed
@@ -66,6 +67,13 @@ def run_cluster(
         for task in as_completed(tasks):
             try:
                 answer = task.result()
+            except CancelledError as error:
+                raise RunError(
+                    "the Dask scheduler has gone, or has dropped the sweep",
+                    where=f"--scheduler {scheduler}",
+                    expected="a scheduler that stays until the sweep is done",
+                    try_="the same command again: what is finished stays",
+                ) from error
             except Exception as error:  # KilledWorker, or whatever the worker's own installation lacks
                 reason = f"{type(error).__name__}: {error}".splitlines()[0]
                 folder.fail(tasks[task], reason, type(error).__name__)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -47,9 +48,17 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
         )
 
 
+class Cluster(NamedTuple):
+    """The scheduler's file, its process, and those of its workers."""
+
+    file: Path
+    scheduler: subprocess.Popen[bytes]
+    workers: list[subprocess.Popen[bytes]]
+
+
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[Path, list[subprocess.Popen[bytes]]]]:
-    """The scheduler's file, and two workers of one thread each, without a nanny that would start them again."""
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler and two workers of one thread each, without a nanny that would start them again."""
     (tmp_path / "preload.py").write_text(PRELOAD)
     file = tmp_path / "scheduler.json"
     local = ("--no-dashboard",)
@@ -61,20 +70,20 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Path, list[subprocess.Popen[bytes]
             stack.callback(process.kill)
             return process
 
-        begin("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+        scheduler = begin("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
         options = ("--nthreads", "1", "--no-nanny", "--preload", str(tmp_path / "preload.py"))
         workers = [begin("worker", "--scheduler-file", str(file), "--host", "127.0.0.1", *options) for _ in range(2)]
         deadline = time.monotonic() + 60
         while not file.is_file() and time.monotonic() < deadline:
             time.sleep(0.05)
-        yield file, workers
+        yield Cluster(file, scheduler, workers)
 
 
 def test_a_worker_killed_in_the_middle_loses_nothing(
-    sweep: Callable[[Sequence[str]], SweepFolder], cluster: tuple[Path, list[subprocess.Popen[bytes]]]
+    sweep: Callable[[Sequence[str]], SweepFolder], cluster: Cluster
 ) -> None:
     keys = [*(f"slow{number}" for number in range(6)), *(f"ok{number}" for number in range(8)), "fail", "killed"]
-    folder, (file, workers) = sweep(keys), cluster
+    folder, (file, _, workers) = sweep(keys), cluster
     answers: list[dict[str, str]] = []
 
     def take(answer: dict[str, str]) -> None:
@@ -92,6 +101,17 @@ def test_a_worker_killed_in_the_middle_loses_nothing(
     assert counted(folder, "ended") == {key: 1 for key, state in wanted.items() if state == "finished"}
     assert "killed by SIGKILL" in folder.reason("killed")
     assert workers[0].wait() == -signal.SIGKILL
+
+
+def test_a_scheduler_that_goes_makes_no_cell_a_failed_one(
+    sweep: Callable[[Sequence[str]], SweepFolder], cluster: Cluster
+) -> None:
+    keys = [f"slow{number}" for number in range(6)]
+    folder = sweep(keys)
+    with pytest.raises(RunError, match="scheduler has gone"):
+        run_cluster(folder, keys, str(cluster.file), 1, lambda answer: cluster.scheduler.kill())
+    assert {folder.reason(key) for key in keys} == {""}
+    assert any(folder.run(key).is_dir() for key in keys)
 
 
 def test_no_scheduler_is_an_error_with_a_remedy(
