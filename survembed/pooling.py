@@ -70,6 +70,7 @@ def pooled_scores(
     replicates: Sequence[Replicate],
     times: Float,
     *,
+    subjects: Positions | None = None,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> Scored:
@@ -92,10 +93,14 @@ def pooled_scores(
         One for each seed and division.
     times
         (T,) from `common_grid`; its end also truncates Uno's C.
+    subjects
+        (n,) increasing positions of those that are resampled: all who are tested in any row of a table, as two models'
+        resamples are pairs only where they draw from the same subjects. Those tested here where not given.
     n_resamples, seed
         Of the bootstrap.
     """
-    subjects = np.unique(np.concatenate([fold.test for replicate in replicates for fold in replicate]))
+    if subjects is None:
+        subjects = np.unique(np.concatenate([fold.test for replicate in replicates for fold in replicate]))
     judge = _Pool(outcome, replicates, times, subjects)
     made = {"harrell_c": judge.harrell(), "uno_c": judge.uno(), "ibs": judge.brier()}
     metrics, alone = {}, {}
@@ -179,7 +184,8 @@ def _pairs_of(folds: list[tuple[Positions, Float, Float, Positions]]) -> _Ratio:
 def _mean_of(values: Float, rows: Positions) -> _Ratio:
     def mean(weight: Float) -> Float:
         drawn = weight[rows]
-        found: Float = values @ drawn / drawn.sum(axis=0)
+        with np.errstate(invalid="ignore"):  # none of these subjects may be drawn
+            found: Float = values @ drawn / drawn.sum(axis=0)
         return found
 
     return mean

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 SHOWN = {"harrell_c": "C-index (higher is better)", "ibs": "IBS (lower is better)"}
 """The metrics of Table 1; the files hold the others, too."""
 
-LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "τ": r"$\tau$", "–": "--"}
+LATEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "τ": r"$\tau$",
+    "×": r"$\times$",
+    "–": "--",
+}
 
 DISCLAIMER = "Research use only; not a medical device."
 """Stands on whatever says something of a single subject."""
@@ -64,11 +73,27 @@ def caption(benchmark: Benchmark) -> list[str]:
         f"Predictions for held-out subjects: {division}, {len(benchmark.seeds)} seed(s); "
         "95 % intervals from the bootstrap over subjects.",
         f"* differs from {benchmark.reference} in the same column (its first, where it lacks that one): "
-        "the interval of the paired difference excludes zero.",
+        "the interval of the paired difference excludes zero. Not adjusted for the number of comparisons.",
+        _what_intervals_leave_out(benchmark),
     ]
     if len(times):
         lines.insert(2, f"IBS over {times[0]:.4g} to {times[-1]:.4g} {unit}.")
     return lines
+
+
+def _what_intervals_leave_out(benchmark: Benchmark) -> str:
+    """How far seeds and divisions are apart, which resampled subjects cannot show."""
+    c, ibs = (
+        [max(alone) - min(alone) for cell in benchmark.cells if len(alone := cell.replicates.get(name, [])) > 1]
+        for name in SHOWN
+    )
+    if not c:
+        return "Intervals hold for these trained models; one training of each tells nothing of another."
+    most, most_ibs = (max(filter(math.isfinite, apart), default=0.0) for apart in (c, ibs))
+    return (
+        "Intervals hold for these trained models: between seeds and divisions, the C-index of one cell differs by up "
+        f"to {most:.3f}, its IBS by up to {most_ibs:.3f}."
+    )
 
 
 def markdown(benchmark: Benchmark) -> str:

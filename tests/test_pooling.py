@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,7 @@ def test_one_fold_gives_the_metrics_of_the_single_test_part(outcome: Outcome) ->
     times = np.linspace(2, 20, 30)
     fold = folds_of(outcome, 3, times)[0]
     train, test = (Outcome(outcome.duration[part], outcome.event[part]) for part in (fold.train, fold.test))
-    options = {"n_resamples": 40, "seed": 3}
+    options: dict[str, Any] = {"n_resamples": 40, "seed": 3}
     scored = pooled_scores(outcome, [[fold]], times, **options).metrics
     for name, alone in (
         ("harrell_c", harrell_c(test, fold.risk, **options)),
@@ -86,6 +88,17 @@ def test_replicates_are_averaged_and_kept_apart(outcome: Outcome) -> None:
         assert len(scored.replicates[name]) == 3
         assert scored.metrics[name].low < scored.metrics[name].value < scored.metrics[name].high
     assert scored.replicates["harrell_c"][1] == pytest.approx(by_hand(outcome, replicates[1]))
+
+
+def test_models_of_other_test_parts_are_paired_where_they_draw_from_the_same_subjects(outcome: Outcome) -> None:
+    times = np.linspace(2, 20, 30)
+    one, other, _ = ([fold] for fold in folds_of(outcome, 3, times))
+    options: dict[str, Any] = {"n_resamples": 40, "subjects": np.arange(N)}
+    alone, second, both = (
+        pooled_scores(outcome, replicates, times, **options).metrics for replicates in ([one], [other], [one, other])
+    )
+    for name in ("harrell_c", "uno_c", "ibs"):
+        np.testing.assert_allclose(both[name].samples, (alone[name].samples + second[name].samples) / 2)
 
 
 def test_a_fold_without_events_adds_no_pair(outcome: Outcome) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,18 @@ def test_latex_is_escaped() -> None:
     assert r"deepsurv $\tau$=0.5" in text
     assert "–" not in text
     assert text.count(r"\toprule") == 2
+    odd = latex(replace(table(), title=r"a\b{c}~d^e"))
+    assert r"a\textbackslash{}b\{c\}\textasciitilde{}d\textasciicircum{}e" in odd
+
+
+def test_the_caption_says_what_intervals_leave_out() -> None:
+    assert any("one training of each" in line for line in caption(table()))
+    cells = list(table().cells)
+    cells[1] = replace(cells[1], replicates={"harrell_c": [0.6, 0.75, 0.7], "ibs": [0.1, 0.12, 0.11]})
+    cells[2] = replace(cells[2], replicates={"harrell_c": [np.nan, np.nan], "ibs": [0.1, 0.1]})
+    (line,) = (line for line in caption(replace(table(), cells=tuple(cells))) if "seeds" in line and "differs" in line)
+    assert "by up to 0.150, its IBS by up to 0.020" in line
+    assert any("Not adjusted" in line for line in caption(table()))
 
 
 def test_files_hold_every_number(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from survembed.errors import DataError, RunError
 from survembed.metrics import kaplan_meier_survival
 from survembed.pooling import METRICS, FoldPrediction, Positions, Scored, common_grid, pooled_scores
 from survembed.progress import Task
+from survembed.refit import FEWEST_EVENTS
 from survembed.run import Run
 from survembed.split import from_ids, split
 from survembed.subjects import Subjects
@@ -61,7 +63,6 @@ class Table:
         device: str,
     ) -> None:
         self.sweep, self.runs, self.subjects, self.downstream = sweep, runs, subjects, downstream
-        self.options = {"n_resamples": n_resamples, "seed": seed}
         self.seed, self.device = seed, device
         self.outcome = Outcome(subjects.duration, subjects.event)
         self.places: dict[Place, tuple[Positions, Positions]] = {}
@@ -81,6 +82,7 @@ class Table:
         self.times = common_grid(self.outcome, list(self.places.values()))
         tested = np.unique(np.concatenate([test for _, test in self.places.values()]))
         self.scored_outcome = Outcome(subjects.duration[tested], subjects.event[tested])
+        self.options: dict[str, Any] = {"n_resamples": n_resamples, "seed": seed, "subjects": tested}
         self.models = self._models()
         self.covariates: list[str] = []
         self.null: dict[str, Metric] = {}
@@ -236,6 +238,7 @@ class Table:
 
     def notes(self) -> list[str]:
         """What a reader of the table must know."""
+        n_events = int(self.scored_outcome.event.sum())
         found = [f"{key} failed: {reason}" for key, reason in self.sweep.failures().items()]
         missing = [key for key, state in self.sweep.states().items() if state in ("waiting", "running")]
         if missing:
@@ -246,6 +249,8 @@ class Table:
             late = int((self.outcome.duration[test] > self.outcome.duration[train].max()).sum())
             if late:
                 found.append(f"repeat {repeat}, fold {fold}: {late} subject(s) outlive the training follow-up")
+        if n_events < FEWEST_EVENTS:
+            found.append(f"only {n_events} event(s): no interval and no mark of this table can be relied on")
         if not len(self.times):
             found.append("no time lies inside the follow-up of all folds: there is no Brier score")
         return found

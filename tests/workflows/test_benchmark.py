@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from survembed import registry
 from survembed.component import Component
 from survembed.concordance import harrell_c
 from survembed.errors import RunError, UsageError
+from survembed.pooling import Scored, pooled_scores
 from survembed.storage import read_json, write_json
 from survembed.survival import Outcome
 from survembed.sweep.cells import SweepFolder
 from survembed.sweep.options import SweepOptions
+from survembed.workflows import rows
 from survembed.workflows import sweep as sweeping
 from survembed.workflows.benchmark import Benchmark, benchmark
 from survembed.workflows.embed import embed
@@ -138,6 +141,20 @@ def test_a_seed_with_a_missing_fold_does_not_count(swept: Sweep, tmp_path: Path)
     assert len(vae.replicates["harrell_c"]) == 1
 
 
+def test_all_rows_draw_from_the_same_subjects(swept: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With test parts that differ by division, a model without one of them would else have resamples of its own."""
+    drawn = []
+
+    def spy(*arguments: Any, **options: Any) -> Scored:
+        drawn.append(options["subjects"])
+        return pooled_scores(*arguments, **options)
+
+    monkeypatch.setattr(rows, "pooled_scores", spy)
+    benchmark(swept, COXPH, covariates=[], n_resamples=0)
+    assert len(drawn) > 5
+    assert all(np.array_equal(subjects, np.arange(80)) for subjects in drawn)
+
+
 def test_a_sweep_without_a_finished_run_is_an_error(swept: Sweep, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is finished"):
         benchmark(replace(swept, folder=SweepFolder(tmp_path)), COXPH)
@@ -150,6 +167,7 @@ def test_a_fold_without_events_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     assert set(made.states().values()) == {"finished"}, made.failures()
     table = benchmark(made, COXPH, covariates=[], n_resamples=50)
     assert sum("has no event" in note for note in table.notes) == 1
+    assert any("only 4 event(s)" in note for note in table.notes)
     base = table.cell("coxvae", "base")
     assert base is not None
     assert np.isfinite(base.scores["harrell_c"].value)
