@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,10 +130,15 @@ def find_cases(root: Path) -> Layout:
         ("one flat folder", _flat),
         ("DICOM", _dicom),
     )
+    waiting: Layout | None = None  # such as CTs before they are segmented: what has cases goes before it
     for name, finder in layouts:
         cases, problems = finder(root)
-        if cases or problems:
+        if cases:
             return _uniform(name, cases, problems)
+        if problems and waiting is None:
+            waiting = Layout(name, (), tuple(problems))
+    if waiting is not None:
+        return waiting
     raise DataError(f"no images or masks found in '{root.name}'", where=str(root), expected=EXPECTED)
 
 
@@ -174,15 +179,16 @@ def find_unsegmented(root: Path) -> Unsegmented:
     expected = "imagesTr/CASE_0000.nii.gz, or CASE_0000.nii.gz"
     if not root.is_dir():
         raise DataError(f"no folder '{root.name}'", where=str(root), expected=expected)
-    rooms = _first_channel(_gathered(root, IMAGE_FOLDERS))
-    flat = {name: paths for name, paths in _volumes(root).items() if name.endswith("_0000")}
-    images = rooms or _first_channel(flat)
+    rooms, volumes = _gathered(root, IMAGE_FOLDERS), _volumes(root)
+    flat = {name: paths for name, paths in volumes.items() if name.endswith("_0000") and f"{name}_0000" not in volumes}
+    beside = {name: paths for name, paths in volumes.items() if name not in flat}
+    drawn = _gathered(root, MASK_FOLDERS) if rooms else beside
+    images = _first_channel(rooms or flat, drawn)
     if not images:
         raise DataError(f"no CTs in '{root.name}'", where=str(root), expected=expected)
     for case, paths in images.items():
         if len(paths) > 1:
             raise _problem(case, paths[0], f"several CTs: {', '.join(path.name for path in paths)}", "keep one")
-    drawn = _gathered(root, MASK_FOLDERS) if rooms else _volumes(root)
     return Unsegmented(
         images={case: paths[0] for case, paths in images.items() if case not in drawn},
         there=tuple(case for case in images if case in drawn),
@@ -232,7 +238,7 @@ def _pair(masks: dict[str, list[Path]], images: dict[str, list[Path]]) -> Found:
     for subject in sorted({*masks, *images}):
         pair = [*masks.get(subject, []), *images.get(subject, [])]
         if subject not in masks:
-            problems.append(_problem(subject, pair[0], "a CT without its mask", "segment it, or delete it"))
+            problems.append(_problem(subject, pair[0], "a CT without its mask", "draw it, or survembed data segment"))
         elif len(masks[subject]) > 1 or len(images.get(subject, [])) > 1:
             names = ", ".join(path.name for path in pair)
             problems.append(_problem(subject, pair[0], f"several files: {names}", "keep one mask and one CT"))
@@ -279,9 +285,9 @@ def _listed(root: Path, entry: dict[str, str]) -> tuple[Path, Path]:
 
 def _nnunet(root: Path) -> Found:
     masks, images = _gathered(root, MASK_FOLDERS), _gathered(root, IMAGE_FOLDERS)
-    if not masks:
-        return [], []
-    return _pair(masks, _first_channel(images))
+    if images and not masks:  # predictions may lie beside the folder of images
+        masks = _volumes(root)
+    return _pair(masks, _first_channel(images, masks))
 
 
 def _gathered(root: Path, folders: Iterable[str]) -> dict[str, list[Path]]:
@@ -293,9 +299,16 @@ def _gathered(root: Path, folders: Iterable[str]) -> dict[str, list[Path]]:
     return found
 
 
-def _first_channel(images: dict[str, list[Path]]) -> dict[str, list[Path]]:
-    """CASE_0000 as CASE; further channels are left out."""
-    return {name.removesuffix("_0000"): paths for name, paths in images.items() if not re.search(r"_000[1-9]$", name)}
+def _first_channel(images: dict[str, list[Path]], masks: dict[str, list[Path]]) -> dict[str, list[Path]]:
+    """CASE_0000 as CASE; further channels are left out. An image called as a mask is, liver_0001, is no channel."""
+    found: dict[str, list[Path]] = {}
+    for name, paths in images.items():
+        channel = re.fullmatch(r"(.+)_000(\d)", name)
+        if channel is None or (name in masks and channel[1] not in masks):
+            found.setdefault(name, []).extend(paths)
+        elif channel[2] == "0":
+            found.setdefault(channel[1], []).extend(paths)
+    return found
 
 
 def _lits(root: Path) -> Found:
@@ -315,7 +328,7 @@ def _subject_folders(root: Path) -> Found:
             cases.append(found)
         elif found:
             problems.append(found)
-    return (cases, problems) if cases else ([], [])
+    return cases, problems
 
 
 def _subject_case(folder: Path) -> Case | DataError | None:
@@ -336,9 +349,17 @@ def _subject_case(folder: Path) -> Case | DataError | None:
 
 def _flat(root: Path) -> Found:
     volumes = _volumes(root)
-    images = {name: paths for name, paths in volumes.items() if re.search(r"_000\d$", name)}
-    masks = {name: paths for name, paths in volumes.items() if name not in images}
-    return _pair(masks, _first_channel(images)) if masks else ([], [])
+    channels = _channels(volumes)
+    images = {name: paths for name, paths in volumes.items() if name in channels}
+    masks = {name: paths for name, paths in volumes.items() if name not in channels}
+    return _pair(masks, _first_channel(images, masks))
+
+
+def _channels(names: Collection[str]) -> set[str]:
+    """Which files of a flat folder are images: CASE_0000, CASE_0001, …, unless they are masks that are numbered so."""
+    found = {name for name in names if re.search(r"_000\d$", name) and f"{name}_0000" not in names}
+    with_mask = any(name[:-5] in names for name in found)
+    return found if with_mask or all(name.endswith("_0000") for name in found) else set()
 
 
 def _dicom(root: Path) -> Found:

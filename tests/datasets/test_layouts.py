@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from survembed.datasets.layouts import Layout, find_cases
+from survembed.datasets.layouts import Layout, find_cases, find_unsegmented
 from survembed.errors import DataError
 
 
@@ -53,6 +53,32 @@ def test_flat_folder_of_predictions_with_and_without_ct(tmp_path: Path) -> None:
     assert paths(tmp_path / "masks", layout) == {"a": ["a.nii.gz"], "b": ["b.nii.gz"]}
     layout = laid_out(tmp_path / "both", "a.nii.gz", "a_0000.nii.gz")
     assert paths(tmp_path / "both", layout) == {"a": ["a_0000.nii.gz", "a.nii.gz"]}
+
+
+def test_names_that_end_in_four_digits_are_no_channels(tmp_path: Path) -> None:
+    masks = [f"p_{number:04d}.nii.gz" for number in range(12)]
+    assert len(laid_out(tmp_path / "masks", *masks).cases) == 12
+    layout = laid_out(tmp_path / "flat", "p_0000.nii.gz", "p_0000_0000.nii.gz", "p_0001.nii.gz", "p_0001_0000.nii.gz")
+    assert paths(tmp_path / "flat", layout) == {
+        "p_0000": ["p_0000_0000.nii.gz", "p_0000.nii.gz"],
+        "p_0001": ["p_0001_0000.nii.gz", "p_0001.nii.gz"],
+    }
+    names = ("imagesTr/p_0000.nii.gz", "imagesTr/p_0001.nii.gz", "labelsTr/p_0000.nii.gz", "labelsTr/p_0001.nii.gz")
+    layout = laid_out(tmp_path / "plain", *names)
+    assert (len(layout.cases), layout.problems) == (2, ())
+    waiting = find_unsegmented(tmp_path / "flat")
+    assert (waiting.images, waiting.there) == ({}, ("p_0000", "p_0001"))
+
+
+def test_predictions_in_the_folder_above_the_images(tmp_path: Path) -> None:
+    layout = laid_out(tmp_path, "imagesTs/a_0000.nii.gz", "a.nii.gz")
+    assert paths(tmp_path, layout) == {"a": ["imagesTs/a_0000.nii.gz", "a.nii.gz"]}
+
+
+@pytest.mark.parametrize("names", [("imagesTr/a_0000.nii.gz",), ("a_0000.nii.gz",), ("a/ct.nii.gz",)])
+def test_cts_that_wait_for_masks_are_named(tmp_path: Path, names: tuple[str, ...]) -> None:
+    layout = laid_out(tmp_path, *names)
+    assert (layout.cases, [problem.message for problem in layout.problems]) == ((), ["a: a CT without its mask"])
 
 
 def test_decathlon(tmp_path: Path) -> None:
