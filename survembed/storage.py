@@ -114,7 +114,8 @@ def cache_folder() -> Path:
 class HashIndex:
     """SHA-256 of files, remembered by path, size and time of change: a large file is read once, not at each start.
 
-    The index is a JSON file in the cache folder; a damaged one is started anew.
+    The index is a JSON file in the cache folder; a damaged one is started anew. Paths stand there as hashes, as the
+    name of a folder or file may be a patient's.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -127,7 +128,7 @@ class HashIndex:
 
     def sha256(self, path: Path) -> str:
         """The hash of `path`, from memory where size and time of change are those of last time."""
-        resolved = str(path.resolve())
+        resolved = digest(str(path.resolve()))
         status = path.stat()
         stamp = [status.st_size, status.st_mtime_ns]
         known = self._known.get(resolved)

@@ -108,6 +108,7 @@ def test_hash_index_reads_once_and_notices_change(tmp_path: Path, monkeypatch: p
     index = HashIndex(memory)
     first = index.sha256(file)
     index.save()
+    assert file.name not in memory.read_text()
     again = HashIndex(memory)
     assert again.sha256(file) == first
     assert len(read) == 1

@@ -25,12 +25,16 @@ _TIMES = ("overall_survival", "os", "survival", "time", "follow_up", "followup",
 DURATION_NAMES = tuple(dict.fromkeys([*table.DURATION_NAMES, *(f"{name}_{unit}" for unit in DAYS for name in _TIMES)]))
 ID_NAMES = (*table.ID_NAMES, "tcia_id")
 
+_NUMBER = "_?(id|no|nr|num|number|code)"
 IDENTIFYING = re.compile(
-    r"(first|last|family|given|sur|full|patient|middle)_?names?|name|initials|mrn|ssn|address|street|phone|telephone|"
-    r"e?_?mail|dob|(date_of_)?birth(_?da(y|te))?|accession(_number)?|insurance.*",
-    re.IGNORECASE,
+    r"((patient|subject|person|participant)(_?s)?_?)?("
+    r"((first|last|family|given|sur|full|middle|maiden|other|referring|physician)_?)?names?|initials|"
+    r"(street|home)?_?address|street|(tele|mobile|cell)?_?phone" + f"({_NUMBER})?" + r"|e?_?mail(_address)?|"
+    r"dob|(date_of_)?birth(_?da(y|te))?|mrn|ssn|social_security.*|insurance.*|(zip|post(al)?)_?code|accession|"
+    + f"(medical_?record|record|accession|hospital|passport|national|health|nhs){_NUMBER})"
+    + f"|patient{_NUMBER}"
 )
-"""Columns that could name a patient: never kept."""
+"""Columns, in lower case with `_` between words, that could name a patient: never kept."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +246,8 @@ def _covariates(frame: pd.DataFrame, used: set[str | None]) -> tuple[dict[str, N
     for name in map(str, frame.columns):
         if name in used:
             continue
-        if IDENTIFYING.fullmatch(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")):
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)  # PatientName, as DICOM spells it
+        if IDENTIFYING.fullmatch(re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")):
             dropped.append(name)
             continue
         cells = frame[name]

@@ -67,6 +67,27 @@ def test_columns_that_could_name_a_patient_are_left_out(tmp_path: Path) -> None:
     assert "Last Name, birth_date, MRN" in clinical.notes[0]
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("name", "Patient's Name", "PatientName", "patient_name", "Surname", "first name", "Initials"),
+        *("DOB", "Date of birth", "birthdate", "Patient Birth Date", "PatientBirthDate", "patient_dob"),
+        *("MRN", "Medical Record Number", "record_no", "Hospital number", "PatientID", "Patient-ID", "AccessionNumber"),
+        *("SSN", "Social Security No.", "NHS number", "Insurance", "E-Mail", "Phone", "patient address", "ZIP code"),
+    ],
+)
+def test_columns_that_name_a_patient(tmp_path: Path, column: str) -> None:
+    clinical = read_clinical(write(tmp_path / "t.csv", f"case_id,time,event,{column}\na,1,1,x\nb,2,0,y\n"), NONE)
+    assert clinical.covariates == {}
+    assert column in clinical.notes[0]
+
+
+def test_columns_that_only_sound_like_it_are_kept(tmp_path: Path) -> None:
+    names = ["age", "sex", "hospital_stay_days", "birth_weight", "hospital", "record", "tumour_number", "postop"]
+    text = ",".join(["id,time,event", *names]) + "\n" + "".join(f"{who},1,1{',1' * len(names)}\n" for who in "ab")
+    assert list(read_clinical(write(tmp_path / "t.csv", text), NONE).covariates) == names
+
+
 BAD = {
     "twice": ("id,time,event\na,1,1\na,2,0\n", "appears 2 times"),
     "negative": ("id,time,event\na,1,1\nb,-2,0\n", "durations that are missing, negative"),
