@@ -33,6 +33,17 @@ class SurvembedError(Exception):
         self.expected = expected
         self.try_ = try_
 
+    @property
+    def remedy(self) -> str | None:
+        """What to do, or else what would have been right."""
+        return self.try_ or (f"expected: {self.expected}" if self.expected else None)
+
+    @property
+    def line(self) -> str:
+        """What, where and remedy in one line, for lists of errors."""
+        where = f" ({self.where})" if self.where else ""
+        return f"{self.message}{where}{'; ' + self.remedy if self.remedy else ''}"
+
     def __str__(self) -> str:
         rows = [("where", self.where), ("expected", self.expected), ("try", self.try_)]
         return "\n".join([self.message, *(f"  {name + ':':<9} {text}" for name, text in rows if text)])

@@ -23,10 +23,14 @@ class Segmenter(Protocol):
     def code(self) -> tuple[Path, ...]:
         """Files of the user's that will run as code, such as pickled checkpoints; they need the user's trust.
 
+        Asked before any image is touched, and so the place to refuse what cannot work.
+
         Raises
         ------
         DataError
             When they are missing.
+        PluginError
+            When the program is not installed.
         """
         ...
 

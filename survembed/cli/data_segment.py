@@ -60,7 +60,7 @@ def segment(
         show_json(facts)
     else:
         show_facts({key: facts[key] for key in ("written", "already_there", "failed")})
-        show_lines(f"problem: {case}: {problem}" for case, problem in done.problems.items())
+        show_lines(f"problem: {case}: {problem.line}" for case, problem in done.problems.items())
     if done.problems:
         raise DataError(
             f"{len(done.problems)} case(s) without a mask", where=command, try_="mend them and run it again"

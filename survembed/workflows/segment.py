@@ -119,13 +119,17 @@ def _collect(found: Unsegmented, out: Path, masks: dict[str, Path], problems: di
     for case, image in found.images.items():
         drawn = out / f"{case}.nii.gz"
         if case in problems or not drawn.is_file():
-            problems.setdefault(case, DataError(f"{case}: no mask was drawn", where=str(image), try_="run it again"))
+            problems.setdefault(case, DataError("no mask was drawn", where=str(image), try_="run it again"))
             continue
         try:
             volume, mask = open_nifti(image, VOXEL_LIMIT), open_nifti(drawn, VOXEL_LIMIT)
             near = 0.1 * float(volume.spacing_mm.min())
             if mask.shape != volume.shape or corner_distance_mm(mask.affine, volume.affine, volume.shape) > near:
-                raise DataError(f"{case}: the mask stands on another grid than its CT", where=str(image))
+                raise DataError(
+                    "the mask stands on another grid than its CT",
+                    where=str(image),
+                    expected="a mask with the shape and affine of the image that was handed over",
+                )
             target = found.masks / f"{case}.nii.gz"
             with replacing(target) as temporary:
                 write_oriented(mask, temporary, orientation_of(volume))

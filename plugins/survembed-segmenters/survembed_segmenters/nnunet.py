@@ -38,8 +38,14 @@ class NNUNetSegmenter:
         ------
         DataError
             When the folder holds no such model.
+        PluginError
+            When the program is not installed.
         """
         model = self.options.model
+        if not model.is_dir():
+            raise DataError(
+                f"no folder '{model.name}'", where=str(model), expected="a model of nnU-Net", try_="--model FOLDER"
+            )
         needed = [model / "dataset.json", model / "plans.json"]
         checkpoints = [model / f"fold_{fold}" / self.options.checkpoint for fold in self.folds]
         missing = [path for path in (*needed, *checkpoints) if not path.is_file()]
@@ -51,6 +57,7 @@ class NNUNetSegmenter:
                 expected="dataset.json, plans.json and fold_FOLD/" + self.options.checkpoint,
                 try_="--set segment.folds=…",
             )
+        resolved(self.options.command, INSTALL)
         return tuple(checkpoints)
 
     def segment(self, images: Sequence[Path], out: Path, reporter: Reporter) -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 INSTALL = (
     "python -m venv totalseg && totalseg/bin/pip install TotalSegmentator, then --command totalseg/bin/TotalSegmentator"
 )
-ORGAN, LESION = 1, 2
+ORGAN = 1
+"""The label of the organ; that of its lesions is the next."""
 
 
 class TotalSegmentatorSegmenter:
@@ -26,7 +27,14 @@ class TotalSegmentatorSegmenter:
         self.orientation = options.orientation
 
     def code(self) -> tuple[Path, ...]:
-        """Nothing of the user's: the program fetches its own weights, and trusts them as it trusts itself."""
+        """Nothing of the user's: the program fetches its own weights, and trusts them as it trusts itself.
+
+        Raises
+        ------
+        PluginError
+            When the program is not installed.
+        """
+        resolved(self.options.command, INSTALL)
         return ()
 
     def segment(self, images: Sequence[Path], out: Path, reporter: Reporter) -> None:
@@ -35,11 +43,13 @@ class TotalSegmentatorSegmenter:
         with reporter.task("Segmenting", len(images), "volumes") as task:
             for image in images:
                 name = image.name.replace("_0000.nii.gz", ".nii.gz")
-                organ, lesions = out / f"organ-{name}", out / f"lesions-{name}"
-                self._run(program, image, organ, ["--task", "total", "--roi_subset", self.options.organ])
+                masks = [out / f"organ-{name}"]
+                self._run(program, image, masks[0], ["--task", "total", "--roi_subset", self.options.organ])
                 if self.options.lesions:
-                    self._run(program, image, lesions, ["--task", self.options.lesions])
-                _join(organ, lesions, out / name)
+                    masks.append(out / f"lesions-{name}")
+                    self._run(program, image, masks[1], ["--task", self.options.lesions])
+                if all(mask.is_file() for mask in masks):  # else this case has none: a tumour must not be lost unseen
+                    _join(masks, out / name)
                 task.advance()
 
     def _run(self, program: list[str], image: Path, mask: Path, task: list[str]) -> None:
@@ -48,17 +58,17 @@ class TotalSegmentatorSegmenter:
         run(words, variables(self.options.environment))
 
 
-def _join(organ: Path, lesions: Path, path: Path) -> None:
-    """Whatever is not 0 in `organ` becomes 1, in `lesions` 2; both are removed."""
+def _join(masks: Sequence[Path], path: Path) -> None:
+    """Whatever is not 0 in the first mask becomes 1, in the second, if there is one, 2; both are removed."""
     import nibabel as nib
     import numpy as np
 
-    image = nib.Nifti1Image.from_filename(organ)
-    labels = (np.asarray(image.dataobj) > 0).astype(np.uint8) * ORGAN
-    if lesions.is_file():
-        labels[np.asarray(nib.Nifti1Image.from_filename(lesions).dataobj) > 0] = LESION
+    image = nib.Nifti1Image.from_filename(masks[0])
+    labels = np.zeros(image.shape, np.uint8)
+    for label, mask in enumerate(masks, ORGAN):
+        labels[np.asarray(nib.Nifti1Image.from_filename(mask).dataobj) > 0] = label
     joined = nib.Nifti1Image(labels, image.affine)
     joined.header.set_qform(image.affine, 1)
     nib.save(joined, path)
-    organ.unlink()
-    lesions.unlink(missing_ok=True)
+    for mask in masks:
+        mask.unlink()

@@ -55,6 +55,11 @@ else:
     labels = (hu < 0) & (hu > -500)
 nib.save(nib.Nifti1Image(labels.astype(np.uint8), volume.affine), given.o)
 """
+LOSES_LESIONS = """
+if given.task != "total":
+    import os
+    os.unlink(given.o)
+"""
 
 
 def write_program(path: Path, code: str, fail_at: int = 0, shift: bool = False) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from programs import NNUNET, TOTALSEGMENTATOR, write_program
+from programs import LOSES_LESIONS, NNUNET, TOTALSEGMENTATOR, write_program
 from survembed_segmenters import NNUNet, TotalSegmentator
 
 from survembed.datasets.layouts import find_cases
@@ -181,6 +181,25 @@ def test_flat_folder(tmp_path: Path, model: Path) -> None:
     write_ct(tmp_path / "flat" / "c_0000.nii.gz", "RAS", 0)
     with_nnunet(tmp_path / "flat", model, write_program(tmp_path / "nnunet", NNUNET))
     assert [case.id for case in find_cases(tmp_path / "flat").cases] == ["c"]
+
+
+def test_a_mask_that_was_not_written_is_a_problem_of_its_case(root: Path, tmp_path: Path) -> None:
+    """Without the mask of its lesions a case would pass for one without a tumour."""
+    for program in ("true", str(write_program(tmp_path / "total", TOTALSEGMENTATOR + LOSES_LESIONS))):
+        done = segment(TotalSegmentator(command=program), "totalsegmentator", root)
+        assert done.masks == {}
+        assert {problem.message for problem in done.problems.values()} == {"no mask was drawn"}
+
+
+def test_what_cannot_work_is_refused_before_an_image_is_turned(root: Path, model: Path) -> None:
+    for image in (root / "imagesTr").iterdir():
+        image.write_bytes(b"never looked at")
+    with pytest.raises(PluginError, match="is not installed"):
+        with_nnunet(root, model, Path("nnUNetv2_nowhere"))
+    with pytest.raises(PluginError, match="is not installed"):
+        segment(TotalSegmentator(command="TotalSegmentator_nowhere"), "totalsegmentator", root)
+    with pytest.raises(DataError, match="no folder 'nowhere'"):
+        with_nnunet(root, model.parent / "nowhere", Path("true"))
 
 
 def test_totalsegmentator_joins_organ_and_lesions(root: Path, tmp_path: Path) -> None:
