@@ -89,8 +89,10 @@ class Component(BaseModel):
             field = str(first["loc"][0]) if first["loc"] else ""
             reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             if first["type"] == "missing":
-                message, reason = f"{name}: {field} is missing", cls.model_fields[field].description or ""
-            elif field:
+                reason = cls.model_fields[field].description or ""
+            if first["type"] == "missing" and len(first["loc"]) == 1:
+                message = f"{name}: {field} is missing"
+            elif field:  # given, though a part of it may be missing
                 message = f"{name}: {field} = {values.get(field, first['input'])!r} is not valid"
             else:  # a validator of several options at once
                 message, reason = f"{name}: {reason}", ""

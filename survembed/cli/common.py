@@ -50,6 +50,10 @@ Assignments = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print every resolved value and where it came from; do nothing.")
 ]
+Clinical = Annotated[
+    Path | None, typer.Option("--clinical", help="Clinical table; the only one in root where not given.")
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out subjects with a problem; they are named.")]
 Root = Annotated[Path | None, typer.Option("--root", help="Folder or file that the dataset reads.")]
 DEFAULT_RUNS_DIR = Path("runs")
 
@@ -74,7 +78,11 @@ def chosen_run(name: str | None, runs_dir: Path, ability: str | None = None) -> 
 
 
 def configured_dataset(
-    command: str, name: str, paths: Mapping[str, Path | None], config: Path | None, assignments: list[str] | None
+    command: str,
+    name: str,
+    given: Mapping[str, Path | bool | None],
+    config: Path | None,
+    assignments: list[str] | None,
 ) -> Component:
     """A dataset with its options from all sources.
 
@@ -84,13 +92,17 @@ def configured_dataset(
         The command line, for errors.
     name
         The dataset.
-    paths
-        Values of flags by option: `root` of `--root`; None where not given.
+    given
+        Values of flags by option: `skip_bad` of `--skip-bad`; None where not given.
     config, assignments
         Of `--config` and `--set`.
     """
     from survembed.settings import Setting, Settings
 
-    flags = {f"data.{key}": Setting(path, f"--{key}", command) for key, path in paths.items() if path is not None}
+    flags = {
+        f"data.{key}": Setting(value, f"--{key.replace('_', '-')}", command)
+        for key, value in given.items()
+        if value is not None
+    }
     settings = Settings.gather(config=config, assignments=assignments or (), flags=flags, command=command)
     return settings.component("data", f"dataset {name}", registry.load("datasets", name, where=command))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from survembed.cli import data_check, data_phantom, data_segment
-from survembed.cli.common import AsJson, Assignments, Config, Root, configured_dataset, names_of
+from survembed.cli.common import AsJson, Assignments, Clinical, Config, Root, SkipBad, configured_dataset, names_of
 from survembed.cli.console import show_facts, show_json, show_lines, show_table
 from survembed.cli.plugins import show_plugins
 
@@ -33,12 +33,14 @@ def prepare(
     ctx: typer.Context,
     name: Name,
     root: Root = None,
+    clinical: Clinical = None,
+    skip_bad: SkipBad = False,
     config: Config = None,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a dataset's files into one cohort file; instant where that is done already."""
-    with _cohort(ctx, name, root, config, assignments) as cohort:
+    with _cohort(ctx, name, _given(root, clinical, skip_bad), config, assignments) as cohort:
         facts = _facts(cohort)
     show_json(facts) if as_json else show_facts(facts)
 
@@ -48,12 +50,14 @@ def show(
     ctx: typer.Context,
     name: Name,
     root: Root = None,
+    clinical: Clinical = None,
+    skip_bad: SkipBad = False,
     config: Config = None,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a cohort and its columns; it is prepared first where it is not yet."""
-    with _cohort(ctx, name, root, config, assignments) as cohort:
+    with _cohort(ctx, name, _given(root, clinical, skip_bad), config, assignments) as cohort:
         facts, columns, notes = _facts(cohort), _columns(cohort), list(cohort.header.notes)
     if as_json:
         show_json({**facts, "columns": columns, "notes": notes})
@@ -69,10 +73,18 @@ app.command("segment")(data_segment.segment)
 app.command("phantom")(data_phantom.phantom)
 
 
+def _given(root: Path | None, clinical: Path | None, skip_bad: bool) -> dict[str, Path | bool | None]:
+    return {"root": root, "clinical": clinical, "skip_bad": skip_bad or None}
+
+
 def _cohort(
-    ctx: typer.Context, name: str, root: Path | None, config: Path | None, assignments: list[str] | None
+    ctx: typer.Context,
+    name: str,
+    given: dict[str, Path | bool | None],
+    config: Path | None,
+    assignments: list[str] | None,
 ) -> Cohort:
-    component = configured_dataset(str(ctx.obj), name, {"root": root}, config, assignments)
+    component = configured_dataset(str(ctx.obj), name, given, config, assignments)
 
     from survembed.cli.reporter import reporter
     from survembed.workflows.prepare import prepare

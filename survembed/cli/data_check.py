@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from survembed.cli.common import AsJson, Assignments, Config, Root, configured_dataset, names_of
+from survembed.cli.common import AsJson, Assignments, Clinical, Config, Root, configured_dataset, names_of
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
 from survembed.errors import DataError
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from survembed.checks import CaseCheck, Problem, StudyCheck
 
 Name = Annotated[str, typer.Argument(help="A dataset of images, by name.", autocompletion=lambda: names_of("datasets"))]
-Clinical = Annotated[Path | None, typer.Option("--clinical", help="Clinical table; the only one in root.")]
 Page = Annotated[Path | None, typer.Option("--html", help="Write a page with a picture of each case to this file.")]
 
 

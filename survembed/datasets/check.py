@@ -86,7 +86,7 @@ def check_study(root: Path, options: Liver, recipe: Recipe, reporter: Reporter) 
 
 
 def _problem(error: DataError, hide_path: bool) -> Problem:
-    return Problem(error.message, error.try_ or error.expected, None if hide_path else error.where)
+    return Problem(error.message, error.remedy, None if hide_path else error.where)
 
 
 def _see(case: Case, recipe: Recipe) -> _Seen:

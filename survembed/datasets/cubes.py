@@ -73,7 +73,7 @@ class CubeSource(ABC):
         return {
             "dataset": self.dataset,
             "title": study.title,
-            "notes": list(study.notes),
+            "notes": [*study.notes, *(problem.message for problem in study.problems)],
             "recipe": asdict(self.recipe),
             "recipe_version": RECIPE_VERSION,
             "fov": "stretched" if self.stretch else "given" if self.recipe.fov_mm else "chosen",
@@ -92,7 +92,7 @@ class CubeSource(ABC):
             parts = {case: _part(case, hashes[case.id], recipe, path) for case in good}
             cubes = _make_cubes(parts, recipe, problems, reporter)
         of, where = f"{len(study.cases)} cases", study.title
-        notes = study.notes + report_problems(list(problems.values()), self.skip_bad, of, where, reporter)
+        notes = study.notes + report_problems([*study.problems, *problems.values()], self.skip_bad, of, where, reporter)
         notes += _warnings(cubes, reporter)
         with writing_cohort(path, self._header(study, recipe, notes), fingerprint) as writer:
             for case, part in parts.items():

@@ -200,7 +200,11 @@ def _slice(path: Path) -> Slice:
         values = np.array([float(number) for number in numbers])
         scale = (float(header.get("RescaleSlope", 1)), float(header.get("RescaleIntercept", 0)))
         if len(values) != 11 or not np.isfinite([*values, *scale]).all() or scale[0] == 0:
-            raise DataError("a CT slice has numbers that place or scale nothing", where=str(path))
+            raise DataError(
+                "a CT slice has numbers that place or scale nothing",
+                where=str(path),
+                expected="finite positions and directions, and a rescale slope other than 0",
+            )
         return Slice(
             path=path,
             uid=str(header.get("SOPInstanceUID", "")),

@@ -123,7 +123,12 @@ def _case(subject: str, headers: Iterable[_Header]) -> Case:
     folder = str((segmentations or next(iter(series.values())))[0].path.parent)
     name = subject or f"{len(series)} CT series without a PatientID"
     if not subject:
-        raise DataError(name, where=folder, expected="a PatientID, the subject's id in the clinical table")
+        raise DataError(
+            name,
+            where=folder,
+            expected="a PatientID, the subject's id in the clinical table",
+            try_="export them with a PatientID, or convert them to NIfTI",
+        )
     if not segmentations:
         raise DataError(f"{name}: a CT without its segmentation", where=folder, try_="download its SEG, or delete it")
     drawn_on = {seg: _drawn_on(seg, series) for seg in segmentations}

@@ -20,6 +20,10 @@ Shape = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 
 
+VOXEL_MM = (0.05, 100.0)
+"""Edges of a voxel below and above which a scan of the body was not stored in mm."""
+
+
 class Encoder(Protocol):
     """Turns stored numbers into uint8 codes."""
 
@@ -144,11 +148,12 @@ def require_volume(affine: Float, name: str, path: Path) -> None:
     """Refuse an affine that is not finite, flat or sheared."""
     columns = affine[:3, :3]
     lengths = np.linalg.norm(columns, axis=0)
-    if not np.isfinite(affine).all() or not ((lengths > 1e-3) & (lengths < 1e3)).all():
+    if not np.isfinite(affine).all() or not ((lengths >= VOXEL_MM[0]) & (lengths <= VOXEL_MM[1])).all():
         raise DataError(
             f"the affine of {name} places no volume in space: voxel sizes {in_mm(lengths)}",
             where=str(path),
-            expected="voxels of 0.001 to 1000 mm",
+            expected=f"voxels of {VOXEL_MM[0]:g} to {VOXEL_MM[1]:g} mm",
+            try_="write the file anew from the original images, with lengths in mm",
         )
     cosines = (columns / lengths).T @ (columns / lengths) - np.eye(3)
     if np.abs(cosines).max() > 0.01:

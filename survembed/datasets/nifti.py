@@ -26,6 +26,10 @@ MAX_OFFSET = 2**24
 """Header extensions longer than this are not believed."""
 
 
+AGAIN = "copy, download or write it again"
+"""What helps where a file is damaged."""
+
+
 class Stream(Protocol):
     """Bytes of a file, in order."""
 
@@ -82,14 +86,14 @@ def open_nifti(path: Path, voxel_limit: int) -> Nifti:
     try:
         return _judged(header, path, voxel_limit)
     except (HeaderDataError, ValueError, OverflowError, KeyError, TypeError) as error:
-        raise DataError(f"the header of {path.name} is damaged: {error}", where=str(path)) from error
+        raise DataError(f"the header of {path.name} is damaged: {error}", where=str(path), try_=AGAIN) from error
 
 
 def _judged(header: Any, path: Path, voxel_limit: int) -> Nifti:
     where = str(path)
     dimensions = header["dim"].tolist()
     if not 1 <= dimensions[0] <= 7 or min(dimensions[1 : dimensions[0] + 1]) < 1:
-        raise DataError(f"the header of {path.name} is damaged: dimensions {dimensions}", where=where)
+        raise DataError(f"the header of {path.name} is damaged: dimensions {dimensions}", where=where, try_=AGAIN)
     shape = dimensions[1 : dimensions[0] + 1]
     while len(shape) > 3 and shape[-1] == 1:
         shape.pop()
@@ -110,19 +114,24 @@ def _judged(header: Any, path: Path, voxel_limit: int) -> Nifti:
         )
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        raise DataError(f"{path.name} holds {dtype} values", where=where, expected="integers or floats of 8 to 64 bits")
+        raise DataError(
+            f"{path.name} holds {'colours' if dtype.fields else f'{dtype} values'}",
+            where=where,
+            expected="integers or floats of 8 to 64 bits",
+            try_="export the scan anew, one number a voxel",
+        )
     offset = float(header["vox_offset"])
     if not float(header.sizeof_hdr) <= offset <= MAX_OFFSET:
-        raise DataError(f"the header of {path.name} is damaged: voxels at byte {offset:g}", where=where)
+        raise DataError(f"the header of {path.name} is damaged: voxels at byte {offset:g}", where=where, try_=AGAIN)
     affine, warnings = _placed(header, shape, path)
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0 or not np.isfinite(slope):
         slope, intercept = 1.0, 0.0
     elif not np.isfinite(intercept):
-        raise DataError(f"the header of {path.name} is damaged: scl_inter is {intercept:g}", where=where)
+        raise DataError(f"the header of {path.name} is damaged: scl_inter is {intercept:g}", where=where, try_=AGAIN)
     size = int(offset) + voxels * dtype.itemsize
     if not _is_gzip(path) and path.stat().st_size < size:
-        raise DataError(f"{path.name} is truncated: {path.stat().st_size:,} of {size:,} bytes", where=where)
+        raise DataError(f"{path.name} is truncated: {path.stat().st_size:,} of {size:,} bytes", where=where, try_=AGAIN)
     return Nifti(path, (shape[0], shape[1], shape[2]), affine, dtype, slope, intercept, warnings, int(offset))
 
 
@@ -185,17 +194,23 @@ def _opened(path: Path) -> Iterator[Stream]:
         with opener(path, "rb") as stream:
             yield stream
     except EOFError as error:
-        raise DataError(f"{path.name} is truncated: its compressed data end too soon", where=str(path)) from error
+        raise DataError(
+            f"{path.name} is truncated: its compressed data end too soon", where=str(path), try_=AGAIN
+        ) from error
     except (BadGzipFile, IsalError) as error:  # type: ignore[misc]  # isal's stub has an instance for the class
-        raise DataError(f"{path.name} is damaged: {error}", where=str(path)) from error
+        raise DataError(f"{path.name} is damaged: {error}", where=str(path), try_=AGAIN) from error
     except OSError as error:
-        raise DataError(f"cannot read {path.name}: {error.strerror or error}", where=str(path)) from error
+        raise DataError(
+            f"cannot read {path.name}: {error.strerror or error}",
+            where=str(path),
+            expected="a file that is there and may be read",
+        ) from error
 
 
 def _exactly(stream: Stream, size: int, path: Path) -> bytes:
     data = stream.read(size)
     if len(data) < size:
-        raise DataError(f"{path.name} is truncated: voxels are missing", where=str(path))
+        raise DataError(f"{path.name} is truncated: voxels are missing", where=str(path), try_=AGAIN)
     return data
 
 
@@ -209,7 +224,9 @@ def _header(stream: Stream, path: Path) -> Any:
             try:
                 return kind(block[:size], check=False)
             except (WrapStructError, HeaderDataError, ValueError) as error:
-                raise DataError(f"the header of {path.name} is damaged: {error}", where=str(path)) from error
+                raise DataError(
+                    f"the header of {path.name} is damaged: {error}", where=str(path), try_=AGAIN
+                ) from error
     raise DataError(
         f"{path.name} is no NIfTI file",
         where=str(path),

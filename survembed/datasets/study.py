@@ -42,6 +42,8 @@ class Study:
         (n,) where each case stands in `clinical`.
     notes
         What was left out, and why.
+    problems
+        What makes no case and is not to be left out: preparation refuses it, together with bad cases.
     """
 
     title: str
@@ -50,6 +52,7 @@ class Study:
     clinical: Clinical
     rows: NDArray[np.int64]
     notes: tuple[str, ...]
+    problems: tuple[DataError, ...] = ()
 
     @property
     def has_ct(self) -> bool:
@@ -63,10 +66,12 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
     Raises
     ------
     DataError
-        When either is missing or wrong, when nothing joins, or, unless `options.skip_bad`, when a file makes no case
-        or a subject has an image or a row only.
+        When either is missing or wrong, or nothing joins. A file that makes no case, or a subject with an image or a
+        row only, is one of the study's problems, or left out with `options.skip_bad`.
     """
     layout = find_cases(root)
+    if not layout.cases:
+        report_problems(layout.problems, False, f"'{root.resolve().name}'", root, reporter)
     title, columns = title_of(root, options), clinical_columns(root, options)
     path = options.clinical or find_table(root)
     clinical = read_clinical(path, columns, options.preset, options.skip_bad)
@@ -84,11 +89,16 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
             expected=f"ids as the images are named: {images}; the table has {rows}",
             try_="--set data.id_column=NAME, or name the files as the table does",
         )
-    problems = [*layout.problems, *one_sided(layout.cases, position, path, root)]
-    notes = (*clinical.notes, *report_problems(problems, options.skip_bad, f"'{root.resolve().name}'", root, reporter))
+    for note in clinical.notes:
+        reporter.warn(note)
+    problems = (*layout.problems, *one_sided(layout.cases, position, path, root))
+    notes = clinical.notes
+    if options.skip_bad:
+        notes += report_problems(problems, True, f"'{root.resolve().name}'", root, reporter)
+        problems = ()
     rows_kept = np.array([position[case.id] for case in cases])
     say_follow_up(clinical, rows_kept, reporter)
-    return Study(title, columns.truth is not None, cases, clinical, rows_kept, notes)
+    return Study(title, columns.truth is not None, cases, clinical, rows_kept, notes, problems)
 
 
 def title_of(root: Path, options: Liver) -> str:
@@ -137,9 +147,7 @@ def report_problems(
     DataError
         When there is a problem and not `skip_bad`.
     """
-    lines = [
-        f"{problem.message} ({problem.where}){'; ' + problem.try_ if problem.try_ else ''}" for problem in problems
-    ]
+    lines = [problem.line for problem in problems]
     if lines and not skip_bad:
         more = [f"… and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
         raise DataError(

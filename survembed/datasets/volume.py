@@ -343,6 +343,7 @@ def _on_grid_of(ct: Volume, mask: OrganMask) -> OrganMask:
             f"the organ falls between the voxels of {ct.name}",
             where=str(ct.path),
             expected="a CT and a mask of one scan",
+            try_="check the spacing of both",
         )
     cut = [slice(int(span[0]), int(span[-1]) + 1) for span in spans]
     x, y, z = (slice(side.start + part.start, side.start + part.stop) for side, part in zip(box, cut, strict=True))

@@ -59,6 +59,28 @@ def test_json_and_page(capsys: pytest.CaptureFixture[str], root: Path, tmp_path:
     assert "data:image/png" in page.read_text()
 
 
+def test_prepare_ends_with_4_unless_bad_cases_are_to_be_skipped(
+    capsys: pytest.CaptureFixture[str], root: Path, tmp_path: Path
+) -> None:
+    spoil(root)
+    table = tmp_path / "elsewhere.csv"
+    (root / "clinical.csv").rename(table)
+    line = ["liver", "--root", str(root), "--clinical", str(table), "--set", "data.size=16"]
+    answer = survembed(capsys, "data", "prepare", *line)
+    assert answer.code == 4
+    assert (
+        f"s1: s1.nii.gz is truncated: its compressed data end too soon ({root}/labelsTr/s1.nii.gz); copy" in answer.err
+    )
+    for command in ("prepare", "show"):
+        answer = survembed(capsys, "data", command, *line, "--skip-bad")
+        assert answer.code == 0
+        assert "subjects        5" in answer.out
+    assert "left out: s1: s1.nii.gz is truncated" in answer.out
+    refused = survembed(capsys, "data", "prepare", "surv-digits", "--skip-bad")
+    assert refused.code == 2
+    assert "has no option 'skip_bad'" in refused.err
+
+
 def test_warnings_alone_end_with_0(capsys: pytest.CaptureFixture[str], root: Path) -> None:
     table = root / "clinical.csv"
     table.write_text(table.read_text().replace("100,0", "0,0"))

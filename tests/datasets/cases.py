@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from survembed.datasets.layouts import Case
 from survembed.datasets.phantom import write_nifti
-from survembed.datasets.volume import Recipe
+from survembed.datasets.volume import Recipe, make_cube
+from survembed.errors import DataError
 
 LIMIT = 10**7
 RECIPE = Recipe(
@@ -59,6 +60,15 @@ def write_case(
     write_nifti(case.ct, hu, affine, **scale)
     write_nifti(case.mask, labels, affine)
     return case
+
+
+def is_made_or_refused(case: Case, recipe: Recipe) -> bool:
+    """Whether nothing but a `DataError` comes of a case, and that one with file and remedy."""
+    try:
+        make_cube(case, recipe)
+    except DataError as error:
+        return bool(error.where and error.remedy)
+    return True
 
 
 def write_cohort(folder: Path, n: int = 6, ct: bool = True) -> Path:

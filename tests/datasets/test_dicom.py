@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from survembed.datasets.layouts import DicomFiles, find_cases
 from survembed.datasets.volume import Recipe, make_cube
 from survembed.errors import DataError, PluginError
 from survembed.workflows.check import check, write_page
+from tests.datasets.cases import is_made_or_refused
 from tests.datasets.dicoms import SECRETS, SPACING, STEP, generate_uid, pydicom, write_seg, write_series
 from tests.datasets.preparing import prepared
 
@@ -133,6 +133,7 @@ def test_bad_series_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=reason) as refused:
         open_series(files, LIMIT).read()
     assert refused.value.where
+    assert refused.value.remedy
 
 
 def test_tilted_gantry_and_single_slice_and_size_are_refused(tmp_path: Path) -> None:
@@ -403,5 +404,4 @@ def test_only_our_own_errors_come_of_damaged_files(sound: Path, tmp_path: Path, 
         copy.write_bytes(bytes(content) if str(path).endswith(victim) else path.read_bytes())
     recipe = Recipe((8, 8, 8), (60.0, 60.0, 60.0), (-150.0, 250.0), (), (2,), LIMIT, ORGAN, TUMOUR)
     for case in find_cases(root).cases:
-        with suppress(DataError):
-            make_cube(case, recipe)
+        assert is_made_or_refused(case, recipe)

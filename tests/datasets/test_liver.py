@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,6 +102,9 @@ def test_options_are_read_from_strings_and_refused_out_of_range() -> None:
     for wrong in ({"size": "64,48"}, {"window": "5,1"}, {"fov_mm": "-1"}, {"preset": "x"}, {"tumour_labels": "liver"}):
         with pytest.raises(UsageError):
             Liver.configure("data", dict(wrong))
+    with pytest.raises(UsageError, match=r"size = .* is not valid") as refused:  # it is there, a part of it is not
+        Liver.configure("data", {"size": "64,48"})
+    assert "one number, or three" in str(refused.value.expected)
 
 
 def test_fingerprint_follows_images_table_and_options(root: Path) -> None:
@@ -183,6 +187,41 @@ def test_good_cases_of_a_refused_preparation_are_not_made_again(
     assert sorted(made) == ["s1", "s4"]
 
 
+def test_files_that_make_no_case_stand_in_one_list_with_bad_cases_and_the_rest_is_made(
+    root: Path, tmp_path: Path
+) -> None:
+    prepared(liver(root).build(), tmp_path / "before").close()
+    break_two(root)
+    (root / "imagesTr" / "s2_0000.nii.gz").unlink()
+    with pytest.raises(DataError) as refused:
+        prepared(liver(root).build(), tmp_path / "out")
+    for problem in ("s1: s1.nii.gz is truncated", "s4: s4.nii.gz holds no organ", "s2: a mask without its CT"):
+        assert problem in refused.value.message
+    assert len(list((tmp_path / "out").glob("*.parts/*.npz"))) == 3
+
+
+def test_a_file_that_makes_no_case_is_seen_though_the_others_are_prepared(root: Path) -> None:
+    before = key(liver(root))
+    (root / "imagesTr" / "s9_0000.nii.gz").write_bytes(b"a CT whose mask is not drawn yet")
+    assert key(liver(root)) != before
+
+
+def test_cts_without_any_mask_are_named(root: Path) -> None:
+    shutil.rmtree(root / "labelsTr")
+    with pytest.raises(DataError, match=r"(?s)6 problem\(s\) in 'study':.*s0: a CT without its mask") as refused:
+        key(liver(root))
+    assert "survembed data segment" in refused.value.message
+
+
+def test_what_is_left_out_of_the_table_is_said(root: Path) -> None:
+    table = root / "clinical.csv"
+    table.write_text(table.read_text().replace("time_days,event,age", "time_days,event,MRN").replace("s3,130", "s3,"))
+    words = Words()
+    liver(root, skip_bad=True).build().fingerprint(words)
+    assert any("1 row(s) of the clinical table" in warned and "s3" in warned for warned in words.warned)
+    assert any("could name a patient were left out: MRN" in warned for warned in words.warned)
+
+
 def _refuse(case: Case) -> Cube:
     raise DataError(f"{case.mask.name} is bad", where=str(case.mask))
 
@@ -191,7 +230,7 @@ def test_rows_without_image_and_images_without_row(root: Path, tmp_path: Path) -
     table = root / "clinical.csv"
     table.write_text(table.read_text().replace("s1,", "x1,").replace("s2,", "x2,"))
     with pytest.raises(DataError) as refused:
-        key(liver(root))
+        prepared(liver(root).build(), tmp_path)
     assert "2 row(s) without an image: x1, x2" in refused.value.message
     assert "2 image(s) without a row: s1, s2" in refused.value.message
     with prepared(liver(root, skip_bad=True).build(), tmp_path) as cohort:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import itertools
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from survembed.datasets.phantom import write_nifti
 from survembed.datasets.resample import box_average, overlap, to_bytes
 from survembed.datasets.volume import Cube, make_cube, read_mask
 from survembed.errors import DataError
-from tests.datasets.cases import LIMIT, RECIPE, SPACING, affine_of, anatomy, write_case
+from tests.datasets.cases import LIMIT, RECIPE, SPACING, affine_of, anatomy, is_made_or_refused, write_case
 
 CELL_ML = 5.0**3 / 1000
 
@@ -407,6 +406,24 @@ def test_fourth_axis_of_one_is_let_pass_and_others_are_refused(case: Case) -> No
             read_mask(case, RECIPE)
 
 
+@pytest.mark.parametrize("factor", [0.001, 1000.0])
+def test_lengths_in_metres_and_micrometres_are_refused(case: Case, factor: float) -> None:
+    """Read as mm they would give organs of no volume, or of a whole country's, and cubes that hold nothing."""
+    scaled = np.diag([factor, factor, factor, 1.0]) @ affine_of()
+    write_nifti(case.mask, anatomy()[1], scaled)
+    with pytest.raises(DataError, match="places no volume in space") as refused:
+        read_mask(case, RECIPE)
+    assert "in mm" in str(refused.value.try_)
+
+
+def test_colours_are_refused(case: Case) -> None:
+    assert case.ct is not None
+    picture = np.zeros((50, 44, 34), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nib.save(nib.Nifti1Image(picture, affine_of()), case.ct)
+    with pytest.raises(DataError, match="holds colours"):
+        make_cube(case, RECIPE)
+
+
 def test_too_many_voxels_are_refused_from_the_header(tmp_path: Path) -> None:
     header = nib.Nifti1Header()
     header.set_data_shape((20000, 20000, 20000))
@@ -502,8 +519,7 @@ def valid_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def attempt(path: Path) -> None:
-    with suppress(DataError):
-        make_cube(Case("a", None, path), replace(RECIPE, voxel_limit=10**6))
+    assert is_made_or_refused(Case("a", None, path), replace(RECIPE, voxel_limit=10**6))
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
