@@ -7,12 +7,16 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from survembed.errors import SurvembedError, UsageError, corrected, nearest
+from survembed.errors import PluginError, SurvembedError, UsageError, corrected, nearest
+
+if TYPE_CHECKING:
+    from survembed.registry import Entry
 
 TyperUsageError: Any = typer.BadParameter.__base__  # Typer's own Click since 0.26, the click package before
 INTERRUPTED = 130
@@ -43,10 +47,32 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
-    except Exception:
+    except Exception as error:
         traceback.print_exc()
+        if plugin := plugin_behind(error):
+            return say_error(
+                PluginError(
+                    f"{plugin.distribution} failed: {type(error).__name__}: {error}".splitlines()[0],
+                    where=command,
+                    expected="a component that does what its kind promises",
+                    try_=f"survembed plugins check {plugin.name}; the lines above are for those who wrote it",
+                )
+            )
         sys.stderr.write("\nerror: this is a bug in survembed; please report it with the lines above\n")
         return BUG
+
+
+def plugin_behind(error: BaseException) -> Entry | None:
+    """The component of another package whose code raised `error`, itself or in what it called; None where ours did."""
+    from survembed import registry
+
+    with suppress(SurvembedError):
+        found = (entry for kind in registry.KINDS for entry in registry.entries(kind))
+        modules = {entry.value.partition(":")[0].partition(".")[0]: entry for entry in found}
+        frames = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+        deepest = [entry for name in frames if (entry := modules.get(name.partition(".")[0]))][-1:]
+        return deepest[0] if deepest and not deepest[0].builtin else None
+    return None
 
 
 def say_error(error: SurvembedError) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from survembed.errors import DataError
+from survembed.errors import DataError, SurvembedError
 from survembed.survival import BreslowBaseline, Float, Outcome, StepFunction, cox_slope, to_structured
 
 _BLOCK = 10_000_000  # numbers of S(t) asked of an estimator at once: 80 MB
@@ -20,9 +23,10 @@ class SurvivalEstimator(Protocol):
     """scikit-survival's interface; all that is asked of a downstream model.
 
     `predict_survival_function(Z, return_array=True)`, where an estimator has it, gives S(t) on its own times; an
-    estimator with `predict_survival_at(Z, times)`, shape (n, T), is asked for the wanted times directly. What
-    `survembed.testing` holds an estimator to: S(t) is in [0, 1], does not rise, and is lower where the risk is higher;
-    risks are a function of data and seed, and finite where a latent is constant or far from those of the training part.
+    estimator with `predict_survival_at(Z, times)`, shape (n, T), is asked for the wanted times directly. One with
+    `memory_estimate(n)`, bytes for n subjects, is not fitted where the machine has less. What `survembed.testing` holds
+    an estimator to: S(t) is in [0, 1], does not rise, and is lower where the risk is higher; risks are a function of
+    data and seed, and finite where a latent is constant or far from those of the training part.
     """
 
     def fit(self, X: Any, y: Any) -> Any:  # noqa: N803
@@ -104,7 +108,8 @@ def fit_downstream(estimator: SurvivalEstimator, z: ArrayLike, train: Outcome) -
     Raises
     ------
     DataError
-        Fewer than two subjects, no event, latents that are not finite, or an estimator that cannot be fitted on them.
+        Fewer than two subjects, no event, latents that are not finite, an estimator that cannot be fitted on them or
+        needs more memory than there is.
     """
     z = np.asarray(z)
     name = type(estimator).__name__
@@ -113,6 +118,11 @@ def fit_downstream(estimator: SurvivalEstimator, z: ArrayLike, train: Outcome) -
     if not np.isfinite(z).all():
         raise DataError(
             f"{int((~np.isfinite(z)).any(axis=1).sum())} training subject(s) have latents that are not finite"
+        )
+    needed = estimator.memory_estimate(len(z)) if hasattr(estimator, "memory_estimate") else 0
+    if needed > (there := _memory()):
+        raise DataError(
+            f"{name} would need {needed / 1e9:.3g} GB for {len(z)} subjects, and this machine has {there / 1e9:.3g} GB"
         )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -130,6 +140,28 @@ def fit_downstream(estimator: SurvivalEstimator, z: ArrayLike, train: Outcome) -
     # A ranking has no scale of its own: a Cox model of it on the same subjects gives it one.
     slope = float(np.nan_to_num(cox_slope(risk, *train)[0]))
     return FittedDownstream(estimator, last_time, None, slope, BreslowBaseline.fit(slope * risk, *train), notes)
+
+
+@contextmanager
+def failing_as(name: str) -> Iterator[None]:
+    """Turn what an estimator of anybody's raises, in whatever it does, into a `DataError` that names it.
+
+    So one bad plugin is a row with its reason, and takes no other row with it.
+    """
+    try:
+        yield
+    except SurvembedError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name} failed: {type(error).__name__}: {error}".splitlines()[0]) from error
+
+
+def _memory() -> float:
+    """Bytes of memory that this machine has; infinite where it does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return math.inf
 
 
 def _risk(estimator: SurvivalEstimator, z: ArrayLike) -> Float:

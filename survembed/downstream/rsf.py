@@ -125,6 +125,12 @@ class SurvivalForest(SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc
         survival = self.predict_survival_at(X, self.unique_times_)
         return survival if return_array else [StepFunction(self.unique_times_, row) for row in survival]
 
+    def memory_estimate(self, n: int) -> int:
+        """Bytes at most for n subjects, with their survival functions on 100 times; see `memory_estimate`."""
+        drawn = min(n, self.max_samples) if self.bootstrap and self.max_samples else n
+        leaf = self.min_samples_leaf
+        return memory_estimate(drawn, n, 100, n_estimators=self.n_estimators, min_samples_leaf=leaf)
+
     def _draws_fewer_than(self, n: int) -> bool:
         return self.bootstrap and self.max_samples is not None and self.max_samples < n
 

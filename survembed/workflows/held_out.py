@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from survembed.component import Component
-from survembed.downstream.base import fit_downstream
+from survembed.downstream.base import failing_as, fit_downstream
 from survembed.errors import DataError
 from survembed.latents import Latents
 from survembed.metrics import time_grid
@@ -92,10 +92,11 @@ class HeldOut:
         Raises
         ------
         DataError
-            When it cannot be fitted.
+            When it cannot be fitted, or fails otherwise.
         """
         z, test = self.latents.z, self.latents.test
-        fitted = fit_downstream(component.build(seed), z[~test], self.known)
+        with failing_as(name):
+            fitted = fit_downstream(component.build(seed), z[~test], self.known)
+            risk, survival = fitted.risk(z[test]), fitted.survival(z[test], self.times)
         dropped = [f"z{dimension} left out: {reason}" for dimension, reason in fitted.dropped.items()]
-        survival = fitted.survival(z[test], self.times)
-        return Prediction(name, fitted.risk(z[test]), survival, (*dropped, *fitted.notes))
+        return Prediction(name, risk, survival, (*dropped, *fitted.notes))

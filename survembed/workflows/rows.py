@@ -12,7 +12,7 @@ import numpy as np
 from survembed.bootstrap import Metric, combine
 from survembed.component import Component
 from survembed.covariates import CovariateEncoder, usable
-from survembed.downstream.base import fit_downstream
+from survembed.downstream.base import failing_as, fit_downstream
 from survembed.errors import DataError, RunError
 from survembed.metrics import kaplan_meier_survival
 from survembed.pooling import METRICS, FoldPrediction, Positions, Scored, common_grid, pooled_scores
@@ -226,10 +226,12 @@ class Table:
         train, test = self.places[place]
         x = features(place, seed, train)
         known = Outcome(self.outcome.duration[train], self.outcome.event[train])
-        fitted = fit_downstream(component.build(seed), x[train], known)
+        with failing_as(type(component).__name__):
+            fitted = fit_downstream(component.build(seed), x[train], known)
+            risk, survival = fitted.risk(x[test]), fitted.survival(x[test], self.times)
         notes.update(f"column {number} left out: {why}" for number, why in fitted.dropped.items())
         notes.update(fitted.notes)
-        return FoldPrediction(train, test, fitted.risk(x[test]), fitted.survival(x[test], self.times))
+        return FoldPrediction(train, test, risk, survival)
 
     def _entry(self, scored: Scored, notes: tuple[str, ...] = ()) -> Entry:
         scaled = combine(lambda model, km: 1.0 - model / km, scored.metrics["ibs"], self.null["ibs"])

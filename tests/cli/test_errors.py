@@ -12,6 +12,7 @@ from survembed import registry
 from survembed.cli.main import COMMANDS
 from survembed.errors import DataError
 from tests.cli.command import survembed, survembed_process
+from tests.packages import add_package, component
 
 MODELS = ", ".join(registry.names("models"))
 DATASETS = ", ".join(registry.names("datasets"))
@@ -142,6 +143,20 @@ def test_golden(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     answer = survembed(capsys, *line.split())
     assert answer.err == text
     assert (answer.code, answer.out) == (code, "")
+
+
+def test_what_a_plugin_raises_is_no_bug_of_ours(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = component(body="").replace("return arguments", "import json; return json.loads('bad luck')")
+    add_package(tmp_path, "un-lucky", code, {"datasets": {"unlucky": "Thing"}})
+    monkeypatch.syspath_prepend(tmp_path)
+    answer = survembed(capsys, "train", "coxvae", "--data", "unlucky")
+    assert answer.code == 3
+    assert "json.loads('bad luck')" in answer.err, "its traceback is for those who wrote it"
+    assert "error: un-lucky 1.0 failed: JSONDecodeError: Expecting value" in answer.err
+    assert "survembed plugins check unlucky" in answer.err
+    assert "bug in survembed" not in answer.err
 
 
 def test_no_run_yet(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from sksurv.ensemble import RandomSurvivalForest
 from sksurv.tree import SurvivalTree
 
 from survembed.concordance import harrell_c
+from survembed.downstream.base import fit_downstream
 from survembed.downstream.rsf import SurvivalForest, memory_estimate, round_to_quantiles
+from survembed.errors import DataError
 from survembed.survival import Outcome, from_structured, to_structured
 
 OPTIONS = {"min_samples_split": 10, "min_samples_leaf": 5, "random_state": 0}
@@ -113,6 +115,16 @@ def test_memory_stays_below_the_estimate():
     estimate = memory_estimate(n, n, n_times, n_estimators=10, min_samples_leaf=5)
     assert peak < estimate + 4 * x.nbytes
     assert estimate < 5 * peak
+
+
+def test_a_forest_that_does_not_fit_into_memory_is_not_begun(latents, monkeypatch):
+    few, many = (SurvivalForest(trees, **OPTIONS) for trees in (10, 10_000))
+    assert few.memory_estimate(300) < many.memory_estimate(300) / 10
+    monkeypatch.setattr("survembed.downstream.base._memory", lambda: 20e6)
+    fit_downstream(few, latents.z, latents.outcome)
+    with pytest.raises(DataError, match=r"SurvivalForest would need .* GB for 300 subjects"):
+        fit_downstream(many, latents.z, latents.outcome)
+    assert not hasattr(many, "forest_")
 
 
 def test_scikit_learn_conventions(latents):

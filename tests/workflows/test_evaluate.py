@@ -132,6 +132,31 @@ def test_what_cannot_be_fitted_is_a_row_with_the_reason(a_run: Made) -> None:
     assert "singular matrix" in written["harrell_c"]["reason"]
 
 
+@pytest.mark.parametrize("where", ["build", "fit", "predict"])
+def test_a_plugin_that_raises_is_a_row_and_takes_no_other_with_it(a_run: Made, where: str) -> None:
+    class Estimator:
+        def fit(self, X: object, y: object) -> None:  # noqa: N803 - scikit-learn's name
+            if where == "fit":
+                raise TypeError("bad luck")
+
+        def predict(self, X: object) -> object:  # noqa: N803
+            raise KeyError("bad luck")
+
+    class Unlucky(Component):
+        """Raises what no estimator should."""
+
+        def build(self, seed: int) -> object:
+            if where == "build":
+                raise ModuleNotFoundError("bad luck")
+            return Estimator()
+
+    rows = evaluate(a_run(), [("unlucky", Unlucky()), *downstream("coxph")], n_resamples=0).rows
+    assert [row.name for row in rows] == ["base", "unlucky", "coxph"]
+    assert rows[1].notes[0].startswith("unlucky failed: ")
+    assert "bad luck" in rows[1].notes[0]
+    assert np.isfinite(rows[2].scores["harrell_c"].value)
+
+
 def test_metrics_are_written(a_run: Made) -> None:
     run = a_run()
     found = evaluate(run, downstream("coxph"), n_resamples=30)
