@@ -74,7 +74,8 @@ def refit(mu: Float, outcome: Outcome, scaler: LatentScaler) -> Refit:
 
     Returns
     -------
-    Where there are too few events, or the model does not converge, one without ratios and with the reason.
+    Where there are too few events, or the model does not converge to finite numbers, one without ratios and with the
+    reason.
     """
     import pandas as pd
     from lifelines import CoxPHFitter
@@ -95,13 +96,17 @@ def refit(mu: Float, outcome: Outcome, scaler: LatentScaler) -> Refit:
             proportional = proportional_hazard_test(model, frame, time_transform="rank").summary["p"]
         except (ConvergenceError, np.linalg.LinAlgError, ValueError) as error:
             return Refit({}, dropped, n, n_events, f"did not converge: {str(error).splitlines()[0]}")
+    notes = tuple(dict.fromkeys(_first_line(each) for each in caught))
     table = model.summary
     columns = ["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%", "p"]
     ratios = {
         int(dimension): HazardRatio(*map(float, (*table.loc[name, columns], proportional[name])))
         for dimension, name in zip(scaler.kept_, names, strict=True)
     }
-    return Refit(ratios, dropped, n, n_events, "", tuple(dict.fromkeys(_first_line(each) for each in caught)))
+    if any("failed to converge" in note for note in notes) or not np.isfinite(table[columns]).all(axis=None):
+        reason = f"did not converge: {n_events} events are too few for {len(names)} dimensions, or one separates them"
+        return Refit({}, dropped, n, n_events, reason)
+    return Refit(ratios, dropped, n, n_events, "", notes)
 
 
 def _first_line(caught: warnings.WarningMessage) -> str:

@@ -52,6 +52,17 @@ def test_perfect_separation_is_no_traceback() -> None:
     assert fit.reason or fit.notes
 
 
+@pytest.mark.parametrize(("n", "n_dimensions", "seed"), [(40, 16, 1), (60, 32, 3)])
+def test_more_dimensions_than_the_events_bear_are_no_ratios(n: int, n_dimensions: int, seed: int) -> None:
+    """lifelines gives numbers that it has not converged to, infinite ones among them."""
+    rng = np.random.default_rng(seed)
+    mu, duration, event = rng.normal(size=(n, n_dimensions)), rng.exponential(1, n), np.zeros(n, bool)
+    event[rng.choice(n, 10, replace=False)] = True
+    fit = refit(mu, Outcome(duration, event), LatentScaler().fit(mu))
+    assert fit.ratios == {}
+    assert fit.reason.startswith(f"did not converge: 10 events are too few for {n_dimensions} dimensions")
+
+
 @pytest.mark.parametrize("zero", [0, 3])
 def test_a_duration_of_zero_is_taken(zero: int) -> None:
     mu, outcome = cohort(200)

@@ -57,14 +57,14 @@ def show_importance(found: Importance) -> None:
         rows.append(
             [
                 *(f"z{each.number}", each.psi, each.hazard_ratio, each.psi_sd),
-                *(_ratio(each.train), _p(each.train)),
-                *(_ratio(each.test), _p(each.test)),
+                *(_ratio(each.train), each.train and _p(each.train.p)),
+                *(_ratio(each.test), each.test and _p(each.test.p)),
             ]
         )
         more.append(
             [
                 f"z{each.number}",
-                each.train and f"{each.train.p_proportional:.3f}",
+                each.train and _p(each.train.p_proportional),
                 *(_stability(each.stability) if found.others else []),
                 ", ".join(f"{name} {rho:+.2f}" for name, rho in strongest),
             ]
@@ -72,6 +72,9 @@ def show_importance(found: Importance) -> None:
     show_table(columns, rows)
     names = ["", "proportional, p", *(["stability", "same sign"] if found.others else []), "correlates (Spearman)"]
     show_table(names, more)
+    if found.train.ratios or found.test.ratios:
+        say("the encoder has seen the outcomes of the training part: only p of those held out is that of a test")
+        say(f"p is not adjusted for {len(found.dimensions)} dimensions")
     for each in found.dimensions:
         if each.note:
             say(f"z{each.number} is left out of the Cox models: {each.note}")
@@ -93,5 +96,5 @@ def _stability(stable: Stability | None) -> list[str | None]:
     return [f"{stable.similarity:.2f}", None if stable.same_sign is None else f"{stable.same_sign:.0%}"]
 
 
-def _p(ratio: HazardRatio | None) -> str | None:
-    return None if ratio is None else "<0.001" if ratio.p < 0.001 else f"{ratio.p:.3f}"
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -80,5 +80,5 @@ def show_advice(advice: TauAdvice) -> None:
         for row in advice.rows
     ]
     show_table(columns, rows)
-    known = "none" if advice.recommended is None else f"{advice.recommended:g}"
-    show_facts({"recommended": f"tau {known}: {advice.reason}"})
+    known = "none" if advice.recommended is None else f"tau {advice.recommended:g}"
+    show_facts({"recommended": f"{known}: {advice.reason}"})

@@ -38,7 +38,7 @@ class Stability:
         Mean |cosine| of the effects, in [0, 1].
     psi_sd, psi_sd_spread
         Mean and standard deviation over the other runs of ψ·sd(μ) of the matched dimension, its sign turned to ours;
-        None for a model without a head.
+        None for a model without a head, the deviation also where there is a single other run.
     same_sign
         Share of the other runs in which it raises the hazard where ours does; None without a head.
     """
@@ -236,9 +236,9 @@ def _stability(ours: _Seen, others: Sequence[Run], device: str, reporter: Report
     similarity = np.mean(matches, axis=0)
     if not slopes or ours.psi_sd is None:
         return [Stability(float(value)) for value in similarity]
-    mean, spread = np.mean(slopes, axis=0), np.std(slopes, axis=0)
-    same = np.mean(np.sign(slopes) == np.sign(ours.psi_sd), axis=0)
-    return [Stability(*map(float, row)) for row in zip(similarity, mean, spread, same, strict=True)]
+    mean, same = np.mean(slopes, axis=0), np.mean(np.sign(slopes) == np.sign(ours.psi_sd), axis=0)
+    spread = np.std(slopes, axis=0, ddof=1).tolist() if len(slopes) > 1 else [None] * len(mean)
+    return [Stability(*row) for row in zip(similarity.tolist(), mean.tolist(), spread, same.tolist(), strict=True)]
 
 
 def _correlations(mu: Float, subjects: Subjects) -> list[dict[str, float]]:

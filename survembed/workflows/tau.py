@@ -203,7 +203,8 @@ def recommend(rows: Sequence[TauRow], share: float = SHARE) -> tuple[float | Non
             f"C {chosen.harrell_c.value:.3f}, the best"
             if top is chosen
             else f"C {chosen.harrell_c.value:.3f}, {lost.value:.3f} ({lost.low:.3f} to {lost.high:.3f}) below that of "
-            f"tau {top.tau:g}, " + ("a real difference" if lost.excludes_zero else "which may be chance")
+            f"tau {top.tau:g}, "
+            + ("more than resampled subjects explain" if lost.excludes_zero else "which may be chance")
         )
     return chosen.tau, "; ".join(parts)
 

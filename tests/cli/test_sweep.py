@@ -82,6 +82,7 @@ def test_importance_of_a_run_of_the_sweep(study: Path, capsys: pytest.CaptureFix
     assert answer.code == 0, answer.err
     for word in ("ψ·sd(μ)", "HR, held out", "synthetic: surv-digits", "importance.png"):
         assert word in answer.out
+    assert "p is not adjusted for 2 dimensions" in answer.err
     found = json.loads(said(capsys, "importance --runs-dir study/runs --run coxvae-tau0.9 --json").out)
     assert len(found["dimensions"]) == 2
 

@@ -57,6 +57,8 @@ def test_stability_is_judged_by_siblings_of_the_same_model_and_tau(swept: Sweep)
         assert each.stability is not None
         assert 0 <= each.stability.similarity <= 1
         assert each.stability.same_sign in (0, 1 / 3, 2 / 3, 1)
+        assert each.stability.psi_sd_spread is not None
+        assert each.stability.psi_sd_spread > 0
 
 
 def test_a_copy_of_a_run_is_perfectly_stable(a_run: Made, tmp_path: Path) -> None:
@@ -69,6 +71,7 @@ def test_a_copy_of_a_run_is_perfectly_stable(a_run: Made, tmp_path: Path) -> Non
         assert each.stability.similarity == pytest.approx(1, abs=1e-6)
         assert each.stability.same_sign == 1
         assert each.stability.psi_sd == pytest.approx(each.psi_sd)
+        assert each.stability.psi_sd_spread is None  # one other run has no spread
 
 
 @pytest.mark.parametrize(("model", "tau"), [("vae", None), ("deepsurv", None)])

@@ -36,7 +36,7 @@ def test_a_lesion_that_is_not_decoded_is_not_meaningful() -> None:
 
 
 def test_what_the_choice_costs_is_said() -> None:
-    assert "a real difference" in recommend([row(0.1, 0.1, c=0.8), row(0.9, 0.9, c=0.6)])[1]
+    assert "more than resampled subjects explain" in recommend([row(0.1, 0.1, c=0.8), row(0.9, 0.9, c=0.6)])[1]
     assert "may be chance" in recommend([row(0.1, 0.1, c=0.705), row(0.9, 0.9, c=0.7)])[1]
     assert "the best" in recommend([row(0.1, 0.9, c=0.8), row(0.9, 0.9, c=0.6)])[1]
 
