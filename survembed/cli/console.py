@@ -45,23 +45,26 @@ def show_json(value: Any) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """A table on stdout; columns that hold only numbers are set flush right.
+    """A table on stdout; columns that hold only numbers are set flush right, point below point.
 
     What names a row, and a number, is of no use in parts; texts are wrapped, but only between words. On a terminal
-    too narrow for that, lines are broken rather than columns cut off.
+    too narrow for that, lines are broken rather than columns cut off. The title is a line of its own.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     cells = [list(row) for row in rows]
-    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     least, full = [], []
     for index, column in enumerate(columns):
         values = [row[index] for row in cells if row[index] is not None]
         numbers = bool(values) and all(isinstance(value, int | float) for value in values)
         table.add_column(column, justify="right" if numbers else "left")
-        texts = [column, *map(words, values)]
+        if numbers:
+            for row, text in zip(cells, _at_the_point([words(row[index]) for row in cells]), strict=True):
+                row[index] = text
+        texts = [column, *(words(row[index]) for row in cells if row[index] is not None)]
         full.append(max(map(len, texts)))
         longest = max((len(word) for text in texts for word in text.split()), default=0)
         least.append(full[-1] if numbers or index == 0 else min(longest, LONGEST_WORD))
@@ -74,7 +77,13 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str
         table.add_row(*(Text(words(value)) for value in row))
     with screen.capture() as drawn:
         screen.print(table)
-    _write(drawn.get().rstrip("\n"))
+    _write("\n".join([*([title] if title else []), drawn.get().rstrip("\n")]))
+
+
+def _at_the_point(numbers: list[str]) -> list[str]:
+    """Numbers with blanks behind them, so that flush right their points stand below each other."""
+    behind = [len(number) - (number + ".").index(".") for number in numbers]
+    return [number + " " * (max(behind) - tail) for number, tail in zip(numbers, behind, strict=True)]
 
 
 def _fitted(least: list[int], full: list[int], room: int) -> list[int]:
