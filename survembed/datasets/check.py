@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from survembed.checks import CaseCheck, FollowUpCheck, Problem, StudyCheck
-from survembed.datasets.clinical import find_table, read_clinical
+from survembed.datasets.clinical import find_table, read_clinical, unit_in
 from survembed.datasets.fov import FIELDS_OF_VIEW, REFUSE_OUTSIDE, WARN_OUTSIDE, smallest_edge
 from survembed.datasets.layouts import Case, DicomFiles, Layout, find_cases
 from survembed.datasets.nifti import open_nifti
@@ -179,7 +179,7 @@ def _clinical(root: Path, options: Liver, layout: Layout) -> tuple[FollowUpCheck
             Problem("no event at all: every subject is censored", "is the event column inverted?", str(path))
         )
     found = clinical.columns
-    unit_given = columns.unit is not None or options.preset is not None or str(found.duration).endswith(str(found.unit))
+    unit_given = bool(columns.unit or options.preset or unit_in(str(found.duration)))
     warnings = [*clinical.notes, *outcome_warnings(duration, event, unit_given)]
     median = None if np.isnan(followed.median) else followed.median
     check = FollowUpCheck(followed.n, followed.n_events, median, str(found.duration), str(found.event), str(found.unit))

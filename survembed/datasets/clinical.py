@@ -196,8 +196,14 @@ def _read(path: Path, forms: tuple[Columns, ...], where: str) -> tuple[pd.DataFr
     event = table.find_column(frame, columns.event, table.EVENT_NAMES, "event_column", where, [subject])
     taken = [subject, event]
     duration = table.find_column(frame, columns.duration, DURATION_NAMES, "duration_column", where, taken)
-    unit = columns.unit or next((unit for unit in DAYS if duration.lower().rstrip(")").endswith(unit)), "days")
+    unit = columns.unit or unit_in(duration) or "days"
     return frame, replace(columns, id=subject, duration=duration, event=event, unit=unit)
+
+
+def unit_in(column: str) -> str | None:
+    """The unit that the name of a column ends in, such as `OS (months)` or `time_week`; None where it says none."""
+    words = re.findall("[a-z]+", column.lower()) or [""]
+    return next((unit for unit in DAYS if words[-1].endswith(unit) or words[-1] == unit[:-1]), None)
 
 
 def _records(path: Path) -> pd.DataFrame:

@@ -56,7 +56,7 @@ class Case:
         A map of labels, or, where `tumours` is given, a mask of the organ (whatever is not 0), or DICOM segments drawn
         on the DICOM series `ct`.
     tumours
-        Masks of lesions, perhaps none; None where `mask` is a map of labels.
+        Masks of lesions; None where `mask` is a map of labels.
     """
 
     id: str
@@ -339,7 +339,7 @@ def _subject_case(folder: Path) -> Case | DataError | None:
     labels = next((volumes[name] for name in LABEL_NAMES if name in volumes), None)
     if organ:
         tumours = tuple(path for name, path in sorted(volumes.items()) if re.match(r"tumou?r|lesion", name))
-        return Case(folder.name, ct, organ, tumours)
+        return Case(folder.name, ct, organ, tumours or None)  # without a mask of lesions it may be a map of labels
     if labels:
         return Case(folder.name, ct, labels)
     if ct:

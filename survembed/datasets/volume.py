@@ -287,6 +287,8 @@ def _cut(codes: NDArray[np.uint8], volume: Volume, case: Case, n_further: int) -
     if any(span[0] == 0 or span[-1] == count - 1 for span, count in zip(spans, codes.shape, strict=True)):
         warnings += (f"{case.mask.name}: the organ touches the edge of the scan and may be cut",)
     organ = np.asfortranarray(codes[x, y, z])
+    if not (organ == ORGAN).any():
+        warnings += (f"{case.mask.name}: lesions fill the whole organ: are the labels right?",)
     lesions_ml = [np.count_nonzero(organ == code) * volume.voxel_ml for code in range(TUMOUR, FURTHER + n_further)]
     return OrganMask(
         codes=organ,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from survembed.datasets.clinical import Columns, find_table, read_clinical
+from survembed.datasets.clinical import Columns, find_table, read_clinical, unit_in
 from survembed.errors import DataError
 
 NONE = Columns()
@@ -40,6 +40,17 @@ def test_known_names_are_found_and_covariates_kept(tmp_path: Path) -> None:
 def test_units_become_days(tmp_path: Path, unit: str, days: float) -> None:
     path = write(tmp_path / "t.csv", "id,duration,event\na,2,1\nb,3,0\n")
     np.testing.assert_allclose(read_clinical(path, Columns(unit=unit)).duration, [2 * days, 3 * days])
+
+
+@pytest.mark.parametrize(
+    ("column", "unit"),
+    [
+        *(("OS (months)", "months"), ("time_in_month", "months"), ("Follow-up [weeks]", "weeks"), ("osYears", "years")),
+        *(("OS_day", "days"), ("days", "days"), ("time", None), ("birthday", None), ("days_alive", None), ("7", None)),
+    ],
+)
+def test_unit_in_a_name(column: str, unit: str | None) -> None:
+    assert unit_in(column) == unit
 
 
 def test_asked_columns_and_event_value(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_subject_folders(tmp_path: Path) -> None:
         "P2": ["P2/ct.nii.gz", "P2/liver.nii.gz"],
         "P3": ["P3/imaging.nii.gz", "P3/segmentation.nii.gz"],
     }
-    assert [case.tumours is None for case in layout.cases] == [False, False, True]
+    assert [case.tumours is None for case in layout.cases] == [False, True, True]
     assert [problem.message for problem in layout.problems] == ["P4: a CT without its mask"]
 
 

@@ -406,6 +406,13 @@ def test_fourth_axis_of_one_is_let_pass_and_others_are_refused(case: Case) -> No
             read_mask(case, RECIPE)
 
 
+def test_lesions_that_fill_the_organ_are_noted(tmp_path: Path) -> None:
+    hu, labels = anatomy()
+    mask = read_mask(write_case(tmp_path, hu, np.where(labels > 0, 2, 0).astype(np.uint8)), RECIPE)
+    assert mask.tumour_ml == mask.organ_ml
+    assert any("fill the whole organ" in warning for warning in mask.warnings)
+
+
 @pytest.mark.parametrize("factor", [0.001, 1000.0])
 def test_lengths_in_metres_and_micrometres_are_refused(case: Case, factor: float) -> None:
     """Read as mm they would give organs of no volume, or of a whole country's, and cubes that hold nothing."""
