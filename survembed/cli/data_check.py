@@ -36,10 +36,10 @@ def check(
     from survembed.workflows import check as workflow
 
     found = workflow.check(component, name, reporter=reporter())
+    show_json(found.to_dict()) if as_json else _show(found)
     if page:
         workflow.write_page(found, page)
         say(f"wrote {page}")
-    show_json(found.to_dict()) if as_json else _show(found)
     if found.n_bad:
         raise DataError(
             f"{found.n_bad} problem(s) in {len(found.cases)} cases",

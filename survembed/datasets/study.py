@@ -126,12 +126,16 @@ def one_sided(cases: Sequence[Case], position: dict[str, int], path: Path, root:
     problems = []
     if rows:
         problems.append(
-            DataError(f"{len(rows)} row(s) without an image: {_some(rows)}", where=str(path), try_="add the images")
+            DataError(
+                f"{len(rows)} row(s) without an image: {_some(rows, LISTED)}", where=str(path), try_="add the images"
+            )
         )
     if images:
         problems.append(
             DataError(
-                f"{len(images)} image(s) without a row: {_some(images)}", where=str(root), try_="complete the table"
+                f"{len(images)} image(s) without a row: {_some(images, LISTED)}",
+                where=str(root),
+                try_="complete the table",
             )
         )
     return problems
@@ -175,5 +179,5 @@ def say_follow_up(clinical: Clinical, rows: NDArray[np.int64], reporter: Reporte
         reporter.warn(f"{zeros} duration(s) of 0 days, kept")
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + ("…" if len(names) > 5 else "")
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + ("…" if len(names) > most else "")

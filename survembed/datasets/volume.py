@@ -349,7 +349,9 @@ def _on_grid_of(ct: Volume, mask: OrganMask) -> OrganMask:
         )
     cut = [slice(int(span[0]), int(span[-1]) + 1) for span in spans]
     x, y, z = (slice(side.start + part.start, side.start + part.stop) for side, part in zip(box, cut, strict=True))
-    warning = f"mask and CT stand on different grids: the mask was resampled ({inside.mean():.0%} of it inside)"
+    lesions = inside[mask.codes[mask.codes > 0] == TUMOUR]
+    share = f"{inside.mean():.0%} of it" + (f", {lesions.mean():.0%} of its lesions" if lesions.size else "")
+    warning = f"mask and CT stand on different grids: the mask was resampled ({share} inside)"
     return replace(
         mask,
         codes=np.asfortranarray(codes[tuple(cut)]),

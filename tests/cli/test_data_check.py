@@ -57,6 +57,10 @@ def test_json_and_page(capsys: pytest.CaptureFixture[str], root: Path, tmp_path:
     assert found["cases"][0]["organ_ml"] > 0
     assert "thumbnail" not in found["cases"][0]
     assert "data:image/png" in page.read_text()
+    answer = survembed(capsys, "data", "check", "--root", str(root), "--html", str(page / "below-a-file"))
+    assert answer.code == 4
+    assert "cannot write below-a-file" in answer.err
+    assert "problem: s1: s1.nii.gz is truncated" in answer.out  # what was found is shown all the same
 
 
 def test_prepare_ends_with_4_unless_bad_cases_are_to_be_skipped(

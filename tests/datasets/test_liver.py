@@ -233,6 +233,9 @@ def test_rows_without_image_and_images_without_row(root: Path, tmp_path: Path) -
         prepared(liver(root).build(), tmp_path)
     assert "2 row(s) without an image: x1, x2" in refused.value.message
     assert "2 image(s) without a row: s1, s2" in refused.value.message
+    table.write_text(table.read_text() + "".join(f"z{number},1,1,50\n" for number in range(8)))
+    with pytest.raises(DataError, match=r"10 row\(s\) without an image: x1, x2, z0, .*, z7 \("):  # all of them
+        prepared(liver(root).build(), tmp_path)
     with prepared(liver(root, skip_bad=True).build(), tmp_path) as cohort:
         assert cohort.subjects.id.tolist() == ["s0", "s3", "s4", "s5"]
     table.write_text(table.read_text().replace("s", "y").replace("time_dayy", "time_days").replace("caye", "case"))

@@ -276,6 +276,15 @@ def test_mask_on_another_grid_is_resampled_with_a_warning(case: Case, tmp_path: 
     np.testing.assert_array_equal(cube.image, expected.image)
 
 
+def test_a_ct_that_leaves_lesions_out_says_how_many(case: Case) -> None:
+    assert case.ct is not None
+    hu, labels = anatomy()
+    write_nifti(case.ct, hu[:30], affine_of())
+    (warning,) = (text for text in make_cube(case, RECIPE).warnings if "different grids" in text)
+    organ, lesions = ((part[:30]).sum() / part.sum() for part in (labels > 0, labels == 2))
+    assert f"({organ:.0%} of it, {lesions:.0%} of its lesions inside)" in warning
+
+
 def test_mask_that_lies_elsewhere_is_refused(case: Case) -> None:
     write_nifti(case.mask, anatomy()[1], affine_of(origin=(400.0, 0.0, 0.0)))
     with pytest.raises(DataError, match="only 0% of the organ lies inside") as refused:
