@@ -8,8 +8,8 @@ In a test module of the plugin::
     test_contract = conformance("models", FlowVAE)
 
 makes one test of each check. `survembed plugins check NAME` runs the same checks in a process of its own, without
-pytest. What is checked is what the docstrings of `Component`, `Source`, `Model`, `Head`, `SurvivalEstimator` and
-`Segmenter` promise; each check says in its own docstring what it wants.
+pytest. What is checked is what the docstrings of `Component`, `Source`, `Model`, `Head`, `SurvivalEstimator`,
+`Segmenter` and `Tracker` promise; each check says in its own docstring what it wants.
 """
 
 from __future__ import annotations
@@ -39,8 +39,7 @@ def conformance(
     Parameters
     ----------
     kind
-        `datasets`, `models`, `heads`, `downstream` or `segmenters`; any other key of `registry.KINDS` has only the
-        checks of every component.
+        A key of `registry.KINDS`: `datasets`, `models`, `heads`, `downstream`, `segmenters` or `trackers`.
     component
         The class; it stands in a module, as an entry point would name it.
     options

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 Options = Mapping[str, Any] | Callable[[Path], Mapping[str, Any]]
 """Options of a component, or a function that writes files into an empty folder and gives options that name them."""
 
-KITS = ("datasets", "models", "heads", "downstream", "segmenters")
-"""Kinds with checks of their own, each in the module of its name beside this one; others have those of all kinds."""
-
 
 class Failed(AssertionError):  # noqa: N818 - as pytest says it
     """A check did not pass, and why."""
@@ -78,7 +75,7 @@ Check = Callable[[Case], None]
 
 
 def checks_of(kind: str) -> dict[str, Check]:
-    """The checks of a kind by name, in the order in which they help most.
+    """The checks of a kind by name, in the order in which they help most: those of all kinds, then its own.
 
     Raises
     ------
@@ -89,7 +86,7 @@ def checks_of(kind: str) -> dict[str, Check]:
         raise ValueError(f"no kind of component named '{kind}': expected one of {', '.join(registry.KINDS)}")
     from survembed.testing import configuration
 
-    own: tuple[Check, ...] = import_module(f"survembed.testing.{kind}").CHECKS if kind in KITS else ()
+    own: tuple[Check, ...] = import_module(f"survembed.testing.{kind}").CHECKS
     return {check.__name__.replace("_", "-"): check for check in (*configuration.CHECKS, *own)}
 
 

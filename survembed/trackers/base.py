@@ -9,7 +9,11 @@ from survembed.errors import PluginError
 
 
 class Tracker(Protocol):
-    """Takes the numbers of a training as they come. It is given no images and no ids of subjects."""
+    """Takes the numbers of a training as they come. It is given no images and no ids of subjects.
+
+    What `survembed.testing` holds it to: it takes numbers that are not finite, may be closed without any, and leaves
+    global states alone, so that a training is the same with it and without.
+    """
 
     def log(self, update: int, numbers: Mapping[str, float]) -> None:
         """Numbers of one validation, by names such as `validation/objective`."""

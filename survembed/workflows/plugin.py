@@ -25,8 +25,9 @@ USAGE = {
     "heads": "survembed train coxvae --data surv-digits --head {name}",
     "downstream": "survembed evaluate --downstream {name}",
     "segmenters": "survembed data segment --root FOLDER --segmenter {name}",
+    "trackers": "survembed train coxvae --data surv-digits --set train.trackers={name}",
 }
-"""What a user does with a component of each kind that has a template."""
+"""What a user does with a component of each kind."""
 
 
 def new_plugin(kind: str, name: str, out: Path, *, where: str | None = None) -> list[Path]:
@@ -50,8 +51,6 @@ def new_plugin(kind: str, name: str, out: Path, *, where: str | None = None) -> 
     DataError
         When the folder cannot be written.
     """
-    if kind not in USAGE:
-        raise UsageError(f"there is no template for {kind}", where=where or kind, expected=f"one of {', '.join(USAGE)}")
     class_name = _checked(kind, name, where)
     package = f"survembed-{name}"
     folder = out / package

@@ -54,7 +54,7 @@ def test_a_hang_is_a_row(folder: Path) -> None:
 def test_words_and_exits_are_kept_off(folder: Path) -> None:
     answer = survembed_process("plugins", "check", "loud", "--json", path=folder)
     rows = {row["check"]: row for row in json.loads(answer.out)}
-    assert rows["shapes"]["reason"] == "SystemExit: 5"
+    assert rows["shapes"]["reason"] == "SystemExit: 5 (pkg_loud.py, line 11)"
     assert rows["light"]["result"] == "passed"
     broken = survembed_process("plugins", "check", "torn", "--json", path=folder)
     assert broken.code == 3

@@ -22,7 +22,7 @@ from survembed.subjects import Channel, CohortHeader, Subjects
 from survembed.testing import conformance
 from survembed.testing.case import Case, Failed, Skipped, checks_of, run_check
 from tests.contract import broken
-from tests.contract.broken import dataset, downstream, head, model
+from tests.contract.broken import dataset, downstream, head, model, tracker
 
 
 def drawn(value: Any) -> Any:
@@ -194,6 +194,9 @@ BROKEN: list[tuple[str, type[Component], str, str]] = [
         "fingerprint-follows-the-data",
         "the fingerprint did not",
     ),
+    ("trackers", tracker("log", lambda _, right, update, numbers: int(sum(numbers.values()))), "takes-numbers", "NaN"),
+    ("trackers", tracker("log", lambda _, right, *given: drawn(right(*given))), "leaves-no-trace", "NumPy's global"),
+    ("trackers", tracker("log", lambda _, right, update, numbers: numbers.clear()), "leaves-no-trace", "the numbers"),
 ]
 
 
@@ -221,7 +224,7 @@ def test_every_check_was_seen_to_fail() -> None:
     """`light` and `interface` have tests of their own below."""
     seen = {(kind, check) for kind, _, check, _ in BROKEN} | {("heads", "weights-in-safetensors")}  # as for models
     general = {"described", "api-version", "survives-json", "light", "fingerprint-follows-nothing-else"}
-    for kind in ("models", "heads", "downstream", "datasets"):
+    for kind in ("models", "heads", "downstream", "datasets", "trackers"):
         assert {check for check in checks_of(kind) if check not in general} <= {
             check for of, check in seen if of == kind
         }

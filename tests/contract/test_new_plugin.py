@@ -18,6 +18,7 @@ NEW = {
     "heads": "square",
     "downstream": "boosted",
     "segmenters": "threshold",
+    "trackers": "numbers",
 }
 
 
@@ -73,7 +74,7 @@ def test_it_passes_its_checks(installed: Path, kind: str) -> None:
     assert sum(row["result"] == "passed" for row in rows) >= 5
 
 
-@pytest.mark.parametrize("kind", ["datasets", "segmenters"])
+@pytest.mark.parametrize("kind", ["datasets", "segmenters", "trackers"])
 def test_its_own_tests_pass(written: Path, installed: Path, kind: str) -> None:
     """Those that hold more than the checks above."""
     package = written / f"survembed-{NEW[kind]}"
@@ -90,14 +91,17 @@ def test_its_own_tests_pass(written: Path, installed: Path, kind: str) -> None:
 
 
 def test_train_and_evaluate(installed: Path, tmp_path: Path) -> None:
-    """Dataset, model and head of three packages in one training, and the downstream model of a fourth on its run."""
+    """Dataset, model, head and tracker of four packages in one training, and the downstream model of a fifth on it."""
     runs = ["--runs-dir", str(tmp_path / "runs")]
     line = ["train", NEW["models"], "--data", NEW["datasets"], "--head", NEW["heads"], "--tau", "0.1"]
-    trained = survembed_process(*line, *runs, "--set", "train.updates=60", "--json", path=installed)
+    options = ["--set", "train.updates=60", "--set", f"train.trackers={NEW['trackers']}"]
+    trained = survembed_process(*line, *runs, *options, "--json", path=installed)
     assert trained.code == 0, trained.err
     run = json.loads(trained.out)
     assert (run["model"], run["dataset"], run["head"]) == (NEW["models"], NEW["datasets"], NEW["heads"])
     assert run["cohort"]["header"]["synthetic"]
+    (numbers,) = (tmp_path / "runs").glob("*/numbers.csv")
+    assert "validation/objective" in numbers.read_text()
     scored = survembed_process(
         "evaluate", "--downstream", NEW["downstream"], "--bootstrap", "0", "--json", *runs, path=installed
     )

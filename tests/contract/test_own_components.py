@@ -13,6 +13,7 @@ from survembed.downstream import RSF, SSVM, Coxnet, CoxPH, SurvivalTree
 from survembed.heads import MLP, Linear
 from survembed.models import VAE, CoxVAE, DeepSurv
 from survembed.testing import conformance
+from survembed.trackers import TensorBoard
 from tests.conftest import ROOT
 
 SMALL = {"width": 4, "blocks": 2, "latent_dim": 2}
@@ -37,6 +38,7 @@ test_rsf = conformance("downstream", RSF, options={"n_estimators": 20, "n_jobs":
 test_coxnet = conformance("downstream", Coxnet)
 test_ssvm = conformance("downstream", SSVM)
 test_survival_tree = conformance("downstream", SurvivalTree)
+test_tensorboard = conformance("trackers", TensorBoard)  # skipped where it is not installed
 test_liver = conformance("datasets", Liver, options=PHANTOM, changed={**PHANTOM, "phantom_seed": 1}, same=PHANTOM)
 test_digits = conformance("datasets", SurvDigits, changed={"seed": 1}, same={"seed": 0})
 test_tabular = conformance("datasets", Tabular, options=table, changed=lambda folder: table(folder, last="0"))
