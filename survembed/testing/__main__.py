@@ -48,8 +48,8 @@ def main(request: dict[str, Any]) -> None:
         except AssertionError as failed:
             answer(check=name, result="failed", reason=str(failed))
         except (Exception, SystemExit) as error:  # a plugin may raise anything
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            answer(check=name, result="failed", reason=reason + _place(error, case.component.__module__))
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            answer(check=name, result="failed", reason=what + _place(error, case.component.__module__))
         else:
             answer(check=name, result="passed", reason="")
 
