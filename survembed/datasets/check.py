@@ -161,14 +161,18 @@ def _judged(each: _Seen, fov: tuple[float, ...] | None, edge: float | None, aske
 
 def _clinical(root: Path, options: Liver, layout: Layout) -> tuple[FollowUpCheck | None, list[Problem], list[str]]:
     """The outcomes of subjects with images, what is wrong with the table, and what is doubtful in it."""
-    columns = clinical_columns(root, options)
+    columns, problems = clinical_columns(root, options), []
     try:
         path = options.clinical or find_table(root)
-        clinical = read_clinical(path, columns, options.preset)
+        try:
+            clinical = read_clinical(path, columns, options.preset)
+        except DataError as error:
+            problems.append(_problem(error, False))
+            clinical = read_clinical(path, columns, options.preset, skip_bad=True)  # of the other rows there is more
     except DataError as error:
-        return None, [_problem(error, False)], []
+        return None, problems or [_problem(error, False)], []
     position = {subject: row for row, subject in enumerate(clinical.id.tolist())}
-    problems = [_problem(error, False) for error in one_sided(layout.cases, position, path, root)]
+    problems += [_problem(error, False) for error in one_sided(layout.cases, position, path, root)]
     rows = np.array([position[case.id] for case in layout.cases if case.id in position], dtype=np.int64)
     if not len(rows):
         return None, problems, list(clinical.notes)

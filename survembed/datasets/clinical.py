@@ -160,17 +160,25 @@ def read_clinical(path: Path, asked: Columns, preset: str | None = None, skip_ba
     """
     where = str(path)
     frame, columns = _read(path, _columns(path, asked, preset), where)
-    frame, notes = _without_bad_rows(frame, columns) if skip_bad else (frame, ())
-    ids = table.identifiers(frame, columns.id or "", where)
-    unit = DAYS[columns.unit or "days"]
+    usable, bad_rows = _without_bad_rows(frame, columns)
+    frame, notes = (usable, bad_rows) if skip_bad else (frame, ())
+    try:
+        ids = table.identifiers(frame, columns.id or "", where)
+        duration = table.durations(frame, columns.duration or "", ids, where) * DAYS[columns.unit or "days"]
+        event = table.events(frame, columns.event or "", ids, where, columns.event_value)
+    except DataError as error:
+        if skip_bad or not bad_rows or error.try_:
+            raise
+        remedy = "mend the table, or leave such rows out with --set data.skip_bad=true"
+        raise DataError(error.message, where=where, expected=error.expected, try_=remedy) from error
     used = {columns.id, columns.duration, columns.event, columns.truth}
     covariates, dropped = _covariates(frame, used)
     if dropped:
         notes += (f"columns that could name a patient were left out: {', '.join(dropped)}",)
     return Clinical(
         id=ids,
-        duration=table.durations(frame, columns.duration or "", ids, where) * unit,
-        event=table.events(frame, columns.event or "", ids, where, columns.event_value),
+        duration=duration,
+        event=event,
         truth=None if columns.truth is None else _truth(frame, columns.truth, where),
         covariates=covariates,
         columns=columns,

@@ -118,6 +118,15 @@ def test_bad_tables_are_refused(tmp_path: Path, kind: str) -> None:
         read_clinical(write(tmp_path / "t.csv", text), NONE)
 
 
+def test_bad_rows_are_refused_with_the_way_to_leave_them_out(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="first: subject 'b'") as refused:
+        read_clinical(write(tmp_path / "t.csv", "id,time,event\na,1,1\nb,,0\n"), NONE)
+    assert "skip_bad" in str(refused.value.try_)
+    with pytest.raises(DataError, match="appears 2 times") as refused:
+        read_clinical(write(tmp_path / "t.csv", "id,time,event\na,1,1\na,2,0\n"), NONE)
+    assert refused.value.try_ is None  # nobody can tell which of the two is meant
+
+
 def test_skip_bad_leaves_rows_out_with_a_note(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "id,time,event\na,1,1\nb,-2,0\nc,soon,1\nd,4,\ne,0,0\nf,3,2\n")
     clinical = read_clinical(path, NONE, skip_bad=True)

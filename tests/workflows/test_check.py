@@ -202,7 +202,11 @@ def test_clinical_table_is_missing_wrong_or_does_not_join(root: Path) -> None:
     table.write_text(text.replace(",1,", ",0,"))
     assert any("no event at all" in problem.message for problem in checked(root).problems)
     table.write_text(text.replace("100,0", "-3,0"))
-    assert len(checked(root).problems) == 1
+    found = checked(root)  # a row that cannot be used hides neither the others nor who is missing
+    assert "first: subject 's0' has '-3'" in found.problems[0].message
+    assert [problem.message for problem in found.problems[1:]] == ["1 image(s) without a row: s0"]
+    assert found.follow_up is not None
+    assert found.follow_up.subjects == 5
     table.unlink()
     found = checked(root)
     assert "no clinical table" in found.problems[0].message
