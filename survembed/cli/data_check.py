@@ -64,7 +64,8 @@ def _show(found: StudyCheck) -> None:
         }
     )
     columns = ["case", "grid", "spacing_mm", "runs to", "organ_ml", "tumour_ml", "outside", "state"]
-    show_table(columns, [_row(case) for case in found.cases])
+    if found.cases:
+        show_table(columns, [_row(case) for case in found.cases])
     show_lines(f"problem: {_sentence(problem)}" for problem in found.problems)
     show_lines(f"problem: {case.id}: {_sentence(case.problem)}" for case in found.cases if case.problem)
     show_lines(f"warning: {warning}" for warning in found.warnings)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from survembed.cohort import Cohort
     from survembed.datasets.base import NewCases
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 """Raised whenever the same files and options would give other cubes."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,14 @@ def test_bad_case_ends_with_4_after_the_whole_table(capsys: pytest.CaptureFixtur
         f"  where:    survembed data check --root {root}\n"
         "  try:      mend what is named above, or prepare the cohort with --set data.skip_bad=true\n"
     )
+
+
+def test_cts_that_wait_for_masks(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    shutil.rmtree(root / "labelsTr")
+    answer = survembed(capsys, "data", "check", "--root", str(root))
+    assert answer.code == 4
+    assert f"problem: s5: a CT without its mask ({root}/imagesTr/s5_0000.nii.gz); draw it, or survembed" in answer.out
+    assert "organ_ml" not in answer.out  # no table of nothing
 
 
 def test_json_and_page(capsys: pytest.CaptureFixture[str], root: Path, tmp_path: Path) -> None:
