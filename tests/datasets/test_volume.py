@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -445,9 +446,13 @@ def test_too_many_voxels_are_refused_from_the_header(tmp_path: Path) -> None:
     header.set_data_shape((20000, 20000, 20000))
     header["vox_offset"], header["magic"] = 352, b"n+1"
     path = tmp_path / "bomb.nii.gz"
-    path.write_bytes(gzip.compress(header.binaryblock))
+    path.write_bytes(gzip.compress(header.binaryblock + bytes(2**26)))  # 64 kB that unpack to 64 MB
+    tracemalloc.start()
     with pytest.raises(DataError, match="claims 8,000,000,000,000 voxels"):
-        open_nifti(path, LIMIT)
+        make_cube(Case("a", None, path), RECIPE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
 
 
 def test_organ_outside_the_field_of_view_warns_then_refuses(case: Case) -> None:
