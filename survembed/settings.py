@@ -154,7 +154,9 @@ class Settings:
         typed = {name: _typed(setting.value, fields[name].annotation) for name, setting in found.items()}
         unknown = self._unknown(prefix, component)
         typed |= {name: setting.value for name, setting in unknown.items()}
-        made = component.configure(label, typed, {name: setting.where for name, setting in (found | unknown).items()})
+        where = {name: setting.where for name, setting in (found | unknown).items()}
+        together = next(filter(None, where.values()), label)  # for what is wrong with several options at once
+        made = component.configure(label, typed, {"": together, **where})
         for name in fields:
             origin = found.get(name, Setting(None, "default"))
             self.resolved[prefix + name] = Setting(getattr(made, name), origin.origin, origin.where)

@@ -15,6 +15,7 @@ from survembed import registry
 from survembed.cli.common import AsJson, Assignments, Config, DryRun, names_of
 from survembed.cli.console import say, show_settings
 from survembed.cli.sweep_table import watch
+from survembed.errors import UsageError
 
 if TYPE_CHECKING:
     from survembed.settings import Setting, Settings
@@ -111,6 +112,12 @@ class Planned:
     axes: SweepOptions
     configs: list[dict[str, Any]]
 
+    def runs(self) -> list[TrainConfig]:
+        """Every single run."""
+        from survembed.workflows.sweep import plan
+
+        return plan(_configs(self), self.axes)
+
 
 def resolve_plan(asked: Asked, axes: type[SweepOptions], command_line: str) -> Planned:
     """Every option of a sweep; a model is given those options of the section `model` that it has.
@@ -118,7 +125,7 @@ def resolve_plan(asked: Asked, axes: type[SweepOptions], command_line: str) -> P
     Raises
     ------
     UsageError
-        When no model has an option, one is out of range, or no dataset is named.
+        When no model has an option or a tau, one is out of range, or no dataset is named.
     """
     from survembed.cli.train import resolve
     from survembed.settings import Setting, Settings
@@ -138,6 +145,12 @@ def resolve_plan(asked: Asked, axes: type[SweepOptions], command_line: str) -> P
     chosen = settings.component("sweep", "sweep", axes)
     models = {name: registry.load("models", name, where=command_line) for name in chosen.models}
     known = {field for model in models.values() for field in model.model_fields}
+    if chosen.taus and "tau" not in known:
+        raise UsageError(
+            f"no tau in {' or '.join(models)}: the values given would change nothing",
+            where=command_line,
+            expected="a model that has a tau among --models, such as coxvae, or no --taus",
+        )
     configs = []
     for name, model in models.items():
         view = _for_model(settings, known - set(model.model_fields))
@@ -165,10 +178,8 @@ def _for_model(settings: Settings, foreign: set[str]) -> Settings:
 
 def show_plan(planned: Planned, as_json: bool) -> None:
     """The answer to `--dry-run`: every option, and how many runs they make."""
-    from survembed.workflows.sweep import plan
-
     show_settings(planned.settings, as_json)
-    say(f"{len(plan(_configs(planned), planned.axes))} runs")
+    say(f"{len(planned.runs())} runs")
 
 
 def run_plan(planned: Planned, asked: Asked, where: Where) -> Sweep:

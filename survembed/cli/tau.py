@@ -37,6 +37,10 @@ def tau(ctx: typer.Context, asked: Asked, share: Share = 0.8, bootstrap: Bootstr
     if asked.dry_run:
         show_plan(planned, asked.as_json)
         return
+    from survembed.workflows.tau import varied
+
+    planned_taus = [(config.model, getattr(config.network, "tau", None)) for config in planned.runs()]
+    varied(planned_taus)  # before hours of training
     sweep = run_plan(planned, asked, where_of(asked))
 
     advice, files = advise_and_draw(sweep, command_line, share=share, n_resamples=bootstrap)

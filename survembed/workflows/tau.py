@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -137,15 +137,7 @@ def advise(
     RunError
         When fewer than two values have a finished run.
     """
-    models = list(dict.fromkeys(cell.model for cell in sweep.cells if cell.tau is not None))
-    taus = sorted({cell.tau for cell in sweep.cells if cell.tau is not None})
-    if len(models) != 1 or len(taus) < 2:
-        raise UsageError(
-            f"{len(models)} model(s) with {len(taus)} value(s) of tau",
-            where="--models, --taus",
-            expected="one model that has a tau, and two values of it or more",
-            try_="--models coxvae --taus 0.01,0.5,0.99",
-        )
+    model, taus = varied((cell.model, cell.tau) for cell in sweep.cells)
     all_runs = sweep.runs()
     runs = {tau: [run for cell, run in all_runs.items() if cell.tau == tau] for tau in taus}
     known = [tau for tau in taus if runs[tau]]
@@ -159,7 +151,7 @@ def advise(
         rows, pictures = [], []
         with reporter.task("decoding", sum(len(runs[tau]) for tau in known), "runs") as task:
             for tau in known:
-                scored = scores.get((row_name(models[0], tau), BASE))
+                scored = scores.get((row_name(model, tau), BASE))
                 missing = Metric(np.nan, reason="no seed has all its folds finished")
                 found = []
                 for run in runs[tau]:
@@ -172,7 +164,27 @@ def advise(
         header = cohort.header
         colour = "true log-hazard" if cohort.subjects.truth is not None else f"duration ({header.time_unit})"
     chosen, reason = recommend(rows, share)
-    return TauAdvice(models[0], header.title, header.synthetic, colour, tuple(rows), chosen, reason, tuple(pictures))
+    return TauAdvice(model, header.title, header.synthetic, colour, tuple(rows), chosen, reason, tuple(pictures))
+
+
+def varied(cells: Iterable[tuple[str, float | None]]) -> tuple[str, list[float]]:
+    """The one model whose τ a sweep varies, and its values by size; `cells` have a model and its τ each.
+
+    Raises
+    ------
+    UsageError
+        When there is no such model, or more than one, or only one value.
+    """
+    found = {(model, tau) for model, tau in cells if tau is not None}
+    models, taus = sorted({model for model, _ in found}), sorted({tau for _, tau in found})
+    if len(models) != 1 or len(taus) < 2:
+        raise UsageError(
+            f"{len(models)} model(s) with {len(taus)} value(s) of tau",
+            where="--models, --taus",
+            expected="one model that has a tau, and two values of it or more",
+            try_="--models coxvae --taus 0.01,0.5,0.99",
+        )
+    return models[0], taus
 
 
 def recommend(rows: Sequence[TauRow], share: float = SHARE) -> tuple[float | None, str]:
