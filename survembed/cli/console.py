@@ -60,11 +60,12 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str
     for index, column in enumerate(columns):
         values = [row[index] for row in cells if row[index] is not None]
         numbers = bool(values) and all(isinstance(value, int | float) for value in values)
-        table.add_column(column, justify="right" if numbers else "left")
+        texts = [column, *map(words, values)]
         if numbers:
-            for row, text in zip(cells, _at_the_point([words(row[index]) for row in cells]), strict=True):
+            texts = _at_the_point(column, [words(row[index]) for row in cells])
+            for row, text in zip(cells, texts[1:], strict=True):
                 row[index] = text
-        texts = [column, *(words(row[index]) for row in cells if row[index] is not None)]
+        table.add_column(texts[0])
         full.append(max(map(len, texts)))
         longest = max((len(word) for text in texts for word in text.split()), default=0)
         least.append(full[-1] if numbers or index == 0 else min(longest, LONGEST_WORD))
@@ -80,10 +81,12 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str
     _write("\n".join([*([title] if title else []), drawn.get().rstrip("\n")]))
 
 
-def _at_the_point(numbers: list[str]) -> list[str]:
-    """Numbers with blanks behind them, so that flush right their points stand below each other."""
+def _at_the_point(column: str, numbers: list[str]) -> list[str]:
+    """A column's name and its numbers, of one length: flush right, points below each other."""
     behind = [len(number) - (number + ".").index(".") for number in numbers]
-    return [number + " " * (max(behind) - tail) for number, tail in zip(numbers, behind, strict=True)]
+    texts = [column, *(number + " " * (max(behind) - tail) for number, tail in zip(numbers, behind, strict=True))]
+    longest = max(map(len, texts))
+    return [text.rjust(longest) for text in texts]
 
 
 def _fitted(least: list[int], full: list[int], room: int) -> list[int]:

@@ -32,7 +32,7 @@ def test_a_title_is_not_broken_at_the_width_of_its_table(capsys: pytest.CaptureF
 
 def test_points_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     show_table(["dimension", "z"], [["z0", 1.511], ["z1", -0.0004998], ["z2", 12], ["z3", None], ["z4", 0.25]])
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("z")]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("z")]
     assert [line.index(".") for line in lines if "." in line] == [lines[2].index("12") + 2] * 3
 
 
