@@ -41,7 +41,7 @@ def explore(
         port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
         url = f"http://127.0.0.1:{port}/?token={token}" + (f"#from={quote(start, safe='')}" if start else "")
         with suppress(KeyboardInterrupt):  # from here on Ctrl-C is how it ends, and no failure
-            facts = {"run": chosen.id, "data": explorer.header.title, "page": url}
+            facts = {"run": chosen.id, "data": explorer.describe()["title"], "page": url}
             show_json(facts) if as_json else show_facts(facts)
             say("Ctrl-C ends it; nothing leaves this machine")
             if browser:

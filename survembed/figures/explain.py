@@ -54,13 +54,13 @@ def _draw_images(axes: np.ndarray[tuple[int, ...], np.dtype[np.object_]], explan
 
 
 def title_of(explanation: Explanation, number: int) -> str:
-    """Step, hazard ratio against the subject, and lesion volumes of its moved image."""
+    """Step in standard deviations of the log-hazard, hazard ratio to the subject, lesion volumes of its moved image."""
     step, ratio = explanation.steps[number], float(np.exp(explanation.log_hazard_ratio[number]))
-    lines = [f"{step:+g}" if step else "subject itself", f"hazard × {ratio:.3g}"]
+    lines = [f"{step:+g} SD" if step else "subject itself", f"hazard × {ratio:.3g}"]
     overlays = [channel.name for channel in explanation.header.channels if channel.overlay]
     for name in overlays if explanation.walked_ml else ():
         soft, hard = explanation.walked_ml[name][number], explanation.walked_above_half_ml[name][number]
-        lines.append(f"{name} {soft:.1f} ml, red {hard:.1f}")
+        lines += [f"{name} {soft:.1f} ml", f"in red {hard:.1f} ml"]
     return "\n".join(lines)
 
 

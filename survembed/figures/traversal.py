@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from survembed.figures.slices import bare, cut, overlaid, planes_of
 from survembed.figures.style import drawing, entitle, new_figure, save
+from survembed.tables import data_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,8 @@ def draw_traversal(traversal: Traversal, path: Path) -> list[Path]:
     """Draw a traversal to `path` as PNG and PDF.
 
     Volumes show their middle axial slice in radiological convention (the subject's right on the left); a lesion is red
-    where its decoded fraction is above 0.5. At the right stand ψ, exp(ψ) and ψ·sd(μ). A synthetic cohort is called one.
+    where its decoded fraction is above 0.5. At the right stand ψ, exp(ψ) and ψ·sd(μ), and from first to last step the
+    volume of a mask, the sum of its fractions, and what of it is red. A synthetic cohort is called one.
     """
     header = traversal.header
     rows, columns = len(traversal.walks), len(traversal.steps)
@@ -44,7 +46,8 @@ def draw_traversal(traversal: Traversal, path: Path) -> list[Path]:
 def _title(traversal: Traversal) -> str:
     unit = "standard deviations of the training μ" if traversal.axes == "standardised" else "raw latent units"
     origin = traversal.start if traversal.start in ("zero", "mean of training") else f"subject {traversal.start}"
-    return f"{traversal.header.title}: {traversal.model}, from {origin}, in {unit}"
+    data = data_name(traversal.header.title, traversal.header.synthetic)
+    return f"{data}: {traversal.model}, from {origin}, in {unit}"
 
 
 def _draw_row(axes: Sequence[Axes], walk: Walk, traversal: Traversal, *, first: bool) -> None:
@@ -58,15 +61,19 @@ def _draw_row(axes: Sequence[Axes], walk: Walk, traversal: Traversal, *, first: 
                 axis.set_title(f"{step:+g}" if step else "0", fontsize=9)
     axes[0].set_ylabel("hazard" if walk.name == "risk" else walk.name, rotation=0, ha="right", va="center", fontsize=10)
     axes[-1].set_axis_off()
-    axes[-1].text(0.02, 0.5, _numbers(walk), va="center", fontsize=8, transform=axes[-1].transAxes)
+    axes[-1].text(0.02, 0.5, _numbers(walk, traversal.header), va="center", fontsize=8, transform=axes[-1].transAxes)
 
 
-def _numbers(walk: Walk) -> str:
+def _numbers(walk: Walk, header: CohortHeader) -> str:
     lines = []
     if walk.psi is not None and walk.psi_sd is not None:
         lines += [f"ψ = {walk.psi:+.3f}", f"exp(ψ) = {np.exp(walk.psi):.3f}", f"ψ·sd(μ) = {walk.psi_sd:+.3f}"]
+    red = {channel.name for channel in header.channels if channel.overlay}
     for name, volumes in walk.volumes_ml.items():
         lines.append(f"{name} {volumes[0]:.1f} → {volumes[-1]:.1f} ml")
+        if name in red:
+            seen = walk.volumes_above_half_ml[name]
+            lines.append(f"in red {seen[0]:.1f} → {seen[-1]:.1f} ml")
     return "\n".join(lines)
 
 

@@ -64,15 +64,17 @@ def _strip(walk: Walk, traversal: Traversal, at: tuple[int, ...]) -> Strip:
     frames = [planes(image, traversal.header, at) for image in walk.images]
     height, width = frames[0].shape[:2]
     slope = "" if walk.psi is None else f"ψ {walk.psi:+.3f}, exp(ψ) {np.exp(walk.psi):.3f}"
-    texts = tuple(_text(walk, index, step, traversal.axes) for index, step in enumerate(traversal.steps))
+    texts = tuple(_text(walk, index, step, traversal) for index, step in enumerate(traversal.steps))
     return Strip("hazard" if walk.name == "risk" else walk.name, slope, _png(frames), width, height, texts)
 
 
-def _text(walk: Walk, index: int, step: float, axes: str) -> str:
-    parts = [f"{step:+.1f} {'SD' if axes == 'standardised' else 'units'}" if step else "start"]
+def _text(walk: Walk, index: int, step: float, traversal: Traversal) -> str:
+    parts = [f"{step:+.1f} {'SD' if traversal.axes == 'standardised' else 'units'}" if step else "start"]
     if walk.log_hazard is not None:
         parts.append(f"hazard × {np.exp(walk.log_hazard[index]):.2f}")
     parts += [f"{name} {volumes[index]:.1f} ml" for name, volumes in walk.volumes_ml.items()]
+    overlays = [channel.name for channel in traversal.header.channels if channel.overlay]
+    parts += [f"in red {walk.volumes_above_half_ml[name][index]:.1f} ml" for name in overlays if walk.volumes_ml]
     return " · ".join(part.replace(" ", "\u00a0") for part in parts)  # broken between parts only
 
 

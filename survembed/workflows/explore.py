@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from survembed.coordinates import Float, Gradient
 from survembed.errors import UsageError
 from survembed.progress import QUIET, Reporter
+from survembed.tables import data_name
 from survembed.volumes import centred_affine, physical, volume_image
 from survembed.workflows.outlook import Outlook
 from survembed.workflows.plane import principal_axes
@@ -34,9 +35,10 @@ class Scene:
     Attributes
     ----------
     numbers
-        `z` (L,) raw, `volumes_ml`, `distance_percentile` as in `Typicality`; with a head `log_hazard`, `slope` (L,) its
-        gradient (ψ for a linear head), `hazard_sd` (what one unit along the hazard axis adds to it), and value, low and
-        high of `survival` at the times of `Explorer.describe` and of `median`.
+        `z` (L,) raw, `volumes_ml` and `volumes_above_half_ml` as of `Viewer`, `distance_percentile` as in `Typicality`;
+        with a head `log_hazard`, `slope` (L,) its gradient (ψ for a linear head), `hazard_sd` (what one unit along the
+        hazard axis adds to it), and value, low and high of `survival` at the times of `Explorer.describe` and of
+        `median`.
     image
         (C, *spatial) float32 as decoded.
     """
@@ -88,7 +90,7 @@ class Explorer:
         return {
             "run": run.id,
             "model": run.model,
-            "title": header.title,
+            "title": data_name(header.title, header.synthetic),
             "synthetic": header.synthetic,
             "channels": header.to_dict()["channels"],
             "shape": header.shape,
@@ -159,6 +161,9 @@ class Explorer:
         numbers: dict[str, Any] = {
             "z": z.tolist(),
             "volumes_ml": {name: float(ml[0]) for name, ml in self.viewer.volumes_ml(image).items()},
+            "volumes_above_half_ml": {
+                name: float(ml[0]) for name, ml in self.viewer.volumes_above_half_ml(image).items()
+            },
             "distance_percentile": float(percentile(mahalanobis(z[None], self._training), self._distances)[0]),
         }
         if self.outlook:

@@ -43,7 +43,7 @@ def made(kind: str, n_rows: int = 2, steps: np.ndarray = STEPS, head: bool = Tru
             0.109 if head else None,
             0.2 if head else None,
             {"tumour": np.linspace(10, 60, len(steps))} if kind == "volume" else {},
-            {},
+            {"tumour": np.linspace(0, 40, len(steps))} if kind == "volume" else {},
         )
         for row in range(n_rows)
     ]
@@ -76,14 +76,17 @@ def test_drawn_twice_it_is_the_same_file(tmp_path: Path, kind: str) -> None:
 
 def test_a_synthetic_cohort_is_called_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = texts(made("volume"), tmp_path, monkeypatch)
-    assert any(text.startswith("synthetic planted volume: coxvae, from mean of training") for text in found)
+    assert any(text.startswith("synthetic planted volume: coxvae, from") for text in found)
+    traversal = made("volume")
+    found = texts(replace(traversal, header=replace(traversal.header, title="digits")), tmp_path, monkeypatch)
+    assert any(text.startswith("synthetic: digits: coxvae") for text in found)
 
 
 def test_what_stands_beside_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = texts(made("volume"), tmp_path, monkeypatch)
     assert {"z0", "hazard", "-4", "0", "+4"} <= set(found)
     numbers = next(text for text in found if "exp" in text)
-    assert numbers == "ψ = +0.109\nexp(ψ) = 1.115\nψ·sd(μ) = +0.200\ntumour 10.0 → 60.0 ml"
+    assert numbers == "ψ = +0.109\nexp(ψ) = 1.115\nψ·sd(μ) = +0.200\ntumour 10.0 → 60.0 ml\nin red 0.0 → 40.0 ml"
 
 
 def test_a_subject_and_raw_axes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,7 @@ def test_voxels_are_what_the_decoder_says(a_run: Made, kind: str) -> None:
     assert numbers["z"] == HERE
     if kind == "volume":
         assert numbers["volumes_ml"] == {"tumour": pytest.approx(decoded[0, 1].sum(dtype=np.float64))}
+        assert numbers["volumes_above_half_ml"] == {"tumour": (decoded[0, 1] > 0.5).sum()}
 
 
 def test_a_table_is_told_in_its_own_units(a_run: Made) -> None:
@@ -96,7 +97,8 @@ def test_a_model_without_a_head(a_run: Made) -> None:
     ours = explorer(a_run, "image", "vae")
     told = ours.describe()
     assert (told["has_head"], told["times"]) == (False, [])
-    assert set(ours.scene(np.array(HERE)).numbers) == {"z", "volumes_ml", "distance_percentile"}
+    shown = set(ours.scene(np.array(HERE)).numbers)
+    assert shown == {"z", "volumes_ml", "volumes_above_half_ml", "distance_percentile"}
     with pytest.raises(UsageError, match="no such step along the hazard"):
         ours.place({"z": HERE, "hazard": 1})
 

@@ -88,6 +88,7 @@ def test_of_a_run(a_run: Made, capsys, tmp_path: Path) -> None:
     assert len(page.of("input", "aria-label")) == 3
     texts = json.loads(page.of("div", "data-texts")[0])
     assert (len(texts), texts[8][:5], texts[-1][:7]) == (17, "start", "+4.0\u00a0SD")
+    assert re.search(r"tumour\u00a0[\d.]+\u00a0ml · in\u00a0red\u00a0[\d.]+\u00a0ml$", texts[8])
     for words in ("not a medical device", "27 items", "Model card", "reverse Kaplan–Meier", "latent dimensions"):
         assert words in page.text
     assert not re.search(r"\bs\d{3}\b", page.text), "a subject is named"

@@ -9,6 +9,7 @@ export class Numbers {
     this.far = place.querySelector("#far");
     this.said = place.querySelector("#said");
     this.facts = {};
+    this.red = new Set(run.channels.filter((channel) => channel.overlay).map((channel) => channel.name));
     if (run.has_head) this.add("ratio", "Hazard ratio");
     for (const channel of run.spacing_mm ? run.channels : []) {
       if (channel.likelihood === "bernoulli") this.add(channel.name, `${channel.name[0].toUpperCase()}${channel.name.slice(1)} volume`);
@@ -38,7 +39,8 @@ export class Numbers {
       this.put("median", median, time(median, unit), `95 %: ${range(low, high)}\nstart: ${time(start.median[0], unit)}`);
     }
     for (const [channel, volume] of Object.entries(scene.volumes_ml)) {
-      this.put(channel, volume, ml(volume), `start: ${ml(start.volumes_ml[channel])}`);
+      const red = this.red.has(channel) ? `in red: ${ml(scene.volumes_above_half_ml[channel])}\n` : "";
+      this.put(channel, volume, ml(volume), `${red}start: ${ml(start.volumes_ml[channel])}`);
     }
     const share = scene.distance_percentile;
     this.far.classList.toggle("warning", share > this.run.far);
