@@ -1,3 +1,6 @@
+/* On paper nothing can be unfolded. */
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => (each.open = true)));
+
 for (const walk of document.querySelectorAll(".walk")) {
   const slider = walk.querySelector("input"), picture = walk.querySelector("img"), output = walk.querySelector("output");
   const texts = JSON.parse(walk.dataset.texts);

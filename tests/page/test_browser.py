@@ -6,6 +6,7 @@ import io
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,7 @@ def test_the_canvas_shows_what_the_decoder_says(
         image = viewer.decode(z[None])[0]
         assert_shown(tab, on_screen(image, middle))
         assert tab.fact("tumour") == pytest.approx(viewer.volumes_ml(image[None])["tumour"][0], rel=1e-4)
+        assert "in red: " in tab.page.locator("#fact-tumour + .quiet").inner_text()
         seen.add(tab.pixels("axial").tobytes())
         lesions += int((image[1, :, :, middle[2]] > 0.5).sum())
     assert len(seen) == 4
@@ -182,6 +184,24 @@ def test_hazard_ratio_and_walk(tabs: Callable[..., Tab], viewers: Callable[[str]
     assert len(shown) == 8
     row = tab.page.locator(".slider:has(#z1) .psi").inner_text()
     assert row.split()[1] == f"×{np.exp(psi[1] * axes.scale[1]):.2f}"
+
+
+RINGS = """() => {
+  const canvas = document.querySelector("#scatter canvas");
+  const { width, height } = canvas;
+  const words = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer);
+  return words.filter((word) => word === 0xffb46c0a).length;
+}"""
+
+
+def test_a_place_beyond_the_cohort_is_shown_at_the_edge(tabs: Callable[..., Tab]) -> None:
+    tab = tabs()
+    ring = tab.page.evaluate(RINGS)  # in the accent's own colour
+    assert ring > 50
+    for step in (4.0, -4.0):
+        tab.move("along", step)
+        tab.page.wait_for_timeout(100)
+        assert tab.page.evaluate(RINGS) > 0.9 * ring
 
 
 def test_strongest_first(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
@@ -364,7 +384,7 @@ def test_digits_have_one_plane(tabs: Callable[..., Tab], viewers: Callable[[str]
     assert tab.fact("ratio") == pytest.approx(
         np.exp(viewer.log_hazard(np.vstack([z, axes.centre])) @ [1, -1]), rel=1e-4
     )
-    assert "simulated" in tab.page.locator("h1").inner_text()
+    assert tab.page.locator("h1").inner_text().startswith("Synthetic: ")
     for name in ("#window", "#overlay", "[data-nifti]"):
         assert not tab.page.locator(name).is_visible()
 
@@ -421,3 +441,12 @@ def test_a_server_that_has_ended_is_told(chromium: Any, explorers: Explorers) ->
     assert "The server has stopped" in tab.page.locator("#trouble").inner_text()
     assert all(url.startswith(served.home) for url in tab.asked)
     tab.context.close()
+
+
+def test_a_printed_report_hides_nothing(chromium: Any) -> None:
+    script = files("survembed.report").joinpath("page.js").read_text(encoding="utf-8")
+    page = chromium.new_page()
+    page.set_content(f"<details><summary>Configuration</summary>seed</details><script>{script}</script>")
+    page.pdf()
+    assert page.evaluate("document.querySelector('details').open")
+    page.close()

@@ -1,5 +1,6 @@
 // The cohort on its first two principal components: colour for the duration, hollow where censored; a click starts there.
 
+import { clamp } from "./state.js";
 import { element, plain } from "./words.js";
 
 // Cividis, which every kind of colour vision sees as a row from dark to light; of it only what stands out from the page.
@@ -134,10 +135,12 @@ export class Scatter {
     context.drawImage(this.still, 0, 0);
     context.scale(devicePixelRatio, devicePixelRatio);
     const style = getComputedStyle(this.canvas);
-    const ring = (point, size, name, width) => {
+    const { clientWidth, clientHeight } = this.canvas;
+    const ring = (point, size, name, width) => { // of a place beyond the cohort at the edge
       const [x, y] = this.screen(point);
       context.beginPath();
-      context.arc(x, y, size, 0, 2 * Math.PI);
+      const inside = size + width;
+      context.arc(clamp(x, inside, clientWidth - inside), clamp(y, inside, clientHeight - inside), size, 0, 2 * Math.PI);
       context.lineWidth = width;
       context.strokeStyle = style.getPropertyValue(name);
       context.stroke();
