@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 def draw_importance(importance: Importance, path: Path) -> list[Path]:
     """Draw the hazard ratios to `path` as PNG and PDF, for one standard deviation of μ. A synthetic cohort says so."""
+    from matplotlib.ticker import LogLocator
+
     dimensions = importance.dimensions
     with drawing():
         figure = new_figure(6.4, 1.5 + 0.36 * len(dimensions))
@@ -55,6 +57,9 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
         axis.set_xscale("log")
         low, high = axis.get_xlim()
         axis.set_xlim(max(low, 1 / FURTHEST), min(high, FURTHEST))
+        axis.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axis.xaxis.set_major_formatter("{x:g}")  # 0.1 and not 10⁻¹
+        axis.xaxis.set_minor_formatter("{x:g}")
         axis.set_yticks(place, [f"z{each.number}" for each in dimensions])
         axis.invert_yaxis()
         axis.set_xlabel("hazard ratio for one standard deviation of μ")

@@ -93,7 +93,11 @@ def _draw_survival(axis: Axes, prediction: Prediction, row: int) -> None:
     if np.isfinite(median):
         axis.plot([0, median, median], [0.5, 0.5, 0], color=BLUE, lw=0.8, ls=":")
     axis.set(
-        xlim=(0, times[-1]), ylim=(0, 1.02), xlabel=prediction.header.time_unit, ylabel="survival", title="Survival"
+        xlim=(0, times[-1]),
+        ylim=(0, 1.02),
+        xlabel=f"time ({prediction.header.time_unit})",
+        ylabel="survival",
+        title="Survival",
     )
     axis.legend(frameon=False, fontsize=8, loc="best")
 
@@ -101,7 +105,7 @@ def _draw_survival(axis: Axes, prediction: Prediction, row: int) -> None:
 def _draw_contributions(axis: Axes, prediction: Prediction, row: int) -> None:
     values = prediction.contributions[row]
     order = np.argsort(-np.abs(values), kind="stable")[:MOST_BARS]
-    shown = [(f"z{index} = {prediction.coordinates[row, index]:+.2f}", values[index]) for index in order]
+    shown = [(f"z{index} = {prediction.coordinates[row, index]:+z.2f} SD", values[index]) for index in order]
     if len(values) > MOST_BARS:
         shown.append((f"{len(values) - MOST_BARS} others", values.sum() - values[order].sum()))
     place = np.arange(len(shown))
@@ -116,7 +120,7 @@ def _draw_contributions(axis: Axes, prediction: Prediction, row: int) -> None:
         axis.text(
             value + 0.02 * reach * (1 if right else -1),
             y,
-            f"{value:+.3f}",
+            f"{value:+z.3f}",
             va="center",
             ha="left" if right else "right",
             fontsize=7,

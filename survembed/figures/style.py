@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from survembed.storage import replacing
@@ -55,9 +55,12 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def entitle(figure: Figure, text: str) -> None:
-    """The line above a figure, in several lines where the figure is narrow."""
+    """The line above a figure, in several lines of about the same length where the figure is narrow."""
     letters_an_inch = 12
-    figure.suptitle(fill(text, int(letters_an_inch * figure.get_figwidth())), fontsize=10)
+    most = int(letters_an_inch * figure.get_figwidth())
+    count = len(wrap(text, most))
+    lines = next(lines for width in range(len(text) // count, most + 1) if len(lines := wrap(text, width)) <= count)
+    figure.suptitle("\n".join(lines), fontsize=10)
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

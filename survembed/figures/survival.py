@@ -38,6 +38,7 @@ def draw_survival(
     most = max(len(curves) for curves, _ in groups.values())
     with drawing():
         figure = new_figure(max(WIDTH * len(groups), 4.4) + 0.7, 3.7 + 0.17 * most)
+        figure.set_layout_engine("constrained", w_pad=0.14)  # numbers at risk stand astride the ends of the axes
         entitle(figure, title)
         grid = figure.subplots(
             2, len(groups), squeeze=False, sharex=True, sharey="row", height_ratios=[11, 0.75 * most]

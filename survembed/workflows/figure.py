@@ -30,7 +30,7 @@ from survembed.survival import Float
 from survembed.tables import data_name
 from survembed.workflows.embed import embed
 from survembed.workflows.evaluate import calibrate
-from survembed.workflows.held_out import HeldOut, Prediction
+from survembed.workflows.held_out import BASE, HeldOut, Prediction
 from survembed.workflows.history import history
 from survembed.workflows.importance import importance
 from survembed.workflows.plane import Colour, Method, Plane, plane
@@ -224,7 +224,7 @@ def _survival(asked: Asked, reporter: Reporter) -> Drawn:
     }
     caption = (
         "Kaplan–Meier curves of held-out subjects in equal groups of predicted risk, with 95 % log-log intervals; "
-        "ticks are censored subjects. The log-rank test is of all groups together."
+        f"ticks are censored subjects. The log-rank test is of all groups together.{_who(predictions)}"
     )
     return Drawn("survival", caption, files, numbers)
 
@@ -240,7 +240,7 @@ def _calibration(asked: Asked, reporter: Reporter) -> Drawn:
     files = draw_calibration(found, held_out.latents.time_unit, title, asked.folder / "calibration.png")
     caption = (
         "Observed against predicted risk in equal groups of held-out subjects, with 95 % intervals. A slope of 1 "
-        "is right, below 1 overfitted; a small p of D-calibration says not calibrated."
+        f"is right, below 1 overfitted; a small p of D-calibration says not calibrated.{_who(predictions)}"
     )
     return Drawn("calibration", caption, files, {name: each.to_dict() for name, each in found.items()})
 
@@ -278,7 +278,7 @@ def _brier(asked: Asked, reporter: Reporter) -> Drawn:
     }
     caption = (
         "Brier score over time with pointwise 95 % intervals (lower is better) beside the Kaplan–Meier null model, "
-        "which knows nothing of a subject. IBS is the mean over the times shown."
+        f"which knows nothing of a subject. IBS is the mean over the times shown.{_who(predictions)}"
     )
     return Drawn("brier", caption, files, numbers)
 
@@ -310,6 +310,11 @@ def _predictions(asked: Asked, reporter: Reporter) -> tuple[HeldOut, list[Predic
     return held_out, [*([base] if base else []), *fitted]
 
 
+def _who(predictions: Sequence[Prediction]) -> str:
+    """For a caption: whose predictions bear no model's name."""
+    return f" '{BASE}' is the run's own head." if any(made.name == BASE for made in predictions) else ""
+
+
 def _cannot(run: Run, what: str, possible: str, downstream: str | None = None) -> RunError:
     return RunError(
         f"run {run.id} is a {run.model}, which cannot {what}",
@@ -333,7 +338,7 @@ def _history(asked: Asked, reporter: Reporter) -> Drawn:
     files = draw_history(found, _title(asked.runs[0], "learning curves"), asked.folder / "history.png")
     caption = (
         "Loss and its unweighted terms over the updates, and the share of each weighted term in the loss; the dotted "
-        "line marks the weights that were kept."
+        "line marks the weights that were kept. The validation part is judged at μ, a training batch at samples of z."
     )
     return Drawn("history", caption, files, found.to_dict())
 
