@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,12 @@ class SurvivalForest(SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc
             random_state=self.random_state,
             low_memory=True,
         ).fit(x, to_structured(*coarse))
+        if all(tree.tree_.node_count == 1 for tree in self.forest_.estimators_):
+            warnings.warn(
+                f"no tree has a split, so all risks are equal: {len(x)} subjects allow none with min_samples_split="
+                f"{self.min_samples_split} and min_samples_leaf={self.min_samples_leaf}, or nothing differs among them",
+                stacklevel=2,
+            )
         by_time = np.argsort(outcome.duration, kind="stable")
         self._by_time, self._x = by_time, x[by_time]
         self._outcome = Outcome(outcome.duration[by_time], outcome.event[by_time])

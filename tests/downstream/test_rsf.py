@@ -59,6 +59,7 @@ def test_coarse_times_leave_the_risk_and_survival_nearly_unchanged():
     assert np.abs(difference).mean() < 0.02
 
 
+@pytest.mark.filterwarnings("ignore:no tree has a split")
 def test_survival_functions_keep_exact_durations():
     """With one leaf the curve is the Kaplan–Meier curve of all, however coarse the times the tree saw."""
     from survembed.survival import kaplan_meier
@@ -125,6 +126,14 @@ def test_a_forest_that_does_not_fit_into_memory_is_not_begun(latents, monkeypatc
     with pytest.raises(DataError, match=r"SurvivalForest would need .* GB for 300 subjects"):
         fit_downstream(many, latents.z, latents.outcome)
     assert not hasattr(many, "forest_")
+
+
+def test_a_forest_that_cannot_split_says_so(latents):
+    """25 subjects are less than two leaves of 15: C would be 0.500 without a word."""
+    few = Outcome(latents.outcome.duration[:25], latents.outcome.event[:25])
+    (note,) = fit_downstream(SurvivalForest(5, random_state=0), latents.z[:25], few).notes
+    assert note.startswith("no tree has a split, so all risks are equal: 25 subjects")
+    assert fit_downstream(SurvivalForest(5, random_state=0), latents.z, latents.outcome).notes == ()
 
 
 def test_scikit_learn_conventions(latents):
