@@ -35,7 +35,7 @@ class Stability:
     Attributes
     ----------
     similarity
-        Mean |cosine| of the effects, in [0, 1].
+        Mean `|cosine|` of the effects, in [0, 1].
     psi_sd, psi_sd_spread
         Mean and standard deviation over the other runs of ψ·sd(μ) of the matched dimension, its sign turned to ours;
         None for a model without a head, the deviation also where there is a single other run.
