@@ -330,6 +330,8 @@ def _importance(asked: Asked, reporter: Reporter) -> Drawn:
         "Hazard ratio for one standard deviation of each latent dimension with 95 % intervals, from Cox models "
         "refitted on the latents of the training part and, as an honest test, on the held-out ones."
     )
+    for part, fit in (("Training part", found.train), ("Held out", found.test)):
+        caption += f" {part}: not drawn, {fit.reason}." if fit.reason else ""
     return Drawn("importance", caption, draw_importance(found, asked.folder / "importance.png"), found.to_dict())
 
 

@@ -8,6 +8,7 @@ import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ import pytest
 from survembed.figures import FIGURES
 from survembed.figures import style as style_module
 from survembed.run import Run
+from survembed.workflows import figure as figure_module
 from survembed.workflows.embed import embed
 from survembed.workflows.figure import MAKERS, Asked, figure
 from survembed.workflows.held_out import HeldOut
 from survembed.workflows.history import history
+from survembed.workflows.importance import Importance, importance
 from survembed.workflows.plane import plane
 from survembed.workflows.sweep import Sweep
 from tests.cli.command import survembed
@@ -125,6 +128,17 @@ def test_groups_are_of_held_out_subjects(a_run: Made, tmp_path: Path) -> None:
     assert 0 <= base["log_rank"]["p_value"] <= 1
     alone = figure("survival", replace(asked(run, tmp_path), n_groups=1)).numbers["base"]
     assert alone["log_rank"] is None
+
+
+def test_a_refit_that_failed_is_told(a_run: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_test(*runs: Run, **options: Any) -> Importance:
+        found = importance(*runs, **options)
+        dimensions = tuple(replace(each, test=None) for each in found.dimensions)
+        return replace(found, dimensions=dimensions, test=replace(found.test, reason="did not converge"))
+
+    monkeypatch.setattr(figure_module, "importance", without_test)
+    drawn = figure("importance", asked(a_run("image"), tmp_path))
+    assert drawn.caption.endswith(" Held out: not drawn, did not converge.")
 
 
 def test_learning_curves(a_run: Made) -> None:
