@@ -5,13 +5,26 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Collection
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from survembed import registry
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, DryRun, RunsDir, ids_of_runs, names_of
+from survembed.cli.common import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    Assignments,
+    Clinical,
+    Config,
+    DryRun,
+    Root,
+    RunsDir,
+    SkipBad,
+    ids_of_runs,
+    names_of,
+)
 from survembed.cli.console import say, show_settings
 from survembed.cli.failures import INTERRUPTED
 from survembed.cli.lazy import lazy_group
@@ -214,33 +227,43 @@ def resolve(settings: Settings, model: str, component: type[Component], command_
 
 
 def _flags(component: type[Component]) -> list[Flag]:
-    from survembed.cli.flags import Flag, flags_of
+    from survembed.cli.flags import flags_of
     from survembed.settings import Common
     from survembed.training.options import SplitOptions, TrainOptions
 
     fixed = [parameter.name for parameter in _fixed_parameters()]
-    taken = {*fixed, "data", "root", "json", "set", "help", *TrainOptions.model_fields, *Common.model_fields}
-    data = typer.Option(
-        "--data", help="Dataset, by name.", rich_help_panel=DATA, autocompletion=lambda: names_of("datasets")
-    )
-    root = typer.Option("--root", help="Folder or file that the dataset reads.", rich_help_panel=DATA)
-    keyword = inspect.Parameter.KEYWORD_ONLY
+    data = _data_flags()
+    taken = {*fixed, "data", *(flag.name[2:] for flag in data), "json", "set", "help"}
+    taken |= {*TrainOptions.model_fields, *Common.model_fields}
     return [
         *flags_of(component, "model", "Model", taken),
-        Flag(
-            "data.name",
-            "--data",
-            inspect.Parameter("data__name", keyword, default=None, annotation=Annotated[str | None, data]),
-        ),
-        Flag(
-            "data.root",
-            "--root",
-            inspect.Parameter("data__root", keyword, default=None, annotation=Annotated[Path | None, root]),
-        ),
+        *data,
         *flags_of(SplitOptions, "split", DATA, prefixed=True),
         *flags_of(TrainOptions, "train", "Training"),
         *flags_of(Common, "", RUN),
     ]
+
+
+def _data_flags() -> list[Flag]:
+    """The dataset, and those of its options that most users need; the others are set by `--set` or in a file."""
+    from survembed.cli.flags import Flag
+
+    name = typer.Option("--data", help="Dataset, by name.", autocompletion=lambda: names_of("datasets"))
+    declared: list[tuple[str, str, Any, Any]] = [
+        ("--data", "name", None, Annotated[str | None, name]),
+        ("--root", "root", None, Root),
+        ("--clinical", "clinical", None, Clinical),
+        ("--skip-bad", "skip_bad", False, SkipBad),
+    ]
+    flags = []
+    for typed, key, default, annotation in declared:
+        kind, option = annotation.__origin__, copy(annotation.__metadata__[0])
+        option.rich_help_panel = DATA
+        parameter = inspect.Parameter(
+            f"data__{key}", inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+        )
+        flags.append(Flag(f"data.{key}", typed, parameter))
+    return flags
 
 
 def _fixed_parameters() -> list[inspect.Parameter]:

@@ -85,10 +85,11 @@ def test_every_option_of_a_model_is_a_flag(capsys: pytest.CaptureFixture[str], m
     monkeypatch.setenv("COLUMNS", "200")
     answer = survembed(capsys, "train", "coxvae", "--help")
     assert answer.code == 0
-    for name in (*CoxVAE.model_fields, *TrainOptions.model_fields, "seed", "device", "data", "root", "dry-run", "json"):
+    others = ("seed", "device", "data", "root", "clinical", "skip-bad", "dry-run", "json")
+    for name in (*CoxVAE.model_fields, *TrainOptions.model_fields, *others):
         assert f"--{name.replace('_', '-')} " in answer.out
     for name in SplitOptions.model_fields:
-        assert f"--split-{name} " in answer.out
+        assert f"--split-{name.replace('_', '-')} " in answer.out
     for text in ("Model ─", "Network ─", "Training ─", "[0<=x<=1]", "[default: 0.2]", "<batch|group|none>"):
         assert text in answer.out
     assert (CoxVAE.__doc__ or "").split(".")[0] in answer.out

@@ -59,6 +59,15 @@ def test_a_flag_with_the_default_value_is_still_the_users(capsys: pytest.Capture
     assert dry_run(capsys, "vae", "--data", "surv-digits", "--seed", "0")["seed"] == (0, "--seed")
 
 
+def test_a_study_with_problems_by_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    typed = ("--root", "study", "--clinical", "table.csv", "--skip-bad")
+    values = dry_run(capsys, "coxvae", "--data", "liver", *typed)
+    assert values["data.skip_bad"] == (True, "--skip-bad")
+    assert values["data.clinical"] == ("table.csv", "--clinical")
+    answer = survembed(capsys, "train", "coxvae", "--data", "surv-digits", "--skip-bad")
+    assert (answer.code, answer.err.split("\n")[0]) == (2, "error: dataset surv-digits has no option 'skip_bad'")
+
+
 def test_dry_run_as_a_table_does_nothing_else(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
