@@ -9,6 +9,7 @@ import typer
 
 from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, Device, RunsDir, ids_of_runs, names_of
 from survembed.cli.console import say, show_json, show_lines
+from survembed.errors import UsageError
 from survembed.figures import FIGURES, require_figure
 
 if TYPE_CHECKING:
@@ -56,16 +57,13 @@ def figure(
 ) -> None:
     """Draw a figure of a run, of several runs, or of a sweep, as PNG and PDF."""
     from survembed.cli.evaluate import resolve
-    from survembed.errors import UsageError
     from survembed.settings import Settings
 
     command = str(ctx.obj)
     require_figure(name, command)
-    if run and sweep_dir:
-        raise UsageError("a figure is of runs or of a sweep", where=command, expected="--run or --sweep-dir, not both")
     settings = Settings.gather(config=config, assignments=assignments or (), command=command)
     models = resolve(settings, downstream, command) if downstream else []
-    runs, sweep = chosen(run or [], runs_dir, sweep_dir)
+    runs, sweep = chosen(ctx, run or [], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
     from survembed.workflows.figure import Asked
@@ -81,12 +79,20 @@ def figure(
         show_lines(drawn.files)
 
 
-def chosen(names: list[str], runs_dir: Path, sweep_dir: Path | None) -> tuple[list[Run], Sweep | None]:
-    """The runs to draw: those named, the latest, or one of each kind in a sweep; says on stderr which."""
+def chosen(
+    ctx: typer.Context, names: list[str], runs_dir: Path, sweep_dir: Path | None
+) -> tuple[list[Run], Sweep | None]:
+    """The runs to draw: those named, the latest, or one of each kind in a sweep; says on stderr which.
+
+    A sweep goes before `SURVEMBED_RUN`; typed together with `--run` it is refused.
+    """
     from survembed.cli.common import chosen_run
 
     if sweep_dir is None:
         return [chosen_run(name, runs_dir) for name in names] or [chosen_run(None, runs_dir)], None
+    source = ctx.get_parameter_source("run")
+    if source is not None and source.name == "COMMANDLINE":
+        raise UsageError("this is of runs or of a sweep", where=str(ctx.obj), expected="--run or --sweep-dir, not both")
 
     from survembed.workflows.sweep import Sweep
 

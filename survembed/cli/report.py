@@ -52,7 +52,7 @@ def report(
     command = str(ctx.obj)
     settings = Settings.gather(config=config, assignments=assignments or (), command=command)
     models = resolve(settings, downstream or DOWNSTREAM, command)
-    runs, sweep = chosen([run] if run and not sweep_dir else [], runs_dir, sweep_dir)
+    runs, sweep = chosen(ctx, [run] if run else [], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
     from survembed.workflows.figure import Asked

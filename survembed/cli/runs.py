@@ -40,18 +40,13 @@ def show(
     show_run(chosen_run(run or named, runs_dir), as_json)
 
 
-def show_run(run: Run, as_json: bool) -> None:
-    """A run on stdout."""
+def show_run(run: Run, as_json: bool, options: bool = True) -> None:
+    """A run on stdout, with or without the list of its options; as JSON always with it."""
     config = run.read("config.json")
     if as_json:
         show_json({"id": run.id, "path": run.path, **run.record, "status": run.status, "config": config})
         return
     row, cohort = _row(run), run.record["cohort"]
-    options = {
-        f"{section}.{name}": value
-        for section in ("data", "model", "head", "train", "split")
-        for name, value in (config[section] or {}).items()
-    }
     show_facts(
         {
             "run": run.id,
@@ -62,7 +57,13 @@ def show_run(run: Run, as_json: bool) -> None:
             **{name: row[name] for name in ("end", "updates", "best_update", "best_objective", "precision", "seconds")},
         }
     )
-    show_table(["option", "value"], [("seed", config["seed"]), *options.items()])
+    if options:
+        values = {
+            f"{section}.{name}": value
+            for section in ("data", "model", "head", "train", "split")
+            for name, value in (config[section] or {}).items()
+        }
+        show_table(["option", "value"], [("seed", config["seed"]), *values.items()])
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -128,10 +128,10 @@ def show_trained(trained: Run, as_json: bool) -> int:
 
     if launched() and os.environ["RANK"] != "0":
         return 0
-    show_run(trained, as_json)
+    show_run(trained, as_json, options=False)
     end = trained.record["outcome"]["end"]
     if end == "completed" or end == "stopped early":
-        say("next: survembed evaluate, or survembed traverse")
+        say("next: survembed evaluate, or survembed traverse; survembed runs show lists every option")
         return 0
     say("the run holds the best weights so far" if end == "interrupted" else "training was told to end")
     say(f"to continue: survembed train --resume {trained.id}")

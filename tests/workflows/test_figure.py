@@ -186,8 +186,9 @@ def test_what_is_refused(a_run: Made, swept: Sweep, capsys, tmp_path: Path) -> N
     assert (answer.code, "different cohorts" in answer.err) == (2, True)
     answer = survembed(capsys, "figure", "tau", "--run", one.id, *folder)
     assert (answer.code, "1 value(s) of τ" in answer.err) == (2, True)
-    answer = survembed(capsys, "figure", "latents", "--run", one.id, "--sweep-dir", str(swept.folder.path), *folder)
-    assert (answer.code, "not both" in answer.err) == (2, True)
+    for command in (("figure", "latents"), ("report",)):
+        answer = survembed(capsys, *command, "--run", one.id, "--sweep-dir", str(swept.folder.path), *folder)
+        assert (answer.code, "not both" in answer.err) == (2, True)
     answer = survembed(capsys, "figure", "latents", "--sweep-dir", str(tmp_path))
     assert (answer.code, "no sweep" in answer.err) == (5, True)
 
