@@ -68,9 +68,6 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     official split is kept; where it has no validation part, one is taken out of its training part. Otherwise subjects
     are held out, stratified likewise. A row is a subject, so no subject is ever on both sides.
 
-    A validation part that would hold fewer than `options.least_events` events is not taken out: the objective of so few
-    is noise, and to stop by it leaves a model that has hardly begun. All train then, to the last update.
-
     Parameters
     ----------
     subjects
@@ -99,9 +96,7 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     if len(parts["validation"]) == 0:
         rest = parts["train"]
         count = min(round(options.validation * len(rest)), LARGEST_VALIDATION)
-        kept, chosen = hold_out(rest, labels[rest], count, rng)
-        if subjects.event[chosen].sum() >= options.least_events:
-            parts["train"], parts["validation"] = kept, chosen
+        parts["train"], parts["validation"] = hold_out(rest, labels[rest], count, rng)
     train = parts["train"]
     if len(train) < 2 or not subjects.event[train].any():
         raise DataError(

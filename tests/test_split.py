@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -66,20 +64,6 @@ def test_an_official_split_is_kept_without_folds_and_set_aside_with_them() -> No
     cohort = subjects(official=True)
     np.testing.assert_array_equal(split(cohort, SplitOptions())["test"], np.arange(0, 103, 4))
     assert len(split(cohort, SplitOptions(folds=2))["test"]) in (51, 52)
-
-
-@pytest.mark.parametrize(("n_events", "least", "size"), [(80, 10, 12), (60, 10, 0), (60, 5, 12), (1, 0, 12)])
-def test_a_validation_part_with_too_few_events_is_not_taken_out(n_events: int, least: int, size: int) -> None:
-    cohort = subjects(103, n_events)
-    parts = split(cohort, SplitOptions(least_events=least))
-    assert (len(parts["validation"]), len(parts["train"])) == (size, 82 - size)
-    assert not size or cohort.event[parts["validation"]].sum() >= least
-
-
-def test_an_official_validation_part_is_kept_however_few_its_events() -> None:
-    cohort = subjects(40, 20, official=True)
-    cohort = replace(cohort, split=np.where(np.arange(40) < 4, "validation", cohort.split))
-    assert len(split(cohort, SplitOptions(least_events=100))["validation"]) == 4
 
 
 def test_ids_give_the_parts_back() -> None:

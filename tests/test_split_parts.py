@@ -26,7 +26,7 @@ def subjects(n: int, official: list[str] | None = None) -> Subjects:
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(20, 200), test=st.floats(0, 0.5), validation=st.floats(0, 0.5), seed=st.integers(0, 9))
 def test_every_subject_is_in_one_part(n: int, test: float, validation: float, seed: int) -> None:
-    parts = split(subjects(n), SplitOptions(test=test, validation=validation, least_events=0, seed=seed))
+    parts = split(subjects(n), SplitOptions(test=test, validation=validation, seed=seed))
     assert list(parts) == list(SPLITS)
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(n))
     assert all((np.diff(index) > 0).all() for index in parts.values())
@@ -60,7 +60,7 @@ def test_the_seed_decides() -> None:
 
 
 def test_an_official_split_is_kept() -> None:
-    shares = SplitOptions(test=0.5, validation=0.25, least_events=0)
+    shares = SplitOptions(test=0.5, validation=0.25)
     whole = split(subjects(100, (["train"] * 6 + ["test"] * 3 + ["validation"]) * 10), shares)
     assert {name: len(index) for name, index in whole.items()} == {"train": 60, "validation": 10, "test": 30}
     parts = split(subjects(90, (["train"] * 6 + ["test"] * 3) * 10), shares)
@@ -75,7 +75,7 @@ def test_the_validation_part_has_a_largest_size() -> None:
 @pytest.mark.parametrize("shares", [{"test": 0.99, "validation": 0.0}, {"test": 0.0, "validation": 0.99}])
 def test_nobody_left_to_train_on(shares: dict[str, float]) -> None:
     with pytest.raises(DataError, match="the training part has 0 subjects"):
-        split(subjects(10), SplitOptions(**shares, least_events=0))
+        split(subjects(10), SplitOptions(**shares))
 
 
 @pytest.mark.parametrize(

@@ -110,9 +110,6 @@ class SplitOptions(Component):
 
     test: float = option(0.2, ge=0, lt=1, help="Share of subjects held out, where there is no official split.")
     validation: float = option(0.15, ge=0, lt=1, help="Share of the others that chooses the weights; 2000 at most.")
-    least_events: int = option(
-        10, ge=0, help="Events that it must hold to choose weights by more than chance; with fewer there is none."
-    )
     folds: int = option(0, ge=0, help="Divide into so many folds and test on one; 0 for no folds.")
     fold: int = option(0, ge=0, help="The fold to test on, from 0.")
     repeat: int = option(0, ge=0, help="Which division: each draws the split anew, for repeated folds.")

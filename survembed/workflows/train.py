@@ -198,11 +198,6 @@ class _Training:
                 if (subjects.duration == 0).any():
                     zeros = int((subjects.duration == 0).sum())
                     self.reporter.say(f"{zeros} subject(s) with a duration of 0 are kept")
-                if self.config.split.validation and not len(parts["validation"]):
-                    self.reporter.say(
-                        f"no validation part: it would hold fewer than {self.config.split.least_events} events; "
-                        "all train, to the last update"
-                    )
                 run = self._create(name, cohort, model)
             if self.processes.first:
                 write_json(run.path / "split.json", as_ids(parts, subjects))

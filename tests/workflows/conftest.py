@@ -44,7 +44,7 @@ def config(kind: str = "image", model: str = "coxvae", head: str = "linear", **o
         head=head_name,
         cox=registry.load("heads", head)() if head_name else None,
         train=TrainOptions(**train_options),
-        split=SplitOptions(**{"least_events": 0, **split_options}),
+        split=SplitOptions(**split_options),
         device="cpu",
     )
 
