@@ -300,12 +300,19 @@ def _read(path: tuple[str, ...]) -> Iterator[Entry]:
     for package in distributions(path=list(path)):
         try:
             declared = [point for point in package.entry_points if point.group in GROUPS]
-            if declared:  # the name costs more to read than the entry points
-                name, version = _normalized(package.metadata["Name"]), str(package.version)
+            if declared:  # the header costs more to read than the entry points
+                header = _header(package.read_text("METADATA") or package.read_text("PKG-INFO") or "")
+                name, version = _normalized(header["Name"]), header["Version"]
         except Exception:  # noqa: S112 - damaged metadata: pip is the tool that reports them
             continue
         for point in declared:
             yield Entry(GROUPS[point.group], point.name, name, version, point.value)
+
+
+def _header(metadata: str) -> dict[str, str]:
+    """The fields of one line at the top of a package's metadata: to parse all of it imports `email`, which is slow."""
+    lines = metadata.partition("\n\n")[0].splitlines()
+    return dict(line.split(": ", 1) for line in lines if re.match(r"\w[\w-]*: ", line))
 
 
 def _read_sources(folders: str) -> Iterator[Entry]:

@@ -14,7 +14,7 @@ from typer.main import get_command
 from survembed import __version__
 from survembed.cli import completion
 from survembed.cli.failures import exit_code_of
-from survembed.cli.lazy import lazy_group
+from survembed.cli.lazy import import_help, lazy_group
 
 COMMANDS = {
     "data": "List datasets; check, segment, prepare and show their subjects.",
@@ -90,6 +90,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     line = shlex.join(["survembed", *given])
     command = get_command(app)
+    if "--help" in given and not completion.asked():
+        import_help()
 
     def work() -> object:
         return command.main(given, prog_name="survembed", standalone_mode=False, obj=line)

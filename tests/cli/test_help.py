@@ -65,6 +65,16 @@ def test_help_needs_not_even_pydantic(line: str) -> None:
     assert not modules_after(*line.split()) & {"pydantic", "survembed.component", "survembed.models"}
 
 
+def test_help_leaves_out_what_of_rich_it_does_not_need_and_leaves_it_to_others() -> None:
+    loaded = modules_after("train", "--help")
+    assert "typer.rich_utils" in loaded
+    assert not loaded & {"rich.markdown", "rich.traceback", "markdown_it", "pygments"}
+    code = (
+        "from survembed.cli.lazy import import_help; import_help(); from rich.markdown import Markdown; Markdown('*x*')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_only_the_command_that_runs_is_imported() -> None:
     loaded = {name for name in modules_after("runs", "--help") if name.removeprefix("survembed.cli.") in COMMANDS}
     assert loaded == {"survembed.cli.runs"}

@@ -12,11 +12,12 @@ import pytest
 
 from survembed.cli.main import COMMANDS, make_command
 from tests.cli.command import Answer
+from tests.cli.startup import best, budget
 from tests.conftest import ROOT
 from tests.contract import wheels
 
 LIMIT = 0.3
-"""Seconds that help and completion may take, best of five."""
+"""Seconds that help and completion may take on a quiet machine; see `budget`."""
 
 
 def commands() -> Iterator[str]:
@@ -64,8 +65,9 @@ def test_every_help_works_and_imports_no_plugin(python: Path, tmp_path: Path) ->
 @pytest.mark.startup
 @pytest.mark.parametrize("line", ["--help", "train --help", "plugins --help"])
 def test_help_is_fast(python: Path, line: str) -> None:
-    seconds = [run(python, line)[1] for _ in range(5)]
-    assert min(seconds) < LIMIT, f"best of five: {min(seconds):.2f} s"
+    limit = budget(LIMIT, python)
+    seconds = best(lambda: run(python, line))
+    assert seconds < limit, f"{seconds:.2f} s, where {limit:.2f} s are allowed on this machine"
 
 
 @pytest.mark.startup
@@ -84,10 +86,12 @@ def test_completion_is_fast_and_silent(python: Path, words: str, expected: str) 
         "COMP_WORDS": words,
         "COMP_CWORD": str(len(words.split(" ")) - 1),
     }
-    answers = [run(python, "", **asked) for _ in range(5)]
-    assert {answer.err for answer, _ in answers} == {""}
-    assert any(expected in word for word in answers[0][0].out.split())
-    assert min(seconds for _, seconds in answers) < LIMIT
+    answers = []
+    limit = budget(LIMIT, python)
+    seconds = best(lambda: answers.append(run(python, "", **asked)[0]))
+    assert {answer.err for answer in answers} == {""}
+    assert any(expected in word for word in answers[0].out.split())
+    assert seconds < limit, f"{seconds:.2f} s, where {limit:.2f} s are allowed on this machine"
 
 
 @pytest.mark.parametrize("model", ["raising", "slow", "future", "twin"])
