@@ -33,7 +33,7 @@ RESERVED = ("SURVEMBED_RUN", "SURVEMBED_CACHE", "SURVEMBED_TEST_DATA", "SURVEMBE
 C = TypeVar("C", bound=Component)
 
 
-class Common(Component):
+class Common(Component, defer_build=True):
     """Options beside those of any component, at the top of a configuration file."""
 
     seed: int = option(0, ge=0, help="Seed of weights, batches and samples.")

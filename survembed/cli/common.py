@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -56,6 +57,12 @@ Clinical = Annotated[
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out subjects with a problem; they are named.")]
 Root = Annotated[Path | None, typer.Option("--root", help="Folder or file that the dataset reads.")]
 DEFAULT_RUNS_DIR = Path("runs")
+
+
+def sign(command: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> None:
+    """Give a function that takes `**values` the parameters of which Typer makes its options."""
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
 
 
 def chosen_run(name: str | None, runs_dir: Path, ability: str | None = None) -> Run:

@@ -6,6 +6,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
+
+from typer.core import TyperArgument, TyperOption
 
 VARIABLE = "_SURVEMBED_COMPLETE"
 """What the shell's script sets to ask for completions."""
@@ -23,6 +26,8 @@ def quietly(work: Callable[[], object]) -> int:
     """Do `work`, which answers on stdout; stderr stays empty, whatever a plugin says or raises. The exit code."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # this process does nothing else
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # Typer imports it only to strip markup off help
+    for kind in TyperOption, TyperArgument:  # no value is used; to check them Typer imports pydantic
+        kind.process_value = _as_typed  # type: ignore[method-assign]
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
@@ -33,3 +38,7 @@ def quietly(work: Callable[[], object]) -> int:
     except BaseException:
         return 1
     return 0
+
+
+def _as_typed(self: Any, ctx: Any, value: Any) -> Any:
+    return value

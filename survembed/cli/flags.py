@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from survembed.cli.common import names_of
-from survembed.settings import Setting
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from survembed.component import Component
+    from survembed.settings import Setting
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ def _parameter(key: str, flag: str, kind: Any, field: FieldInfo, panel: str) -> 
 
 def typed_by_user(flags: Collection[Flag], ctx: typer.Context, values: Mapping[str, Any]) -> dict[str, Setting]:
     """The settings whose flags stand on the command line, by dotted key."""
+    from survembed.settings import Setting
+
     given = {}
     for flag in flags:
         name = flag.parameter.name

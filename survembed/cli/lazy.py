@@ -30,7 +30,10 @@ def import_help() -> None:
 
 
 def lazy_group(
-    names: Callable[[], Iterable[str]], summary: Callable[[str], str], make: Callable[[str, str], Any]
+    names: Callable[[], Iterable[str]],
+    summary: Callable[[str], str],
+    make: Callable[[str, str], Any],
+    outline: Callable[[], Any] | None = None,
 ) -> type[TyperGroup]:
     """A group that knows its commands by name; help lists them in a line each, and only the one that runs is made.
 
@@ -43,6 +46,9 @@ def lazy_group(
     make
         Gives the command of a name; the second argument is the command line, for errors. None for an unknown name,
         which Typer then reports; or it raises a `PluginError`.
+    outline
+        Gives a command with options that all commands have and that is made soon: to complete the value of one of
+        them, no command need be made.
     """
 
     class LazyGroup(TyperGroup):
@@ -66,6 +72,10 @@ def lazy_group(
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             """The command that runs, or whose options are to be completed."""
+            if ctx.resilient_parsing and outline is not None:
+                outlined = outline()
+                if any(args[-1] in param.opts for param in outlined.params):
+                    return args[0], outlined, args[1:]
             try:
                 made = None if args[0].startswith("-") else make(args[0], str(ctx.obj))
             except PluginError:

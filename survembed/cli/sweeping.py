@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from survembed import registry
-from survembed.cli.common import AsJson, Assignments, Config, DryRun, names_of
+from survembed.cli.common import AsJson, Assignments, Config, DryRun, names_of, sign
 from survembed.cli.console import say, show_settings
 from survembed.cli.sweep_table import watch
 from survembed.errors import UsageError
@@ -89,8 +89,7 @@ def with_sweep_flags(work: Callable[..., None]) -> Callable[..., None]:
         work(ctx, asked, **values)
 
     command.__doc__, command.__name__ = work.__doc__, work.__name__
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+    sign(command, parameters)
     return command
 
 

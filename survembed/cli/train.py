@@ -24,6 +24,7 @@ from survembed.cli.common import (
     SkipBad,
     ids_of_runs,
     names_of,
+    sign,
 )
 from survembed.cli.console import say, show_settings
 from survembed.cli.failures import INTERRUPTED
@@ -51,17 +52,24 @@ def make_command(model: str, command_line: str) -> Any:
     def train_model(ctx: typer.Context, **values: Any) -> int:
         return run(ctx, model, component, flags, values)
 
-    parameters = [
-        inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
-        *(flag.parameter for flag in flags),
-        *_fixed_parameters(),
-    ]
-    train_model.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    train_model.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    sign(train_model, [context, *(flag.parameter for flag in flags), *_fixed_parameters()])
     app = typer.Typer(add_completion=False)
     text = inspect.cleandoc(component.__doc__ or "").replace("[", r"\[")
     epilog = "Options of dataset and head: --set data.NAME=VALUE and --set head.NAME=VALUE; see survembed plugins show."
     app.command(model, help=text, epilog=epilog)(train_model)
+    return get_command(app)
+
+
+def _outline() -> Any:
+    """A command with the options for data, which are those of every model; for completion, which imports no model."""
+    from typer.main import get_command
+
+    def train_model(**values: Any) -> None: ...
+
+    sign(train_model, [flag.parameter for flag in _data_flags()])
+    app = typer.Typer(add_completion=False)
+    app.command()(train_model)
     return get_command(app)
 
 
@@ -72,7 +80,7 @@ def _summary(model: str) -> str:
 
 
 app = typer.Typer(
-    cls=lazy_group(lambda: registry.names("models"), _summary, make_command),
+    cls=lazy_group(lambda: registry.names("models"), _summary, make_command, _outline),
     add_completion=False,
     help="Train a model on a dataset.",
     no_args_is_help=True,

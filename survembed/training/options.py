@@ -27,7 +27,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Values that a preset puts in place of the defaults; whatever the user sets goes before both."""
 
 
-class TrainOptions(Component):
+class TrainOptions(Component, defer_build=True):  # help and completion want names and defaults only
     """How a model is trained.
 
     The default recipe (AdamW, a one-cycle rate, averaged weights, shifted volumes) needs a small part of the paper's
@@ -105,7 +105,7 @@ class TrainOptions(Component):
         )
 
 
-class SplitOptions(Component):
+class SplitOptions(Component, defer_build=True):
     """How subjects are divided, stratified by event and duration: held out once, or one fold of several."""
 
     test: float = option(0.2, ge=0, lt=1, help="Share of subjects held out, where there is no official split.")
