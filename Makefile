@@ -27,7 +27,7 @@ lint: install
 	$(BIN)/lint-imports
 
 test: install lint
-	$(BIN)/python -m pytest -n auto -m 'not slow and not startup'
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow and not startup'
 	$(BIN)/python -m pytest -q -m 'startup and not slow'
 
 test-slow: install

@@ -13,6 +13,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+COSTLY = {"swept", "explorers", "study", "undisturbed", "gradients", "python", "written"}
+"""Fixtures that take long to make and are shared by many tests."""
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks when its turn comes
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a costly fixture run in one worker, which makes it once."""
+    for item in items:
+        for name in COSTLY.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """Folder of real test data; see README, Development."""

@@ -53,13 +53,15 @@ def benchmark(
     if asked.dry_run:
         show_plan(planned, asked.as_json)
         return
-    sweep = run_plan(planned, asked, where_of(asked))
 
     from survembed.cli.reporter import reporter
     from survembed.tables import save
     from survembed.workflows.benchmark import benchmark as work
+    from survembed.workflows.benchmark import check_choices
 
     names = [] if covariates == "none" else covariates.split(",") if covariates else None
+    check_choices(planned.runs(), names, reference, reporter=reporter())
+    sweep = run_plan(planned, asked, where_of(asked))
     table = work(sweep, models, covariates=names, reference=reference, n_resamples=bootstrap, reporter=reporter())
     files = save(table, sweep.folder.path / "benchmark", command_line)
     advice = None

@@ -117,9 +117,13 @@ def reading(path: Path, what: str) -> Iterator[None]:
             yield
     except DataError:
         raise
-    except OSError as error:
-        raise DataError(f"cannot read {what}: {error.strerror or error}", where=str(path)) from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's word, not that of a parser
+            raise DataError(
+                f"cannot read {what}: {error.strerror}",
+                where=str(path),
+                expected="a file that is there and may be read",
+            ) from error
         if "missing dependencies" in str(error) or "unable to decompress" in str(error).lower():
             raise DataError(
                 f"no decoder for the compressed pixels of {what}",

@@ -132,7 +132,20 @@ class Step:
         return self.processes.gather(mine, n)
 
     def _seed(self, update: int, number: int) -> None:
-        torch.manual_seed(derived_seed(self.seed, update, number, self.processes.rank))
+        _seed_chance(derived_seed(self.seed, update, number, self.processes.rank), self.kl_weight.device)
+
+
+def _seed_chance(seed: int, device: torch.device) -> None:
+    """Seed the CPU's generator and that of `device`: what `torch.manual_seed` does, without its millisecond.
+
+    It also prepares every accelerator that is not in use, and formats a stack trace for each.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        number = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[number].manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 @contextmanager

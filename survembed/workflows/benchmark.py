@@ -10,13 +10,16 @@ import numpy as np
 
 from survembed.bootstrap import N_RESAMPLES, Metric, paired_difference
 from survembed.component import Component
+from survembed.covariates import usable
 from survembed.errors import RunError, UsageError, nearest
 from survembed.progress import QUIET, Reporter
 from survembed.survival import Float, FollowUp, follow_up
 from survembed.workflows.embed import open_cohort
 from survembed.workflows.held_out import BASE
-from survembed.workflows.rows import Entry, Table
+from survembed.workflows.prepare import prepare
+from survembed.workflows.rows import BASELINES, Entry, Table, names_of_models, with_latents
 from survembed.workflows.sweep import Sweep
+from survembed.workflows.train import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,36 @@ class Benchmark:
         }
 
 
+def check_choices(
+    runs: Sequence[TrainConfig],
+    covariates: Sequence[str] | None = None,
+    reference: str | None = None,
+    *,
+    reporter: Reporter = QUIET,
+) -> None:
+    """Refuse covariates and a reference that the table of these runs cannot have, before anything is trained.
+
+    Parameters
+    ----------
+    runs
+        Those of a sweep, as `plan` gives them.
+    covariates, reference
+        As for `benchmark`.
+
+    Raises
+    ------
+    UsageError
+        When a covariate or the reference does not exist.
+    DataError
+        When the cohort cannot be prepared.
+    """
+    with prepare(runs[0].data, runs[0].dataset, reporter=reporter) as cohort:
+        usable(cohort.subjects.covariates, covariates)
+    if reference is not None:
+        models = list(dict.fromkeys(names_of_models([(run.model, getattr(run.network, "tau", None)) for run in runs])))
+        _check_reference(reference, [*models, *BASELINES, with_latents(models[0])])
+
+
 def benchmark(
     sweep: Sweep,
     downstream: Sequence[tuple[str, Component]],
@@ -180,14 +213,7 @@ def benchmark(
         scored = table.fill(task)
     names = list(dict.fromkeys(row for row, _ in scored))
     chosen = reference or names[0]
-    if chosen not in names:
-        close = nearest(chosen, names)
-        raise UsageError(
-            f"no row '{chosen}' to compare with",
-            where=f"--reference {chosen}",
-            expected=f"one of {', '.join(names)}",
-            try_=f"--reference '{close}'" if close else None,
-        )
+    _check_reference(chosen, names)
     return Benchmark(
         title=header.title,
         synthetic=header.synthetic,
@@ -201,6 +227,17 @@ def benchmark(
         cells=tuple(_with_differences(scored, chosen)),
         notes=tuple(table.notes()),
     )
+
+
+def _check_reference(reference: str, names: Sequence[str]) -> None:
+    if reference not in names:
+        close = nearest(reference, names)
+        raise UsageError(
+            f"no row '{reference}' to compare with",
+            where=f"--reference {reference}",
+            expected=f"one of {', '.join(names)}",
+            try_=f"--reference '{close}'" if close else None,
+        )
 
 
 def _with_differences(scored: Mapping[tuple[str, str], Entry], reference: str) -> list[TableCell]:

@@ -33,6 +33,8 @@ TUMOUR = "tumour volume"
 VOLUMES = "organ + tumour volume"
 COVARIATES = "covariates"
 
+BASELINES = (KAPLAN_MEIER, TUMOUR, VOLUMES, COVARIATES)
+
 Place = tuple[int, int]
 """Repeat and fold."""
 
@@ -47,6 +49,19 @@ class Entry:
     scores: dict[str, Metric]
     replicates: dict[str, list[float]]
     notes: tuple[str, ...]
+
+
+def names_of_models(trained: Sequence[tuple[str, float | None]]) -> list[str]:
+    """The row of each (model, τ): the model's name, with τ where the model comes with several."""
+    taus: dict[str, set[float | None]] = {}
+    for model, tau in trained:
+        taus.setdefault(model, set()).add(tau)
+    return [row_name(model, tau if len(taus[model]) > 1 else None) for model, tau in trained]
+
+
+def with_latents(model: str) -> str:
+    """The row of a Cox model on covariates and the latents of the model in row `model`."""
+    return f"{COVARIATES} + {model} latents"
 
 
 class Table:
@@ -90,11 +105,10 @@ class Table:
 
     def _models(self) -> dict[str, dict[tuple[int, int], dict[int, Run]]]:
         """Finished runs by row, then by (repeat, seed), then by fold; only whole divisions."""
-        several = {cell.model for cell in self.sweep.cells if len(self._taus(cell.model)) > 1}
         found: dict[str, dict[tuple[int, int], dict[int, Run]]] = {}
         folds: dict[str, dict[tuple[int, int], set[int]]] = {}
-        for cell in self.sweep.cells:
-            name = row_name(cell.model, cell.tau if cell.model in several else None)
+        names = names_of_models([(cell.model, cell.tau) for cell in self.sweep.cells])
+        for cell, name in zip(self.sweep.cells, names, strict=True):
             place = (cell.repeat, cell.seed)
             folds.setdefault(name, {}).setdefault(place, set()).add(cell.fold)
             row = found.setdefault(name, {})
@@ -104,9 +118,6 @@ class Table:
             name: {place: runs for place, runs in row.items() if set(runs) == folds[name][place]}
             for name, row in found.items()
         }
-
-    def _taus(self, model: str) -> set[float | None]:
-        return {cell.tau for cell in self.sweep.cells if cell.model == model}
 
     def choose_covariates(self, wanted: Sequence[str] | None) -> None:
         """Take covariates into the table."""
@@ -130,7 +141,7 @@ class Table:
             cells |= self._feature_row(name, features, [(repeat, self.seed) for repeat in self._repeats()], task)
         if self.covariates:
             best = next(iter(self.models))
-            name = f"{COVARIATES} + {best} latents"
+            name = with_latents(best)
 
             def both(place: Place, seed: int, train: Positions) -> Float:
                 z = self._latents(self.models[best][place[0], seed][place[1]])[0]

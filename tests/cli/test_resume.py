@@ -16,7 +16,7 @@ import pytest
 from survembed.run import Run, Runs
 from tests.cli.command import Answer, survembed, survembed_process
 
-OPTIONS = ["--data", "surv-digits", "--updates", "120", "--width", "4", "--patience", "0", "--precision", "float32"]
+OPTIONS = ["--data", "surv-digits", "--updates", "60", "--width", "4", "--patience", "0", "--precision", "float32"]
 LINE = ["train", "coxvae", *OPTIONS, "--set", "train.checkpoint=0.05"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -79,7 +79,7 @@ def resumed_to_the_end(folder: Path) -> Answer:
 
 
 def test_killed_twice_it_ends_as_if_undisturbed(undisturbed: bytes, tmp_path: Path) -> None:
-    for moment in (0, 50):
+    for moment in (0, 30):
         killed_at(tmp_path, moment)
         assert the_run(tmp_path).status == "cut short"
     answer = resumed_to_the_end(tmp_path)
@@ -87,7 +87,7 @@ def test_killed_twice_it_ends_as_if_undisturbed(undisturbed: bytes, tmp_path: Pa
     assert weights(tmp_path) == undisturbed
     assert the_run(tmp_path).status == "finished"
     rows = [json.loads(line) for line in (the_run(tmp_path).path / "metrics.jsonl").read_text().splitlines()]
-    assert [row["update"] for row in rows] == list(range(10, 121, 10))
+    assert [row["update"] for row in rows] == list(range(10, 61, 10))
 
 
 @pytest.mark.slow

@@ -65,6 +65,23 @@ def test_benchmark_prints_table_1_and_keeps_it(study: Path, capsys: pytest.Captu
     assert (study / "study" / "tau" / "tau.png").is_file()
 
 
+@pytest.mark.parametrize(
+    ("typo", "remedy"),
+    [
+        ("--reference coxvea", "try:      --reference 'coxvae'"),
+        ("--covariates digits", "try:      --covariates digit"),
+    ],
+)
+def test_benchmark_refuses_a_typo_before_it_trains(
+    typo: str, remedy: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = said(capsys, f"benchmark {DATA} {TINY} --models coxvae,vae {typo}")
+    assert answer.code == 2
+    assert remedy in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_tau_recommends_and_draws(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answer = said(capsys, f"tau {DATA} {TAUS} {TINY} --bootstrap 20 --json")
     assert answer.code == 0, answer.err

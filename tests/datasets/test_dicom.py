@@ -237,8 +237,10 @@ def test_segmentation_of_another_space_or_grid_is_refused(tmp_path: Path) -> Non
         tmp_path / "small", stored()[:, :20], FrameOfReferenceUID=series.slices[0].frame_of_reference
     )
     refused(write_seg(tmp_path / "6.dcm", cropped, {"Liver": masks()["Liver"][:, :20]}), "another grid")
-    (tmp_path / "7.dcm").write_bytes(path.read_bytes()[:2000])
-    refused(tmp_path / "7.dcm", "damaged")
+    content, frames = path.read_bytes(), pydicom.dcmread(path).PixelData
+    for name, end in (("7.dcm", 2000), ("8.dcm", content.index(frames)), ("9.dcm", content.index(frames) + 5)):
+        (tmp_path / name).write_bytes(content[:end])
+        refused(tmp_path / name, "damaged")
 
 
 def test_real_segmentation_equals_its_nrrd_voxel_by_voxel(test_data: Path) -> None:

@@ -119,15 +119,19 @@ def test_a_first_pass_leaves_the_statistics_of_the_images_alone() -> None:
     assert states == [(0.1, 1), (0.1, 2)]
 
 
+CASES = [(12, "coxvae"), (11, "coxvae"), (11, "deepsurv")]
+"""Subjects of an update, and the model."""
+
 PROGRAM = """
 import sys
 import numpy as np, torch, torch.distributed as dist
-from tests.training.test_risksets import gradients_of
+from tests.training.test_risksets import CASES, gradients_of
 torch.set_num_threads(1)
 dist.init_process_group("gloo")
-found = list(gradients_of(dist.get_rank(), dist.get_world_size(), int(sys.argv[2]), sys.argv[3]))
-if dist.get_rank() == 0:
-    np.savez(sys.argv[1], *found)
+for n, name in CASES:
+    found = list(gradients_of(dist.get_rank(), dist.get_world_size(), n, name))
+    if dist.get_rank() == 0:
+        np.savez(f"{sys.argv[1]}/{name}-{n}-{dist.get_world_size()}.npz", *found)
 dist.destroy_process_group()
 """
 
@@ -154,26 +158,23 @@ def gradients_of(rank: int, count: int, n: int, name: str) -> Iterator[np.ndarra
         yield value.numpy()
 
 
-@pytest.mark.parametrize(("n", "name"), [(12, "coxvae"), (11, "coxvae"), (11, "deepsurv")])
-def test_two_processes_have_the_gradients_of_one(n: int, name: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def gradients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the gradients of every case, from one process and from two."""
+    folder = tmp_path_factory.mktemp("gradients")
+    for count in (1, 2):
+        processes = [
+            subprocess.Popen([sys.executable, "-c", PROGRAM, folder], env=_environment(rank, count, folder), cwd=ROOT)
+            for rank in range(count)
+        ]
+        assert [process.wait(120) for process in processes] == [0] * count
+    return folder
+
+
+@pytest.mark.parametrize(("n", "name"), CASES)
+def test_two_processes_have_the_gradients_of_one(n: int, name: str, gradients: Path) -> None:
     """Batch normalisation, posterior samples and an uneven batch included: 1e-12 in float64."""
-    alone = subprocess.run(
-        [sys.executable, "-c", PROGRAM, tmp_path / "one.npz", str(n), name],
-        env=_environment(0, 1, tmp_path),
-        cwd=ROOT,
-        check=False,
-    )
-    assert alone.returncode == 0
-    pair = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, tmp_path / "two.npz", str(n), name],
-            env=_environment(rank, 2, tmp_path),
-            cwd=ROOT,
-        )
-        for rank in range(2)
-    ]
-    assert [process.wait(120) for process in pair] == [0, 0]
-    one, two = np.load(tmp_path / "one.npz"), np.load(tmp_path / "two.npz")
+    one, two = (np.load(gradients / f"{name}-{n}-{count}.npz") for count in (1, 2))
     assert one.files == two.files
     for key in one.files:
         np.testing.assert_allclose(two[key], one[key], rtol=0, atol=1e-12)

@@ -21,9 +21,9 @@ from survembed.sweep.cells import SweepFolder
 from survembed.sweep.options import SweepOptions
 from survembed.workflows import rows
 from survembed.workflows import sweep as sweeping
-from survembed.workflows.benchmark import Benchmark, benchmark
+from survembed.workflows.benchmark import Benchmark, benchmark, check_choices
 from survembed.workflows.embed import embed
-from survembed.workflows.sweep import Sweep, sweep
+from survembed.workflows.sweep import Sweep, plan, sweep
 from tests.measured import Measured, measured
 from tests.workflows.conftest import inline, measured_config
 
@@ -122,6 +122,17 @@ def test_names_that_do_not_exist_are_refused_with_the_nearest(swept: Sweep) -> N
     assert error.value.try_ == "--reference 'tumour volume'"
     with pytest.raises(UsageError, match="no covariate 'aage'"):
         benchmark(swept, [], covariates=["aage"])
+
+
+def test_they_are_refused_before_anything_is_trained(swept: Sweep) -> None:
+    runs = plan([measured_config("coxvae"), measured_config("vae")], SweepOptions(taus=(0.1, 0.9)))
+    check_choices(runs, ["age"], "covariates + coxvae τ=0.1 latents")
+    check_choices(runs, None, "vae")
+    with pytest.raises(UsageError, match="no row 'coxvae tau=0.1'") as error:
+        check_choices(runs, None, "coxvae tau=0.1")
+    assert error.value.try_ == "--reference 'coxvae τ=0.1'"
+    with pytest.raises(UsageError, match="no covariate 'aage'"):
+        check_choices(runs, ["aage"])
 
 
 def test_a_seed_with_a_missing_fold_does_not_count(swept: Sweep, tmp_path: Path) -> None:
