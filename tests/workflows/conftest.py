@@ -133,7 +133,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, plugin_folder: Path) -> Swee
         patch.syspath_prepend(plugin_folder)
         patch.setenv("SURVEMBED_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         patch.setattr(sweeping, "run_local", inline)
-        configs = [measured_config(model, train={"updates": 20}) for model in ("coxvae", "vae", "deepsurv")]
+        configs = [measured_config(model, train={"updates": 50}) for model in ("coxvae", "vae", "deepsurv")]
         axes = SweepOptions(taus=(0.1, 0.9), seeds=(0, 1), folds=2)
         made = sweep(configs, axes, tmp_path_factory.mktemp("swept"))
         assert set(made.states().values()) == {"finished"}, made.failures()

@@ -128,7 +128,7 @@ def test_they_are_refused_before_anything_is_trained(swept: Sweep) -> None:
     runs = plan([measured_config("coxvae"), measured_config("vae")], SweepOptions(taus=(0.1, 0.9)))
     check_choices(runs, ["age"], "covariates + coxvae τ=0.1 latents")
     check_choices(runs, None, "vae")
-    with pytest.raises(UsageError, match="no row 'coxvae tau=0.1'") as error:
+    with pytest.raises(UsageError, match=r"no row 'coxvae tau=0\.1'") as error:
         check_choices(runs, None, "coxvae tau=0.1")
     assert error.value.try_ == "--reference 'coxvae τ=0.1'"
     with pytest.raises(UsageError, match="no covariate 'aage'"):
