@@ -12,6 +12,7 @@ from survembed.cli.sweeping import Asked, resolve_plan, run_plan, show_plan, whe
 from survembed.cli.tau import advise_and_draw, show_advice
 
 if TYPE_CHECKING:
+    from survembed.subjects import Subjects
     from survembed.workflows.benchmark import Benchmark
 
 COLUMNS = ["coxph", "rsf"]
@@ -60,8 +61,11 @@ def benchmark(
     from survembed.workflows.benchmark import check_choices
 
     names = [] if covariates == "none" else covariates.split(",") if covariates else None
-    check_choices(planned.runs(), names, reference, reporter=reporter())
-    sweep = run_plan(planned, asked, where_of(asked))
+
+    def check(subjects: Subjects) -> None:
+        check_choices(planned.runs(), subjects, names, reference)
+
+    sweep = run_plan(planned, asked, where_of(asked), check)
     table = work(sweep, models, covariates=names, reference=reference, n_resamples=bootstrap, reporter=reporter())
     files = save(table, sweep.folder.path / "benchmark", command_line)
     advice = None

@@ -19,6 +19,7 @@ from survembed.errors import UsageError
 
 if TYPE_CHECKING:
     from survembed.settings import Setting, Settings
+    from survembed.subjects import Subjects
     from survembed.sweep.options import SweepOptions
     from survembed.workflows.sweep import Sweep, Where
     from survembed.workflows.train import TrainConfig
@@ -181,13 +182,13 @@ def show_plan(planned: Planned, as_json: bool) -> None:
     say(f"{len(planned.runs())} runs")
 
 
-def run_plan(planned: Planned, asked: Asked, where: Where) -> Sweep:
-    """Train what is missing of a sweep, with a live table of it on a terminal."""
+def run_plan(planned: Planned, asked: Asked, where: Where, check: Callable[[Subjects], None] | None = None) -> Sweep:
+    """Train what is missing of a sweep, with a live table of it on a terminal; `check` as for `sweep`."""
     from survembed.cli.reporter import reporter
     from survembed.workflows.sweep import sweep
 
     live = watch if sys.stderr.isatty() else None
-    return sweep(_configs(planned), planned.axes, asked.sweep_dir, where, watch=live, reporter=reporter())
+    return sweep(_configs(planned), planned.axes, asked.sweep_dir, where, check=check, watch=live, reporter=reporter())
 
 
 def where_of(asked: Asked, shard: str = "0/1") -> Where:

@@ -13,10 +13,10 @@ from survembed.component import Component
 from survembed.covariates import usable
 from survembed.errors import RunError, UsageError, nearest
 from survembed.progress import QUIET, Reporter
+from survembed.subjects import Subjects
 from survembed.survival import Float, FollowUp, follow_up
 from survembed.workflows.embed import open_cohort
 from survembed.workflows.held_out import BASE
-from survembed.workflows.prepare import prepare
 from survembed.workflows.rows import BASELINES, Entry, Table, names_of_models, with_latents
 from survembed.workflows.sweep import Sweep
 from survembed.workflows.train import TrainConfig
@@ -132,10 +132,9 @@ class Benchmark:
 
 def check_choices(
     runs: Sequence[TrainConfig],
+    subjects: Subjects,
     covariates: Sequence[str] | None = None,
     reference: str | None = None,
-    *,
-    reporter: Reporter = QUIET,
 ) -> None:
     """Refuse covariates and a reference that the table of these runs cannot have, before anything is trained.
 
@@ -143,6 +142,8 @@ def check_choices(
     ----------
     runs
         Those of a sweep, as `plan` gives them.
+    subjects
+        Of its cohort.
     covariates, reference
         As for `benchmark`.
 
@@ -150,11 +151,8 @@ def check_choices(
     ------
     UsageError
         When a covariate or the reference does not exist.
-    DataError
-        When the cohort cannot be prepared.
     """
-    with prepare(runs[0].data, runs[0].dataset, reporter=reporter) as cohort:
-        usable(cohort.subjects.covariates, covariates)
+    usable(subjects.covariates, covariates)
     if reference is not None:
         models = list(dict.fromkeys(names_of_models([(run.model, getattr(run.network, "tau", None)) for run in runs])))
         _check_reference(reference, [*models, *BASELINES, with_latents(models[0])])

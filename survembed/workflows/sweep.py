@@ -16,6 +16,7 @@ from survembed.errors import DataError, RunError, UsageError
 from survembed.progress import QUIET, Reporter
 from survembed.run import Run
 from survembed.storage import read_json
+from survembed.subjects import Subjects
 from survembed.sweep.cells import Cell, State, SweepFolder
 from survembed.sweep.cluster import run_cluster
 from survembed.sweep.local import cores, run_local
@@ -166,6 +167,7 @@ def sweep(
     folder: Path,
     where: Where | None = None,
     *,
+    check: Callable[[Subjects], None] | None = None,
     watch: Watch | None = None,
     reporter: Reporter = QUIET,
 ) -> Sweep:
@@ -184,6 +186,8 @@ def sweep(
         For runs and records; the same for every call that shares the work.
     where
         Machine or cluster.
+    check
+        Sees the subjects before anything is trained; what it raises is raised.
     watch
         Shows the sweep while it runs.
 
@@ -197,6 +201,8 @@ def sweep(
     where = where or Where()
     configs = [replace(config, data=_absolute(config.data)) for config in configs]
     with prepare(configs[0].data, configs[0].dataset, reporter=reporter) as cohort:
+        if check:
+            check(cohort.subjects)
         fingerprint, title = cohort.fingerprint, data_name(cohort.header.title, cohort.header.synthetic)
     cells = tuple(Cell.of(config.to_dict(), fingerprint) for config in plan(configs, axes))
     place = SweepFolder(folder.absolute())

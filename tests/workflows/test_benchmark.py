@@ -124,15 +124,16 @@ def test_names_that_do_not_exist_are_refused_with_the_nearest(swept: Sweep) -> N
         benchmark(swept, [], covariates=["aage"])
 
 
-def test_they_are_refused_before_anything_is_trained(swept: Sweep) -> None:
+def test_they_are_refused_before_anything_is_trained() -> None:
     runs = plan([measured_config("coxvae"), measured_config("vae")], SweepOptions(taus=(0.1, 0.9)))
-    check_choices(runs, ["age"], "covariates + coxvae τ=0.1 latents")
-    check_choices(runs, None, "vae")
+    _, subjects = measured(Measured(kind="volume"))
+    check_choices(runs, subjects, ["age"], "covariates + coxvae τ=0.1 latents")
+    check_choices(runs, subjects, None, "vae")
     with pytest.raises(UsageError, match=r"no row 'coxvae tau=0\.1'") as error:
-        check_choices(runs, None, "coxvae tau=0.1")
+        check_choices(runs, subjects, None, "coxvae tau=0.1")
     assert error.value.try_ == "--reference 'coxvae τ=0.1'"
     with pytest.raises(UsageError, match="no covariate 'aage'"):
-        check_choices(runs, ["aage"])
+        check_choices(runs, subjects, ["aage"])
 
 
 def test_a_seed_with_a_missing_fold_does_not_count(swept: Sweep, tmp_path: Path) -> None:
