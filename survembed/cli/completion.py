@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from typer.core import TyperArgument, TyperOption
@@ -22,22 +24,32 @@ def asked() -> bool:
     return VARIABLE in os.environ
 
 
-def quietly(work: Callable[[], object]) -> int:
-    """Do `work`, which answers on stdout; stderr stays empty, whatever a plugin says or raises. The exit code."""
+def quietly(work: Callable[[], object]) -> None:
+    """Do `work`, which answers on stdout, and end the process; stderr stays empty, whatever a plugin says or raises.
+
+    What the process does not need to answer is left out: collecting garbage, looking for pydantic's plugins (they come
+    with a parser for e-mails), checking the values of options, tidying up at its end.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # this process does nothing else
+    gc.disable()
+    plugins = ModuleType("pydantic.plugin._loader")
+    plugins.get_plugins = tuple  # type: ignore[attr-defined]
+    sys.modules.setdefault(plugins.__name__, plugins)
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # Typer imports it only to strip markup off help
-    for kind in TyperOption, TyperArgument:  # no value is used; to check them Typer imports pydantic
+    for kind in TyperOption, TyperArgument:  # to check a value Typer imports pydantic
         kind.process_value = _as_typed  # type: ignore[method-assign]
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    code = 0
     try:
         work()
     except SystemExit as left:
-        return left.code if isinstance(left.code, int) else 0
+        code = left.code if isinstance(left.code, int) else 0
     except BaseException:
-        return 1
-    return 0
+        code = 1
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _as_typed(self: Any, ctx: Any, value: Any) -> Any:

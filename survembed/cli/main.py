@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import sys
@@ -91,9 +92,13 @@ def main(arguments: list[str] | None = None) -> None:
     line = shlex.join(["survembed", *given])
     command = get_command(app)
     if "--help" in given and not completion.asked():
+        if arguments is None:  # the process is ours, and soon over
+            gc.disable()
         import_help()
 
     def work() -> object:
         return command.main(given, prog_name="survembed", standalone_mode=False, obj=line)
 
-    sys.exit(completion.quietly(work) if completion.asked() else exit_code_of(work, line))
+    if completion.asked():
+        completion.quietly(work)
+    sys.exit(exit_code_of(work, line))
