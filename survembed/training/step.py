@@ -136,9 +136,9 @@ class Step:
 
 
 def _seed_chance(seed: int, device: torch.device) -> None:
-    """Seed the CPU's generator and that of `device`: what `torch.manual_seed` does, without its millisecond.
+    """Seed the CPU's generator and that of `device`.
 
-    It also prepares every accelerator that is not in use, and formats a stack trace for each.
+    `torch.manual_seed` takes a millisecond for it: it formats a stack trace for every accelerator that is not in use.
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
