@@ -6,6 +6,7 @@ number. Every process draws the whole batch and takes its part of it, so no data
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -132,6 +133,9 @@ def joined(device: torch.device) -> Iterator[Processes]:
     if dist.is_initialized():
         yield Processes(dist.get_rank(), dist.get_world_size(), device)
         return
+    # Functions of this module keep, as their defaults, the group that exists when it is first imported, and PyTorch's
+    # optimizers import it: a group that is kept is never closed, and its threads can abort a process that ends.
+    importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Processes(dist.get_rank(), dist.get_world_size(), device)

@@ -123,29 +123,30 @@ CASES = [(12, "coxvae"), (11, "coxvae"), (11, "deepsurv")]
 """Subjects of an update, and the model."""
 
 PROGRAM = """
-import sys
-import numpy as np, torch, torch.distributed as dist
+import pathlib, sys
+import numpy as np, torch
+from survembed.training.processes import joined
 from tests.training.test_risksets import CASES, gradients_of
 torch.set_num_threads(1)
-dist.init_process_group("gloo")
-for n, name in CASES:
-    found = list(gradients_of(dist.get_rank(), dist.get_world_size(), n, name))
-    if dist.get_rank() == 0:
-        np.savez(f"{sys.argv[1]}/{name}-{n}-{dist.get_world_size()}.npz", *found)
-dist.destroy_process_group()
+with joined(torch.device("cpu")) as processes:
+    for n, name in CASES:
+        found = list(gradients_of(processes, n, name))
+        if processes.first:
+            np.savez(f"{sys.argv[1]}/{name}-{n}-{processes.count}.npz", *found)
+threads = {path.read_text().strip() for path in pathlib.Path("/proc/self/task").glob("*/comm")}
+assert "pt_gloo_runloop" not in threads, threads
 """
 
 
-def gradients_of(rank: int, count: int, n: int, name: str) -> Iterator[np.ndarray]:
-    """Gradients and running statistics after one update of `n` subjects in float64, in one of `count` processes.
+def gradients_of(processes: Processes, n: int, name: str) -> Iterator[np.ndarray]:
+    """Gradients and running statistics after one update of `n` subjects in float64, in one of `processes`.
 
     The samples of the posterior are the same rows whatever the number of processes.
     """
-    processes = Processes(rank, count)
     noise = torch.randn(n, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    torch.randn_like = lambda like, **_: noise[processes.part(n)] if len(like) < n or count == 1 else noise  # type: ignore[assignment]
+    torch.randn_like = lambda like, **_: noise[processes.part(n)] if len(like) < n or processes.count == 1 else noise  # type: ignore[assignment]
     model = network(name, dropout=0.0).double()
-    if count > 1:
+    if processes.count > 1:
         share_batch_norms(model)
     step = step_of(model, processes)
     step.move = lambda: None  # type: ignore[method-assign]
