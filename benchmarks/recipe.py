@@ -1,10 +1,10 @@
 """How many updates the default recipe needs for what the paper's recipe reaches, on the synthetic liver phantom.
 
-    python benchmarks/recipe.py [--size 32] [--updates 3200] [--seeds 2] [--out benchmarks/results/recipe]
+    python benchmarks/recipe.py [--size 32] [--subjects 300] [--updates 3200] [--seeds 2] [--out NAME]
 
 The paper's preset (Adam at 1e-4, the head at 1e-5, no schedule) trains so many updates; the default recipe an eighth of
 them. Both are judged by the same thing: the model's own loss on the same validation part, as recorded while training.
-Curves go to OUT.png, numbers to OUT.md. Nothing here is timed.
+Curves go to NAME.png, numbers to NAME.md. Nothing here is timed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ SHARE = 8
 Curve = list[tuple[int, float]]
 
 
-def curve(recipe: TrainOptions, size: int, seed: int) -> Curve:
+def curve(recipe: TrainOptions, size: int, subjects: int, seed: int) -> Curve:
     """Updates and validation objective of one training."""
     config = TrainConfig(
         dataset="liver",
-        data=registry.load("datasets", "liver")(size=size),
+        data=registry.load("datasets", "liver")(size=size, n_subjects=subjects),
         model="coxvae",
         network=registry.load("models", "coxvae")(),
         head="linear",
@@ -55,6 +55,7 @@ def reached(points: Curve, goal: float) -> int | None:
 
 def main(
     size: Annotated[int, typer.Option(help="Voxels along an edge.")] = 32,
+    subjects: Annotated[int, typer.Option(help="In the phantom cohort.")] = 300,
     updates: Annotated[int, typer.Option(help="Of the paper's recipe.")] = 3200,
     seeds: Annotated[int, typer.Option(help="How many.")] = 2,
     out: Annotated[Path, typer.Option(help="Name of table and picture, without ending.")] = Path(
@@ -68,14 +69,15 @@ def main(
     lines = [
         "# Default recipe against the paper's, synthetic liver phantom",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}; {size}³, 300 subjects, batch 16, τ = 0.2; validation objective, equation (3).",
+        f"{datetime.now(UTC):%Y-%m-%d}; {size}³, {subjects:,} subjects, batch 16, τ = 0.2; validation objective, "
+        "equation (3).",
         "",
         "| seed | paper's best | at update | default's best | at update | reaches the paper's best at | ratio |",
         "|---|---|---|---|---|---|---|",
     ]
     curves: list[tuple[Curve, Curve]] = []
     for seed in range(seeds):
-        theirs, own = curve(paper, size, seed), curve(ours, size, seed)
+        theirs, own = curve(paper, size, subjects, seed), curve(ours, size, subjects, seed)
         curves.append((theirs, own))
         goal, at = min((value, update) for update, value in theirs)
         best, when = min((value, update) for update, value in own)
@@ -83,12 +85,12 @@ def main(
         ratio = f"{at / meet:.1f}" if meet else "not reached"
         lines.append(f"| {seed} | {goal:.4f} | {at} | {best:.4f} | {when} | {meet or '–'} | {ratio} |")
         print(lines[-1], flush=True)
-    draw(curves, size, out.with_suffix(".png"))
+    draw(curves, f"{subjects:,} subjects, {size}³", out.with_suffix(".png"))
     out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 
 
-def draw(curves: list[tuple[Curve, Curve]], size: int, path: Path) -> None:
+def draw(curves: list[tuple[Curve, Curve]], cohort: str, path: Path) -> None:
     """Validation objective over updates."""
     mpl.use("Agg")
     from matplotlib import pyplot as plt
@@ -97,7 +99,7 @@ def draw(curves: list[tuple[Curve, Curve]], size: int, path: Path) -> None:
     for number, (theirs, own) in enumerate(curves):
         for points, colour, name in ((theirs, "#d55e00", "paper's recipe"), (own, "#0072b2", "default recipe")):
             axes.plot(*zip(*points, strict=True), color=colour, label=name if number == 0 else None, lw=1.2)
-    axes.set(xscale="log", xlabel="updates", ylabel="validation objective", title=f"Synthetic liver phantom, {size}³")
+    axes.set(xscale="log", xlabel="updates", ylabel="validation objective", title=f"Synthetic liver phantom, {cohort}")
     axes.legend(frameon=False)
     figure.savefig(path, dpi=130, metadata={"Software": None})
 
