@@ -85,7 +85,8 @@ def by_lesion(at_mm: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def survembed(folder: Path) -> Callable[[], Result]:
     """Exact box overlap."""
     from survembed.datasets.layouts import Case
-    from survembed.datasets.volume import Recipe, make_cube
+    from survembed.datasets.recipe import Recipe
+    from survembed.datasets.volume import make_cube
 
     recipe = Recipe((SIZE,) * 3, (FOV,) * 3, (-150.0, 250.0), (), (2,), 10**9)
     case = Case("a", folder / "ct.nii.gz", folder / "labels.nii.gz")

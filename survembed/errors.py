@@ -74,8 +74,10 @@ class RunError(SurvembedError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, or None where nothing comes close."""
-    matches = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    """The known name that begins with `name` (of three letters or more) or is most like it; None where none is."""
+    names = list(known)
+    begun = [one for one in names if one.startswith(name)] if len(name) > 2 else []
+    matches = begun or get_close_matches(name, names, n=1, cutoff=0.5)
     return matches[0] if matches else None
 
 

@@ -30,3 +30,5 @@ def test_nearest() -> None:
     assert nearest("livre", ["tabular", "liver"]) == "liver"
     assert nearest("zzz", ["tabular", "liver"]) is None
     assert nearest("liver", []) is None
+    assert nearest("coxvae", ["vae", "coxvae τ=0.1", "coxvae τ=0.9"]) == "coxvae τ=0.1"
+    assert nearest("va", ["vague", "vae"]) == "vae"

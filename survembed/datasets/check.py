@@ -17,11 +17,13 @@ from survembed.datasets.clinical import find_table, read_clinical, unit_in
 from survembed.datasets.fov import FIELDS_OF_VIEW, REFUSE_OUTSIDE, WARN_OUTSIDE, smallest_edge
 from survembed.datasets.layouts import Case, DicomFiles, Layout, find_cases
 from survembed.datasets.nifti import open_nifti
+from survembed.datasets.organ_mask import OrganMask, read_mask
 from survembed.datasets.orient import orientation_of
 from survembed.datasets.parts import in_parallel
 from survembed.datasets.plausible import cohort_warnings, duplicates, organ_warnings, outcome_warnings
+from survembed.datasets.recipe import Recipe
 from survembed.datasets.study import clinical_columns, one_sided, title_of
-from survembed.datasets.volume import Cube, OrganMask, Recipe, make_cube, open_ct, read_mask
+from survembed.datasets.volume import Cube, make_cube, open_ct
 from survembed.errors import DataError
 from survembed.progress import Reporter
 from survembed.storage import sha256

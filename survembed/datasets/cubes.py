@@ -15,9 +15,11 @@ from threadpoolctl import threadpool_limits
 from survembed.cohort import writing_cohort
 from survembed.datasets.fov import FIELDS_OF_VIEW, WARN_OUTSIDE, smallest_edge
 from survembed.datasets.layouts import Case
+from survembed.datasets.organ_mask import read_mask
 from survembed.datasets.parts import NO_IMAGE, in_parallel, load_cube, save_cube
+from survembed.datasets.recipe import Recipe
 from survembed.datasets.study import LISTED, Study, report_problems
-from survembed.datasets.volume import Cube, Recipe, make_cube, read_mask
+from survembed.datasets.volume import Cube, make_cube
 from survembed.errors import DataError
 from survembed.progress import Reporter
 from survembed.storage import HashIndex, digest

@@ -11,7 +11,7 @@ from survembed.datasets.layouts import Case
 from survembed.errors import DataError
 
 if TYPE_CHECKING:
-    from survembed.datasets.volume import OrganMask
+    from survembed.datasets.organ_mask import OrganMask
 
 WARN_OUTSIDE, REFUSE_OUTSIDE = 0.01, 0.05
 """Share of the organ outside the cube from which a case is noted, and from which it is refused."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from survembed.datasets.cubes import CubeSource
 from survembed.datasets.phantom import cached_phantom
+from survembed.datasets.recipe import Recipe
 from survembed.datasets.study import Study, find_study
-from survembed.datasets.volume import Recipe
 from survembed.progress import Reporter
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy as np
 
 from survembed.datasets.base import NewCases, require_files
 from survembed.datasets.layouts import Case, DicomFiles, find_case
-from survembed.datasets.volume import Recipe, make_cube
+from survembed.datasets.recipe import Recipe
+from survembed.datasets.volume import make_cube
 from survembed.errors import DataError
 from survembed.subjects import CohortHeader
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from survembed.datasets.layouts import Case
 from survembed.datasets.phantom import write_nifti
-from survembed.datasets.volume import Recipe, make_cube
+from survembed.datasets.recipe import Recipe
+from survembed.datasets.volume import make_cube
 from survembed.errors import DataError
 
 LIMIT = 10**7

@@ -17,7 +17,8 @@ from survembed.datasets import Liver
 from survembed.datasets.dicom import open_series
 from survembed.datasets.dicom_seg import read_segments
 from survembed.datasets.layouts import DicomFiles, find_cases
-from survembed.datasets.volume import Recipe, make_cube
+from survembed.datasets.recipe import Recipe
+from survembed.datasets.volume import make_cube
 from survembed.errors import DataError, PluginError
 from survembed.workflows.check import check, write_page
 from tests.datasets.cases import is_made_or_refused

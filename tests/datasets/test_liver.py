@@ -19,7 +19,8 @@ from survembed.datasets import Liver
 from survembed.datasets import cubes as module
 from survembed.datasets.layouts import Case
 from survembed.datasets.phantom import write_nifti, write_phantom
-from survembed.datasets.volume import Cube, Recipe
+from survembed.datasets.recipe import Recipe
+from survembed.datasets.volume import Cube
 from survembed.errors import DataError, UsageError
 from survembed.progress import QUIET, Reporter
 from survembed.storage import digest

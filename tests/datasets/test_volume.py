@@ -17,10 +17,11 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff
 
 from survembed.datasets.layouts import Case
 from survembed.datasets.nifti import open_nifti
+from survembed.datasets.organ_mask import read_mask
 from survembed.datasets.parts import load_cube, save_cube
 from survembed.datasets.phantom import write_nifti
 from survembed.datasets.resample import box_average, overlap, to_bytes
-from survembed.datasets.volume import Cube, make_cube, read_mask
+from survembed.datasets.volume import Cube, make_cube
 from survembed.errors import DataError
 from tests.datasets.cases import LIMIT, RECIPE, SPACING, affine_of, anatomy, is_made_or_refused, write_case
 

@@ -13,8 +13,8 @@ import numpy as np
 from survembed.datasets.clinical import Clinical, Columns, read_clinical
 from survembed.datasets.cubes import CubeSource
 from survembed.datasets.layouts import find_cases
+from survembed.datasets.recipe import Recipe
 from survembed.datasets.study import Study, report_problems, say_follow_up
-from survembed.datasets.volume import Recipe
 from survembed.errors import DataError
 from survembed.progress import Reporter
 
