@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from survembed.bootstrap import N_RESAMPLES, Float, Metric, bootstrap
-from survembed.groups import equal_groups, group_curves
+from survembed.groups import GroupCurve, equal_groups, group_curves
 from survembed.survival import Outcome, cox_slope
 
 
@@ -72,7 +72,8 @@ class CalibrationCurve(NamedTuple):
         Mean predicted probability of an event by the horizon.
     observed, low, high
         1 − Kaplan–Meier of the group at the horizon with its 95 % log-log interval; NaN where the group's follow-up
-        ends before.
+        ends before. Of 0 and 1, where Greenwood's variance is zero, the exact binomial interval of those subjects
+        whose state at the horizon is known (Clopper, Pearson, Biometrika 26 (1934) 404).
     n
         Subjects in the group.
     """
@@ -105,8 +106,20 @@ def calibration_curve(
         at = steps[np.searchsorted(curve.times, horizon, side="right")]
         known = curve.times[-1] >= horizon or curve.survival[-1] == 0
         observed, high, low = 1.0 - at if known else np.full(3, np.nan)
+        if observed in (0.0, 1.0):
+            low, high = _exact_interval(curve, horizon)
         rows.append([1.0 - survival[group == number].mean(), observed, low, high, curve.n])
     return CalibrationCurve(*np.array(rows, dtype=np.float64).T)
+
+
+def _exact_interval(curve: GroupCurve, horizon: float) -> tuple[float, float]:
+    """95 % interval of the risk at a horizon, for a group in which nobody or everybody had the event until then."""
+    from scipy.stats import binomtest
+
+    had = curve.event & (curve.duration <= horizon)
+    known = had | (curve.duration >= horizon)
+    interval = binomtest(int(had.sum()), int(known.sum())).proportion_ci(0.95, method="exact")
+    return float(interval.low), float(interval.high)
 
 
 def calibration_slope(

@@ -82,6 +82,16 @@ def test_curve_is_unknown_where_a_group_is_not_followed():
     assert np.isnan(curve.observed[1])
 
 
+def test_nobody_or_everybody_has_an_interval_too():
+    """Rule of three: without an event in n subjects the risk is below 1 - 0.025^(1/n)."""
+    duration = np.array([5.0, 5.0, 5.0, 1.0, 2.0, 3.0, 1.5, 2.5, 2.2])
+    event = np.array([True, False, True, False, True, True, True, True, False])
+    curve = calibration_curve(Outcome(duration, event), np.array([0.9] * 4 + [0.1] * 5), 4.0, n_groups=2)
+    assert curve.observed.tolist() == [0, 1]
+    assert (curve.low[0], curve.high[0]) == (0, pytest.approx(1 - 0.025 ** (1 / 3)))  # one was lost at 1
+    assert (curve.low[1], curve.high[1]) == (pytest.approx(0.025 ** (1 / 4)), 1)  # one was lost at 2.2
+
+
 def test_equal_predictions_are_one_group():
     planted = Planted(n=100)
     assert calibration_curve(planted.test, np.full(100, 0.3), 1.0).n.tolist() == [100]
