@@ -84,7 +84,7 @@ def trained(
     outcome = fit(
         model,
         data,
-        recipe.resolved(data.images.dimensions, len(data.train)),
+        recipe.resolved(data.images.dimensions, len(data.train), int(data.event[data.train].sum())),
         seed=seed,
         reporter=reporter,
         keeper=keeper,

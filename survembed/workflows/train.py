@@ -189,12 +189,18 @@ class _Training:
             if self.processes.first:
                 self.processes.agree(0)
             subjects = cohort.subjects
-            parts = split(subjects, self.config.split)
-            options = self.config.train.resolved(len(cohort.shape), len(parts["train"]))
+            parts = split(subjects, self.config.split, volumes=len(cohort.shape) == 3)
+            n_events = int(subjects.event[parts["train"]].sum())
+            options = self.config.train.resolved(len(cohort.shape), len(parts["train"]), n_events)
             study = _study(cohort, parts, self.processes.device)
             checkpoint = self._checkpoint(run, cohort)
             model = self._model(cohort, study, options, checkpoint)
             if run is None:
+                if len(parts["validation"]) == 0 and self.config.split.validation is None:
+                    self.reporter.say(
+                        f"few events ({n_events}): no validation part, the last weights are kept; larger batches, "
+                        "stronger augmentation"
+                    )
                 if (subjects.duration == 0).any():
                     zeros = int((subjects.duration == 0).sum())
                     self.reporter.say(f"{zeros} subject(s) with a duration of 0 are kept")
