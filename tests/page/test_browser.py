@@ -300,14 +300,16 @@ def test_a_click_in_the_cohort_starts_from_that_subject(
     tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]
 ) -> None:
     tab, viewer = tabs(), viewers("phantom")
-    box = tab.page.locator("#scatter canvas").bounding_box()
-    tab.page.locator("#scatter canvas").scroll_into_view_if_needed()
-    for share in np.linspace(0.02, 0.98, 40):
-        tab.page.locator("#scatter canvas").hover(position={"x": box["width"] * share, "y": box["height"] * share})
+    canvas = tab.page.locator("#scatter canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    steps = np.linspace(0.02, 0.98, 25)
+    for x, y in ((x * box["width"], y * box["height"]) for x in steps for y in steps):
+        canvas.hover(position={"x": x, "y": y})
         name = tab.page.locator("#pointed").inner_text().partition(":")[0]
         if name:
             break
-    tab.page.locator("#scatter canvas").click(position={"x": box["width"] * share, "y": box["height"] * share})
+    canvas.click(position={"x": x, "y": y})
     tab.until("document.querySelector('#started').textContent.includes('(t')")
     assert tab.hash()["from"] == name
     row = viewer.latents.position(name)
