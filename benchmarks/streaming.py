@@ -99,7 +99,7 @@ def main(
             images, torch.from_numpy(subjects.duration), torch.from_numpy(subjects.event), everyone, everyone[:0]
         )
         model = CoxVAE().build(CHANNELS, (EDGE,) * 3, Linear())
-        recipe = TrainOptions(updates=updates, patience=0, shift=0).resolved(3, n, n)
+        recipe = TrainOptions(updates=updates, patience=0, shift=0).resolved(3, n)
         forget(path)
         memory = Memory()
         outcome = fit(model, study, recipe, seed=0, reporter=memory)

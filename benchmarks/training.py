@@ -185,7 +185,7 @@ def ours(batch: Batch, precision: str, *, width: int = 0) -> Contender:
     device = batch.image.device
     options = CoxVAE(tau=TAU, latent_dim=LATENT, width=width)
     model: Model = options.build(DECLARED, (EDGE,) * 3, Linear()).to(device)
-    recipe = TrainOptions().resolved(3, 10**6, 10**6)
+    recipe = TrainOptions().resolved(3, 10**6)
     step: Any = Step(
         model,
         Optimizers(model, recipe),
@@ -337,7 +337,7 @@ def whole_training(updates: int, device: torch.device) -> list[str]:
     data = study(492, device)
     model = CoxVAE(tau=TAU, latent_dim=LATENT).build(DECLARED, (EDGE,) * 3, Linear()).to(device)
     model.fit_input(*data.images.mean_and_deviation(data.train, BATCH))
-    recipe = TrainOptions(**{**PRESETS["paper"], "updates": updates}).resolved(3, len(data.train), len(data.train))
+    recipe = TrainOptions(**{**PRESETS["paper"], "updates": updates}).resolved(3, len(data.train))
     start = time.perf_counter()
     outcome = fit(model, data, recipe, seed=0, reporter=QUIET)
     seconds = time.perf_counter() - start

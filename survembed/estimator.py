@@ -47,7 +47,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         What each image channel holds. None: a table is standardised with a Gaussian likelihood; an image has Bernoulli
         channels, with values in [0, 1].
     validation
-        Share of the subjects that chooses the weights; 0 for none. By itself 0.15, or 0 for volumes with few events.
+        Share of the subjects that chooses the weights; 0 for none.
     seed
         Of the weights, batches and that division.
     device
@@ -81,7 +81,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         *,
         head: str | None = None,
         channels: Sequence[Channel] | None = None,
-        validation: float | None = None,
+        validation: float = 0.15,
         seed: int = 0,
         device: str = "auto",
         **options: Any,
@@ -129,9 +129,9 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         if len(subjects) != len(images):
             raise DataError(f"{len(images)} images for {len(subjects)} outcomes", where="Embedder.fit")
         division = SplitOptions.configure("Embedder", {"test": 0, "validation": self.validation, "seed": self.seed})
-        parts = split(subjects, division, volumes=images.ndim == 5)
+        parts = split(subjects, division)
         device = find_device(self.device)
-        network, cox, options = self._components(images.ndim - 2, subjects.event[parts["train"]])
+        network, cox, options = self._components(images.ndim - 2, len(parts["train"]))
         channels = self._channels(images)
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
@@ -244,9 +244,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         functions[:] = [StepFunction(times, row) for row in self.baseline_.survival(log_hazard, times)]
         return functions
 
-    def _components(
-        self, dimensions: int, event: NDArray[np.bool_]
-    ) -> tuple[Component, Component | None, TrainOptions]:
+    def _components(self, dimensions: int, n_train: int) -> tuple[Component, Component | None, TrainOptions]:
         """Model, head and training options, each with the options that it knows."""
         component = registry.load("models", self.model)
         training = {name: value for name, value in self.options.items() if name in TrainOptions.model_fields}
@@ -258,7 +256,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         cox = registry.load("heads", head).configure(f"head {head}", {}) if head else None
         options = TrainOptions.configure("training", training)
         assert isinstance(options, TrainOptions)
-        return network, cox, options.resolved(dimensions, len(event), int(event.sum()))
+        return network, cox, options.resolved(dimensions, n_train)
 
     def _images(self, X: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
         """X as images (n, C, *spatial) float32."""

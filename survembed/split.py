@@ -9,13 +9,10 @@ from numpy.typing import NDArray
 
 from survembed.errors import DataError, RunError
 from survembed.subjects import SPLITS, Subjects
-from survembed.training.options import FEW_EVENTS, SplitOptions
+from survembed.training.options import SplitOptions
 
 LARGEST_VALIDATION = 2000
 """More subjects than this do not make the choice of weights better, only slower."""
-
-VALIDATION = 0.15
-"""Share of the validation part where none is asked for."""
 
 Parts = dict[str, NDArray[np.int64]]
 
@@ -63,7 +60,7 @@ def fold_of(
     return fold
 
 
-def split(subjects: Subjects, options: SplitOptions, *, volumes: bool = False) -> Parts:
+def split(subjects: Subjects, options: SplitOptions) -> Parts:
     """Positions of the `train`, `validation` and `test` part, each increasing.
 
     With `options.folds` the test part is one fold of so many, stratified by event and duration; folds with the same
@@ -77,8 +74,6 @@ def split(subjects: Subjects, options: SplitOptions, *, volumes: bool = False) -
         The cohort's table.
     options
         Shares, folds and seed; see there.
-    volumes
-        Whether subjects are volumes: from few of them no validation part is taken unless it is asked for.
 
     Raises
     ------
@@ -100,7 +95,7 @@ def split(subjects: Subjects, options: SplitOptions, *, volumes: bool = False) -
         parts["train"], parts["test"] = hold_out(everyone, labels, round(options.test * len(everyone)), rng)
     if len(parts["validation"]) == 0:
         rest = parts["train"]
-        count = _validation_size(subjects.event[rest], options.validation, volumes)
+        count = min(round(options.validation * len(rest)), LARGEST_VALIDATION)
         parts["train"], parts["validation"] = hold_out(rest, labels[rest], count, rng)
     train = parts["train"]
     if len(train) < 2 or not subjects.event[train].any():
@@ -111,13 +106,6 @@ def split(subjects: Subjects, options: SplitOptions, *, volumes: bool = False) -
             try_="--set split.test=0.1, or fewer folds",
         )
     return parts
-
-
-def _validation_size(event: NDArray[np.bool_], share: float | None, volumes: bool) -> int:
-    """Subjects of the validation part, of those with these events."""
-    if share is None:
-        share = 0.0 if volumes and (1 - VALIDATION) * event.sum() < FEW_EVENTS else VALIDATION
-    return min(round(share * len(event)), LARGEST_VALIDATION)
 
 
 def as_ids(parts: Parts, subjects: Subjects) -> dict[str, list[str]]:

@@ -84,7 +84,7 @@ def trained(
     outcome = fit(
         model,
         data,
-        recipe.resolved(data.images.dimensions, len(data.train), int(data.event[data.train].sum())),
+        recipe.resolved(data.images.dimensions, len(data.train)),
         seed=seed,
         reporter=reporter,
         keeper=keeper,

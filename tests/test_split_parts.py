@@ -72,16 +72,6 @@ def test_the_validation_part_has_a_largest_size() -> None:
     assert len(split(subjects(30_000), SplitOptions())["validation"]) == LARGEST_VALIDATION
 
 
-def test_few_events_of_volumes_are_all_trained_on() -> None:
-    """From 70 events 60 are left; with fewer nothing is taken away, unless it is asked for."""
-    for n_events, count in ((71, 15), (70, 0)):
-        table = subjects(100)
-        table.event[:] = np.arange(100) < n_events
-        assert len(split(table, SplitOptions(test=0), volumes=True)["validation"]) == count
-        assert len(split(table, SplitOptions(test=0))["validation"]) == 15
-        assert len(split(table, SplitOptions(test=0, validation=0.2), volumes=True)["validation"]) == 20
-
-
 @pytest.mark.parametrize("shares", [{"test": 0.99, "validation": 0.0}, {"test": 0.0, "validation": 0.99}])
 def test_nobody_left_to_train_on(shares: dict[str, float]) -> None:
     with pytest.raises(DataError, match="the training part has 0 subjects"):

@@ -43,7 +43,7 @@ class Augmentation:
     @classmethod
     def of(cls, options: TrainOptions, gaussian: Sequence[int]) -> Augmentation:
         """As the options of a training say."""
-        return cls(options.shift or 0.0, options.rotate or 0.0, options.intensity, options.flip, tuple(gaussian))
+        return cls(options.shift or 0.0, options.rotate, options.intensity, options.flip, tuple(gaussian))
 
     def __call__(self, image: Tensor) -> Tensor:
         """Images (n, C, *spatial), varied; the ones given are not touched."""

@@ -21,35 +21,23 @@ PRESETS: dict[str, dict[str, Any]] = {
         "clip": 0.0,
         "average": 0.0,
         "shift": 0.0,
-        "rotate": 0.0,
         "patience": 0,
     },
 }
 """Values that a preset puts in place of the defaults; whatever the user sets goes before both."""
 
 
-FEW_EVENTS = 60
-"""With fewer events in training a network learns volumes by heart, and a validation part chooses weights by chance."""
-
-
 class TrainOptions(Component, defer_build=True):  # help and completion want names and defaults only
     """How a model is trained.
 
     The default recipe (AdamW, a one-cycle rate, averaged weights, shifted volumes) needs a small part of the paper's
-    16,000 updates (Adam at 1e-4, the head at 1e-5, no schedule), which `--preset paper` restores. The head
-    learns ten times as fast as the rest: with a slow head the encoder stretches the latents instead, away from the
-    prior. Shifts keep a small cohort from being learnt by heart; volumes with fewer than 60 events are turned, too, and
-    shifted farther. Where events are rare a batch is larger: two events among sixteen subjects teach little but chance.
+    16,000 updates (Adam at 1e-4, the head at 1e-5, no schedule), which `--preset paper` restores. The head learns ten
+    times as fast as the rest: with a slow head the encoder stretches the latents instead, away from the prior. Shifts
+    keep a small cohort from being learnt by heart.
     """
 
-    updates: int = option(
-        0, ge=0, help="Updates; 0 means 6400 divided by the batch size, 100 at least, for volumes, and 1500 otherwise."
-    )
-    batch_size: int = option(
-        0,
-        ge=0,
-        help="Subjects in an update; 0 means 128, or for volumes as many as hold 8 events: 16 at least, 64 at most.",
-    )
+    updates: int = option(0, ge=0, help="Updates; 0 means 400 for volumes and 1500 otherwise.")
+    batch_size: int = option(0, ge=0, help="Subjects in an update; 0 means 16 for volumes and 128 otherwise.")
     optimizer: Literal["adamw", "adam"] = option("adamw", help="Optimiser of both parameter groups.")
     rate: float = option(2e-3, gt=0, help="Learning rate of encoder and decoder.")
     head_rate: float = option(0.0, ge=0, help="Learning rate of the Cox head; 0 means ten times --rate.")
@@ -63,18 +51,9 @@ class TrainOptions(Component, defer_build=True):  # help and completion want nam
     )
     sampler: Literal["shuffle", "events"] = option("shuffle", help="'events' puts its share of events in every batch.")
     shift: float | None = option(
-        None,
-        ge=0,
-        le=0.25,
-        help="Largest random shift of an image, as a share of its edge; for volumes 1/16, or 1/8 with fewer than 60 "
-        "events, else 0.",
+        None, ge=0, le=0.25, help="Largest random shift of an image, as a share of its edge; 1/16 for volumes, else 0."
     )
-    rotate: float | None = option(
-        None,
-        ge=0,
-        le=45,
-        help="Largest random rotation in degrees, in each plane; 20 for volumes with fewer than 60 events, else 0.",
-    )
+    rotate: float = option(0.0, ge=0, le=45, help="Largest random rotation in degrees, in each plane.")
     intensity: float = option(0.0, ge=0, le=0.5, help="Largest random change of contrast and brightness, for CT.")
     flip: tuple[int, ...] = option((), help="Axes that anatomy allows to be mirrored, from 0, such as 0 or 0,1.")
     validate_every: int = option(0, ge=0, help="Updates between validations; 0 means a twentieth of all, 10 at least.")
@@ -104,28 +83,23 @@ class TrainOptions(Component, defer_build=True):  # help and completion want nam
             raise ValueError("0, or 2 and more")
         return value
 
-    def resolved(self, dimensions: int, n_train: int, n_events: int) -> TrainOptions:
-        """The same options with everything that means 'by the data' replaced.
+    def resolved(self, dimensions: int, n_train: int) -> TrainOptions:
+        """The same options with every 0 that means 'by the data' replaced.
 
         Parameters
         ----------
         dimensions
             Of the image: 3 for volumes.
-        n_train, n_events
-            Subjects in the training part, and those with an event; no batch is larger than the part.
+        n_train
+            Subjects in the training part; no batch is larger.
         """
-        volumes = dimensions == 3
-        wanted = min(64, max(16, -(-8 * n_train // max(n_events, 1)))) if volumes else 128
-        batch_size = min(self.batch_size or wanted, n_train)
-        updates = self.updates or (max(100, 6400 // batch_size) if volumes else 1500)
-        few = volumes and n_events < FEW_EVENTS
+        updates = self.updates or (400 if dimensions == 3 else 1500)
         return self.model_copy(
             update={
                 "updates": updates,
-                "batch_size": batch_size,
+                "batch_size": min(self.batch_size or (16 if dimensions == 3 else 128), n_train),
                 "head_rate": self.head_rate or 10 * self.rate,
-                "shift": self.shift if self.shift is not None else (1 / 8 if few else 1 / 16) if volumes else 0.0,
-                "rotate": self.rotate if self.rotate is not None else 20.0 if few else 0.0,
+                "shift": self.shift if self.shift is not None else 1 / 16 if dimensions == 3 else 0.0,
                 "validate_every": self.validate_every or max(10, updates // 20),
             }
         )
@@ -135,13 +109,7 @@ class SplitOptions(Component, defer_build=True):
     """How subjects are divided, stratified by event and duration: held out once, or one fold of several."""
 
     test: float = option(0.2, ge=0, lt=1, help="Share of subjects held out, where there is no official split.")
-    validation: float | None = option(
-        None,
-        ge=0,
-        lt=1,
-        help="Share of the others that chooses the weights, 2000 at most; 0.15, or 0 for volumes where fewer than 60 "
-        "events would be left.",
-    )
+    validation: float = option(0.15, ge=0, lt=1, help="Share of the others that chooses the weights; 2000 at most.")
     folds: int = option(0, ge=0, help="Divide into so many folds and test on one; 0 for no folds.")
     fold: int = option(0, ge=0, help="The fold to test on, from 0.")
     repeat: int = option(0, ge=0, help="Which division: each draws the split anew, for repeated folds.")

@@ -32,6 +32,9 @@ from survembed.training.study import Study
 from survembed.training.tracking import tracked
 from survembed.workflows.prepare import prepare
 
+FEWEST_EVENTS = 10
+"""Fewer events in the validation part do not tell good weights from bad ones."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -189,17 +192,17 @@ class _Training:
             if self.processes.first:
                 self.processes.agree(0)
             subjects = cohort.subjects
-            parts = split(subjects, self.config.split, volumes=len(cohort.shape) == 3)
-            n_events = int(subjects.event[parts["train"]].sum())
-            options = self.config.train.resolved(len(cohort.shape), len(parts["train"]), n_events)
+            parts = split(subjects, self.config.split)
+            options = self.config.train.resolved(len(cohort.shape), len(parts["train"]))
             study = _study(cohort, parts, self.processes.device)
             checkpoint = self._checkpoint(run, cohort)
             model = self._model(cohort, study, options, checkpoint)
             if run is None:
-                if len(parts["validation"]) == 0 and self.config.split.validation is None:
-                    self.reporter.say(
-                        f"few events ({n_events}): no validation part, the last weights are kept; larger batches, "
-                        "stronger augmentation"
+                chosen_by = int(subjects.event[parts["validation"]].sum())
+                if len(parts["validation"]) and chosen_by < FEWEST_EVENTS:
+                    self.reporter.warn(
+                        f"{chosen_by} event(s) in the validation part: which weights are kept is nearly chance; "
+                        "--set split.validation=0 trains on all subjects, to the end"
                     )
                 if (subjects.duration == 0).any():
                     zeros = int((subjects.duration == 0).sum())

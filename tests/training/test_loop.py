@@ -174,7 +174,7 @@ def test_a_validation_objective_that_is_not_finite(monkeypatch: pytest.MonkeyPat
 
 def test_the_papers_optimisers() -> None:
     model = network("coxvae")
-    recipe = TrainOptions(**PRESETS["paper"]).resolved(3, 492, 300)
+    recipe = TrainOptions(**PRESETS["paper"]).resolved(3, 492)
     made = Optimizers(model, recipe).each
     assert {rate_share(recipe.schedule, update, 16_000) for update in (0, 1, 9_000, 15_999)} == {1.0}
     assert [type(optimizer) for optimizer in made] == [torch.optim.Adam, torch.optim.Adam]
@@ -187,7 +187,7 @@ def test_the_papers_optimisers() -> None:
 
 
 def test_one_cycle_rises_and_falls_for_both() -> None:
-    made = Optimizers(network("coxvae"), TrainOptions(updates=50, rate=1e-3, head_rate=1e-4).resolved(2, 9, 5))
+    made = Optimizers(network("coxvae"), TrainOptions(updates=50, rate=1e-3, head_rate=1e-4).resolved(2, 9))
     weight = torch.nn.Parameter(torch.zeros(1))
     theirs = torch.optim.AdamW([weight], 1e-3)
     schedule = OneCycleLR(theirs, 1e-3, total_steps=50, pct_start=WARM_UP, cycle_momentum=False)
@@ -201,7 +201,7 @@ def test_one_cycle_rises_and_falls_for_both() -> None:
 
 
 def test_headless_models_have_one_optimiser() -> None:
-    assert len(Optimizers(network("vae"), TrainOptions().resolved(2, 9, 5)).each) == 1
+    assert len(Optimizers(network("vae"), TrainOptions().resolved(2, 9)).each) == 1
 
 
 def test_batches_without_event_are_counted() -> None:

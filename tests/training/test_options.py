@@ -10,38 +10,26 @@ from survembed.training.options import PRESETS, SplitOptions, TrainOptions
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
 def test_no_zero_is_left(dimensions: int) -> None:
-    options = TrainOptions().resolved(dimensions, 10_000, 8_000)
+    options = TrainOptions().resolved(dimensions, 10_000)
     assert options.updates == (400 if dimensions == 3 else 1500)
     assert options.batch_size == (16 if dimensions == 3 else 128)
     assert options.head_rate == 10 * options.rate
     assert options.shift == (1 / 16 if dimensions == 3 else 0)
-    assert options.rotate == 0
     assert 10 <= options.validate_every <= options.updates
-    assert options.resolved(dimensions, 10_000, 8_000) == options
+    assert options.resolved(dimensions, 10_000) == options
 
 
 def test_what_is_set_stays_and_no_batch_exceeds_the_cohort() -> None:
-    asked = TrainOptions(updates=7, batch_size=32, head_rate=1e-5, validate_every=3, shift=0.1, rotate=5.0)
-    assert asked.resolved(2, 100, 50) == asked
-    assert asked.resolved(2, 20, 9).batch_size == 20
-
-
-@pytest.mark.parametrize(
-    ("events", "batch_size", "updates"), [(200, 16, 400), (80, 20, 320), (38, 43, 148), (3, 64, 100), (0, 64, 100)]
-)
-def test_where_events_are_rare_a_batch_of_volumes_is_larger(events: int, batch_size: int, updates: int) -> None:
-    options = TrainOptions().resolved(3, 200, events)
-    assert (options.batch_size, options.updates) == (batch_size, updates)
-    assert (options.shift, options.rotate) == ((1 / 16, 0) if events >= 60 else (1 / 8, 20))
-    assert TrainOptions(rotate=0, shift=0).resolved(3, 200, events).rotate == 0
-    assert TrainOptions(batch_size=8).resolved(3, 200, events).updates == 800
+    asked = TrainOptions(updates=7, batch_size=32, head_rate=1e-5, validate_every=3, shift=0.1)
+    assert asked.resolved(2, 100) == asked
+    assert asked.resolved(2, 20).batch_size == 20
 
 
 def test_presets_are_options() -> None:
     for values in PRESETS.values():
         assert set(values) <= set(TrainOptions.model_fields)
         TrainOptions(**values)
-    paper = TrainOptions(**PRESETS["paper"]).resolved(3, 492, 300)
+    paper = TrainOptions(**PRESETS["paper"]).resolved(3, 492)
     assert (paper.updates, paper.batch_size, paper.optimizer) == (16_000, 16, "adam")
     assert (paper.rate, paper.head_rate, paper.schedule, paper.patience) == (1e-4, 1e-5, "constant", 0)
 

@@ -71,7 +71,7 @@ def test_outside_the_block_nothing_is_shared() -> None:
 
 
 def step_of(model: Model, processes: Processes | None = None, **options: float) -> Step:
-    recipe = TrainOptions(**{"updates": 9, "clip": 0.0, "average": 0.0, **options}).resolved(2, 99, 50)
+    recipe = TrainOptions(**{"updates": 9, "clip": 0.0, "average": 0.0, **options}).resolved(2, 99)
     return Step(
         model,
         Optimizers(model, recipe),

@@ -32,7 +32,7 @@ Made = Callable[..., Run]
 def config(kind: str = "image", model: str = "coxvae", head: str = "linear", **options: Any) -> TrainConfig:
     """A small training; options are those of the model, `train`, `split` and `data`."""
     train_options = {"updates": 30, "batch_size": 16, "rate": 1e-2, "precision": "float32", **options.pop("train", {})}
-    split_options = {"test": 0.25, "validation": 0.15, **options.pop("split", {})}
+    split_options = {"test": 0.25, **options.pop("split", {})}
     data = Planted(kind=kind, **options.pop("data", {}))
     network = registry.load("models", model).configure(model, {**SMALL, **options})
     head_name = None if model == "vae" else head

@@ -124,6 +124,27 @@ def test_a_configuration_there_and_back(head: str) -> None:
     assert back == there
 
 
+class Listening(Reporter):
+    """Keeps what it was warned of."""
+
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warned.append(message)
+
+
+@pytest.mark.parametrize(("validation", "warned"), [(0.15, 1), (0.5, 0), (0.0, 0)])
+def test_a_validation_part_with_few_events_is_reported(tmp_path: Path, validation: float, warned: int) -> None:
+    listening = Listening()
+    run = train(config(train={"updates": 2}, split={"validation": validation}), runs_dir=tmp_path, reporter=listening)
+    event = dict(zip(planted("image", 80)[1].id.tolist(), planted("image", 80)[1].event.tolist(), strict=True))
+    events = sum(event[name] for name in run.read("split.json")["validation"])
+    said = [message for message in listening.warned if "event(s) in the validation part" in message]
+    assert len(said) == warned
+    assert all(message.startswith(f"{events} event(s)") for message in said)
+
+
 def test_interrupted_it_is_a_finished_run(tmp_path: Path) -> None:
     run = train(config(train={"updates": 40}), runs_dir=tmp_path, reporter=Interrupting(15))
     assert Run(run.path).status == "finished"
