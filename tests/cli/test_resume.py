@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from survembed.cli.main import main
 from survembed.run import Run, Runs
-from tests.cli.command import Answer, survembed, survembed_process
+from tests.cli.command import Answer, survembed
 
 OPTIONS = ["--data", "surv-digits", "--updates", "60", "--width", "4", "--patience", "0", "--precision", "float32"]
 LINE = ["train", "coxvae", *OPTIONS, "--set", "train.checkpoint=0.05"]
@@ -63,26 +64,25 @@ def recorded(folder: Path) -> int:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("undisturbed")
-    process = begun(folder)
-    _, words = process.communicate(timeout=200)
-    assert process.returncode == 0, words
+    with pytest.raises(SystemExit, match="0"):
+        main([*LINE, "--runs-dir", str(folder)])
     assert not (the_run(folder).path / "state.safetensors").exists()
     return weights(folder)
 
 
-def resumed_to_the_end(folder: Path) -> Answer:
-    done = survembed_process(
-        "train", "--resume", the_run(folder).id, "--runs-dir", str(folder), environment={"OMP_NUM_THREADS": "1"}
-    )
+def resumed_to_the_end(capsys: pytest.CaptureFixture[str], folder: Path) -> Answer:
+    done = survembed(capsys, "train", "--resume", the_run(folder).id, "--runs-dir", str(folder))
     assert done.code == 0, done.err
     return done
 
 
-def test_killed_twice_it_ends_as_if_undisturbed(undisturbed: bytes, tmp_path: Path) -> None:
+def test_killed_twice_it_ends_as_if_undisturbed(
+    undisturbed: bytes, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     for moment in (0, 30):
         killed_at(tmp_path, moment)
         assert the_run(tmp_path).status == "cut short"
-    answer = resumed_to_the_end(tmp_path)
+    answer = resumed_to_the_end(capsys, tmp_path)
     assert "resuming" in answer.err
     assert weights(tmp_path) == undisturbed
     assert the_run(tmp_path).status == "finished"
@@ -91,7 +91,7 @@ def test_killed_twice_it_ends_as_if_undisturbed(undisturbed: bytes, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_twenty_kills_at_random_moments(undisturbed: bytes, tmp_path: Path) -> None:
+def test_twenty_kills_at_random_moments(undisturbed: bytes, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Twenty trainings, each killed once at a random moment and resumed."""
     chance = random.Random(0)
     for number in range(20):
@@ -104,11 +104,13 @@ def test_twenty_kills_at_random_moments(undisturbed: bytes, tmp_path: Path) -> N
         process.communicate()
         if the_run(folder).status != "finished":
             assert the_run(folder).status == "cut short"
-            resumed_to_the_end(folder)
+            resumed_to_the_end(capsys, folder)
         assert weights(folder) == undisturbed, number
 
 
-def test_sigterm_leaves_a_run_to_be_resumed(undisturbed: bytes, tmp_path: Path) -> None:
+def test_sigterm_leaves_a_run_to_be_resumed(
+    undisturbed: bytes, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     process = begun(tmp_path)
     while recorded(tmp_path) < 10:
         time.sleep(0.01)
@@ -119,7 +121,7 @@ def test_sigterm_leaves_a_run_to_be_resumed(undisturbed: bytes, tmp_path: Path) 
     assert f"to continue: survembed train --resume {run.id}" in words
     assert run.status == "stopped"
     assert not (tmp_path / "latest.json").exists()
-    resumed_to_the_end(tmp_path)
+    resumed_to_the_end(capsys, tmp_path)
     assert weights(tmp_path) == undisturbed
 
 

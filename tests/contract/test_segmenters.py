@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from survembed.datasets.phantom import write_phantom
 from tests.cli.command import survembed, survembed_process
 from tests.conftest import ROOT
 from tests.contract import toy_nnunet
+from tests.contract.own_tests import run_own_tests
 
 PLUGIN = ROOT / "plugins" / "survembed-segmenters"
 
@@ -71,16 +71,7 @@ def test_command_line(installed: Path, tmp_path: Path) -> None:
 
 
 def test_its_own_tests_pass(installed: Path) -> None:
-    pytest_line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    done = subprocess.run(
-        [*pytest_line, "--rootdir", PLUGIN, PLUGIN / "tests"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
-        cwd=installed,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_own_tests("survembed-segmenters", installed)
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
