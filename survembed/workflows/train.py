@@ -198,12 +198,7 @@ class _Training:
             checkpoint = self._checkpoint(run, cohort)
             model = self._model(cohort, study, options, checkpoint)
             if run is None:
-                chosen_by = int(subjects.event[parts["validation"]].sum())
-                if len(parts["validation"]) and chosen_by < FEWEST_EVENTS:
-                    self.reporter.warn(
-                        f"{chosen_by} event(s) in the validation part: which weights are kept is nearly chance; "
-                        "--set split.validation=0 trains on all subjects, to the end"
-                    )
+                self._warn_of_few_events(model, subjects.event[parts["validation"]])
                 if (subjects.duration == 0).any():
                     zeros = int((subjects.duration == 0).sum())
                     self.reporter.say(f"{zeros} subject(s) with a duration of 0 are kept")
@@ -216,6 +211,14 @@ class _Training:
         if self.processes.first and run.status == "finished":
             Runs(self.runs_dir).set_latest(run)
         return run
+
+    def _warn_of_few_events(self, model: Model, validation: NDArray[np.bool_]) -> None:
+        """Say so where the events of the validation part are too few to judge a Cox term by."""
+        if model.head is not None and len(validation) and validation.sum() < FEWEST_EVENTS:
+            self.reporter.warn(
+                f"{validation.sum()} event(s) in the validation part: which weights are kept is nearly chance; "
+                "--set split.validation=0 trains on all subjects, to the end"
+            )
 
     def _checkpoint(self, run: Run | None, cohort: Cohort) -> Checkpoint | None:
         if run is None:

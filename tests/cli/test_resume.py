@@ -64,7 +64,7 @@ def recorded(folder: Path) -> int:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("undisturbed")
-    with pytest.raises(SystemExit, match="0"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main([*LINE, "--runs-dir", str(folder)])
     assert not (the_run(folder).path / "state.safetensors").exists()
     return weights(folder)
