@@ -41,7 +41,7 @@ class Progress:
 
 @dataclass
 class Checkpoint:
-    """Tensors by name (`model.`, `average.`, `best.`, `optimizer.`), and the numbers.
+    """Tensors by name (`model.`, `average.`, `best.`, `selection.`, `optimizer.`), and the numbers.
 
     No state of chance is among them: batches, samples and augmentation are functions of the seed and the update.
     """

@@ -143,8 +143,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
             torch.from_numpy(parts["train"]),
             torch.from_numpy(parts["validation"]),
         )
-        model.fit_input(*study.images.mean_and_deviation(study.train, options.batch_size))
-        model.fit_outcome(study.duration[study.train], study.event[study.train])
+        study.introduce(model, options.batch_size)
         self.outcome_ = fit(
             model,
             study,

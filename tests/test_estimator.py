@@ -84,7 +84,9 @@ def test_decoded_columns_come_in_their_units(fitted: Embedder, whas: Table) -> N
 
 def test_a_pipeline_before_a_forest(whas: Table) -> None:
     x, y = whas
-    pipeline = make_pipeline(Embedder("coxvae", **QUICK), RandomSurvivalForest(20, max_depth=4, random_state=0))
+    pipeline = make_pipeline(
+        Embedder("coxvae", **{**QUICK, "updates": 60}), RandomSurvivalForest(20, max_depth=4, random_state=0)
+    )
     pipeline.fit(x, y)
     assert concordance_index_censored(y["fstat"], y["lenfol"], pipeline.predict(x))[0] > 0.7
     assert len(pipeline.predict_survival_function(x[:4])) == 4

@@ -12,7 +12,7 @@ from lifelines.datasets import load_rossi
 from sksurv.datasets import load_whas500
 from sksurv.linear_model.coxph import CoxPHOptimizer
 
-from survembed.losses import cox_loss
+from survembed.losses import cox_contributions, cox_loss
 
 TIES = ["breslow", "efron"]
 
@@ -170,3 +170,45 @@ def test_autocast_does_not_lower_the_precision():
 def test_nan_is_passed_on():
     loss = cox_loss(torch.tensor([torch.nan, 0.0]), torch.tensor([1.0, 2.0]), torch.tensor([True, True]))
     assert math.isnan(loss.item())
+
+
+def contributions_by_hand(r, duration, event):
+    """exp(r_i)·Λ(t_i) − δ_i·(r_i − log S(t_i)), risk set by risk set, O(n^2)."""
+    log_risk = torch.stack([torch.logsumexp(r[duration >= time], 0) for time in duration])
+    found = []
+    for r_i, time, seen, own in zip(r, duration, event, log_risk, strict=True):
+        earlier = event & (duration <= time)
+        found.append((r_i - log_risk[earlier]).exp().sum() - seen * (r_i - own))
+    return torch.stack(found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(batch=batches())
+def test_contributions_equal_brute_force_and_add_up_to_the_loss(batch):
+    r, duration, event = batch
+    found = cox_contributions(r, duration, event)
+    torch.testing.assert_close(found, contributions_by_hand(r, duration, event), rtol=1e-9, atol=1e-9)
+    n_events = int(event.sum())
+    total = n_events * (cox_loss(r, duration, event) + 1)
+    torch.testing.assert_close(found.sum(), total, rtol=1e-9, atol=1e-7)
+
+
+def test_contributions_of_nobody_are_empty():
+    nobody = torch.empty(0)
+    assert cox_contributions(nobody, nobody, nobody.bool()).shape == (0,)
+
+
+def test_the_spread_of_contributions_is_the_standard_error_of_a_paired_difference():
+    """Against the bootstrap over subjects, for two wrong models of the same outcomes."""
+    rng = np.random.default_rng(0)
+    x = torch.tensor(rng.normal(size=(400, 3)))
+    time = torch.tensor(rng.exponential(np.exp(-x[:, 0].numpy())))
+    event = torch.tensor(rng.random(400) < 0.6)
+    one, other = x[:, 0] + 0.5 * x[:, 1], 0.6 * x[:, 0] + 0.5 * x[:, 2]
+    difference = cox_contributions(one, time, event) - cox_contributions(other, time, event)
+    error = float(difference.std()) * 400**0.5 / int(event.sum())
+    resampled = []
+    for _ in range(1000):
+        i = torch.tensor(rng.integers(0, 400, 400))
+        resampled.append(float(cox_loss(one[i], time[i], event[i]) - cox_loss(other[i], time[i], event[i])))
+    assert error == pytest.approx(np.std(resampled), rel=0.1)

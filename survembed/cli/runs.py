@@ -54,7 +54,10 @@ def show_run(run: Run, as_json: bool, options: bool = True) -> None:
             "status": row["status"],
             "model": f"{run.model}, {run.record['parameters']} parameters",
             "data": f"{cohort['header']['title']}: {cohort['subjects']} subjects, {cohort['events']} events",
-            **{name: row[name] for name in ("end", "updates", "best_update", "best_objective", "precision", "seconds")},
+            **{
+                name: row[name]
+                for name in ("end", "updates", "best_update", "best_objective", "rule", "precision", "seconds")
+            },
         }
     )
     if options:
@@ -68,7 +71,7 @@ def show_run(run: Run, as_json: bool, options: bool = True) -> None:
 
 def _row(run: Run) -> dict[str, Any]:
     outcome = run.record.get("outcome") or {}
-    fields = ("end", "updates", "best_update", "best_objective", "precision", "seconds")
+    fields = ("end", "updates", "best_update", "best_objective", "rule", "precision", "seconds")
     return {
         "id": run.id,
         "status": run.status,

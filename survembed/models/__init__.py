@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import model_validator
 
 from survembed.component import Component, option
 
@@ -26,10 +28,26 @@ class VAE(Network):
     """Variational autoencoder: reconstruction and prior only, no survival."""
 
     beta: float = option(1e-2, ge=0, help="Weight of the KL term in nats.")
-    reduction: Literal["mean", "sum"] = option("mean", help="Reconstruction averaged or summed over voxels.")
-    sigma: Literal["fixed", "learned"] = option(
-        "fixed", help="Standard deviation of Gaussian channels: 0.1 of the window (1 for tables), or learned."
+    reduction: Literal["share", "mean", "sum"] = option(
+        "share",
+        help="Reconstruction error as a share of that of the mean training image (1 = ignores its input, 0 = perfect), "
+        "or -log p(x|z) averaged or summed over voxels.",
     )
+    reconstruction_weight: float = option(8.0, gt=0, help="Weight of the reconstruction, with --reduction share.")
+    sigma: Literal["fixed", "learned"] = option(
+        "fixed",
+        help="Standard deviation of Gaussian channels, with --reduction mean or sum: 0.1 of the window (1 for tables), "
+        "or learned.",
+    )
+
+    @model_validator(mode="after")
+    def _options_have_an_effect(self) -> Self:
+        if self.reduction == "share" and self.sigma == "learned":
+            raise ValueError("sigma = learned needs reduction = mean or sum")
+        weight = type(self).model_fields["reconstruction_weight"].default
+        if self.reduction != "share" and self.reconstruction_weight != weight:
+            raise ValueError("reconstruction_weight needs reduction = share")
+        return self
 
     def build(self, channels: tuple[Channel, ...], shape: tuple[int, ...], head: Component | None = None) -> Model:
         """The network for images (n, C, *shape)."""

@@ -130,6 +130,12 @@ class Model(nn.Module):
         """Take mean and standard deviation of the training images, (C, *spatial); used by `standardise` channels."""
         raise TypeError(f"{type(self).__name__} must implement fit_input")
 
+    def fit_entropy(self, entropy: Tensor) -> None:
+        """Take the mean entropy in nats of the training images, (C,) summed over voxels; 0 for Gaussian channels.
+
+        Called after `fit_input`. Only a loss that reports a share of the cross-entropy needs it.
+        """
+
     def fit_outcome(self, duration: Tensor, event: Tensor) -> None:
         """Tell the head, where there is one, durations (n,) and events (n,) of the training part."""
         if self.head is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 — the name every torch user knows
 
+from survembed.losses import binary_entropy, normal_kl
 from survembed.models.base import Batch, InputScale, Loss, Model, full_precision
 from survembed.models.blocks import Decoder, Encoder, geometry
 
@@ -21,6 +22,9 @@ SIGMA = 0.1
 
 LEAST_FRACTION = 1e-4
 """Bernoulli fractions of the mean image stay this far from 0 and 1, so that no voxel starts out certain."""
+
+LEAST_DEVIANCE = 1e-4
+"""Smallest mean deviance of a voxel by which a channel is divided: below it the channel is as good as constant."""
 
 AMOUNT_GAIN = 4.0
 """Lets the log-odds of a whole mask move by a unit within some hundred updates at the usual rates."""
@@ -46,12 +50,14 @@ class VAENetwork(Model):
 
     decodes = True
     mean_image: Tensor
+    null_deviance: Tensor
 
     def __init__(self, options: VAE, channels: tuple[Channel, ...], shape: tuple[int, ...]) -> None:
         super().__init__()
         self.latent_dim = options.latent_dim
         self.beta = options.beta
         self.reduction = options.reduction
+        self.weight = options.reconstruction_weight if self.reduction == "share" else 1.0
         self.head = None
         self.input = InputScale(channels, shape)
         plan = geometry(shape, options.patch, options.width, options.blocks)
@@ -69,6 +75,8 @@ class VAENetwork(Model):
             nn.init.zeros_(self.amount.weight)
         sigma = [1.0 if channels[index].standardise else SIGMA for index in self.gaussian]
         self.log_sigma = nn.Parameter(torch.tensor(sigma).log(), requires_grad=options.sigma == "learned")
+        if self.reduction == "share":
+            self.register_buffer("null_deviance", torch.full((len(channels),), float(math.prod(shape))))
 
     def fit_input(self, centre: Tensor, scale: Tensor) -> None:
         """Take mean and standard deviation of the training images, each (C, *shape).
@@ -76,9 +84,24 @@ class VAENetwork(Model):
         The decoder starts from the mean image and learns what differs, which saves hundreds of updates.
         """
         self.input.fit(centre, scale)
-        mean = self.input(centre[None])[0]
+        mean = self.input(centre[None])[0].clone()  # without a standardised channel it is `centre` itself
         mean[self.bernoulli] = mean[self.bernoulli].clamp(LEAST_FRACTION, 1 - LEAST_FRACTION).logit()
         self.mean_image.copy_(mean)
+        if self.reduction == "share":
+            # A constant value of a standardised channel has scale 1, but deviation 0: it adds nothing here.
+            deviance = (scale / self.input.scale).square()
+            deviance[self.bernoulli] = binary_entropy(centre[self.bernoulli])
+            self.null_deviance.copy_(self._not_too_small(deviance.double().flatten(1).sum(1)))
+
+    def fit_entropy(self, entropy: Tensor) -> None:
+        """Take the mean entropy (C,) of the training images: cross-entropy that no decoder can avoid on fractions."""
+        if self.reduction == "share":
+            entropy = entropy.to(self.null_deviance)
+            self.null_deviance[self.bernoulli] -= entropy[self.bernoulli]
+            self.null_deviance.copy_(self._not_too_small(self.null_deviance))
+
+    def _not_too_small(self, deviance: Tensor) -> Tensor:
+        return deviance.clamp(min=LEAST_DEVIANCE * self.mean_image[0].numel())
 
     def posterior(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """μ and log σ², each (n, L) float32, of images (n, C, *shape)."""
@@ -123,7 +146,7 @@ class VAENetwork(Model):
         reconstruction = self.reconstruction(self._output(z), scaled)
         kl_nats = self.kl(mu, logvar, z).mean()
         active = (normal_kl(mu, logvar).detach().mean(dim=0) > ACTIVE_NATS).sum()
-        terms = {"reconstruction": reconstruction, "kl": self.beta * kl_nats}
+        terms = {"reconstruction": self.weight * reconstruction, "kl": self.beta * kl_nats}
         return terms, {"reconstruction": reconstruction, "kl_nats": kl_nats, "active_units": active}, z
 
     def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
@@ -140,7 +163,12 @@ class VAENetwork(Model):
         return normal_kl(mu, logvar).sum(dim=1)
 
     def reconstruction(self, output: Tensor, target: Tensor) -> Tensor:
-        """−log p(x|z), averaged over subjects; over voxels and channels averaged or summed as `reduction` says.
+        """Reconstruction loss before its weight, averaged over subjects.
+
+        With `reduction` "share", the deviance of each channel as a share of that of the mean training image, averaged
+        over channels: 1 is a decoder that ignores its input, 0 a perfect one, whatever the size of the image, the
+        number of channels or the rarity of a lesion. Otherwise −log p(x|z), averaged or summed over voxels
+        and channels.
 
         Parameters
         ----------
@@ -149,10 +177,9 @@ class VAENetwork(Model):
         target
             (n, C, *shape) scaled images.
         """
-        likelihoods = [
-            F.binary_cross_entropy_with_logits(output[:, index], target[:, index], reduction="none")
-            for index in self.bernoulli
-        ]
+        if self.reduction == "share":
+            return (self.deviance(output, target) / self.null_deviance).mean()
+        likelihoods = [_cross_entropy(output[:, index], target[:, index]) for index in self.bernoulli]
         for index, log_sigma in zip(self.gaussian, self.log_sigma, strict=True):
             error = (output[:, index] - target[:, index]).square() / (2 * (2 * log_sigma).exp())
             # With σ fixed, its constants would only shift the loss and the share that each term is said to have.
@@ -160,7 +187,21 @@ class VAENetwork(Model):
         voxels = torch.stack(likelihoods, dim=1).flatten(1)
         return (voxels.mean(dim=1) if self.reduction == "mean" else voxels.sum(dim=1)).mean()
 
+    def deviance(self, output: Tensor, target: Tensor) -> Tensor:
+        """Deviance (n, C) of each channel, summed over voxels, from outputs and scaled images (n, C, *shape).
 
-def normal_kl(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL(N(μ, σ²) ‖ N(0, 1)) in nats of each latent dimension, (n, L): ½ (μ² + σ² − 1 − log σ²)."""
-    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
+        Bernoulli: cross-entropy less the entropy of the target, so that a perfect decoder has 0 on fractions, too.
+        Gaussian: squared error.
+        """
+        channels: list[Tensor] = []
+        for index in range(output.shape[1]):
+            if index in self.bernoulli:
+                entropy = binary_entropy(target[:, index]).flatten(1).sum(1)
+                channels.append(_cross_entropy(output[:, index], target[:, index]).flatten(1).sum(1) - entropy)
+            else:
+                channels.append((output[:, index] - target[:, index]).square().flatten(1).sum(1))
+        return torch.stack(channels, dim=1)
+
+
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, target, reduction="none")

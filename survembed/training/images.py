@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from survembed.losses import binary_entropy
+
 if TYPE_CHECKING:
     from survembed.cohort import Cohort
 
 SHARE_OF_MEMORY = 0.4
 """A cohort is held whole when it takes less than this share of the device's free memory."""
+
+
+class Moments(NamedTuple):
+    """What a model learns of the training images before it is trained.
+
+    Attributes
+    ----------
+    mean, deviation
+        Mean and standard deviation of each voxel, each (C, *spatial) float32.
+    entropy
+        Mean over images of the entropy in nats, summed over voxels: (C,) float64, 0 for channels not Bernoulli.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    entropy: Tensor
 
 
 class Images:
@@ -33,11 +51,12 @@ class Images:
     ----------
     dimensions
         Spatial axes of an image.
-    gaussian
-        Positions of the Gaussian channels, where the source declares them.
+    gaussian, bernoulli
+        Positions of the Gaussian and of the Bernoulli channels, where the source declares them.
     """
 
     gaussian: tuple[int, ...]
+    bernoulli: tuple[int, ...]
 
     def __init__(self, source: Cohort | NDArray[np.float32], device: torch.device, hold: bool | None = None) -> None:
         self.device = device
@@ -46,10 +65,11 @@ class Images:
         if isinstance(source, np.ndarray):
             self._held = torch.as_tensor(source, dtype=torch.float32, device=device)
             self._scale = 1.0
-            self.dimensions, self.gaussian = source.ndim - 2, ()
+            self.dimensions, self.gaussian, self.bernoulli = source.ndim - 2, (), ()
             return
         self.dimensions = len(source.shape)
         self.gaussian = tuple(i for i, channel in enumerate(source.channels) if channel.likelihood == "gaussian")
+        self.bernoulli = tuple(i for i, channel in enumerate(source.channels) if channel.likelihood == "bernoulli")
         self._scale = source.scale
         size = len(source) * source.bytes_per_subject
         if size < SHARE_OF_MEMORY * free_memory(device) if hold is None else hold:
@@ -76,19 +96,25 @@ class Images:
         """Stored values (m, C, *spatial) as float32 numbers, never the same memory."""
         return stored.float().mul_(self._scale) if stored.dtype == torch.uint8 else stored.float()
 
-    def mean_and_deviation(self, index: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation over the images at `index`, each (C, *spatial) float32."""
+    def moments(self, index: Tensor, batch_size: int) -> Moments:
+        """Mean, standard deviation and mean entropy of the images at `index`, in one pass."""
         total: Tensor | None = None
         squares: Tensor | None = None
+        entropy: Tensor | None = None
         for part in index.split(batch_size):
-            batch = self[part].double()
+            images = self[part]
+            batch = images.double()
             total = batch.sum(0) if total is None else total + batch.sum(0)
             squares = batch.square().sum(0) if squares is None else squares + batch.square().sum(0)
+            entropy = batch.new_zeros(batch.shape[1]) if entropy is None else entropy
+            for channel in self.bernoulli:
+                entropy[channel] += binary_entropy(images[:, channel]).sum(dtype=torch.float64)
         assert total is not None
         assert squares is not None
+        assert entropy is not None
         mean = total / len(index)
         variance = (squares / len(index) - mean.square()).clamp(min=0)
-        return mean.float(), variance.sqrt().float()
+        return Moments(mean.float(), variance.sqrt().float(), entropy / len(index))
 
 
 def free_memory(device: torch.device) -> float:

@@ -18,7 +18,7 @@ class Keeper(Protocol):
         """One row of numbers for each validation."""
 
     def save_weights(self, model: Model) -> None:
-        """The model, each time its weights are the best yet."""
+        """The model, each time its weights are to be kept."""
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Where the training stands, every minute and when it is told to end."""
@@ -51,6 +51,8 @@ class Outcome:
         The update whose weights were kept.
     best_objective
         Their validation objective; None without a validation part.
+    rule
+        In words, the rule that chose them.
     precision
         `float32` or `bf16`.
     empty_batches
@@ -65,6 +67,7 @@ class Outcome:
     updates: int
     best_update: int
     best_objective: float | None
+    rule: str
     precision: str
     empty_batches: int
     event_share: float

@@ -26,10 +26,11 @@ from survembed.training.optimizers import Average, Optimizers
 from survembed.training.options import TrainOptions
 from survembed.training.precision import choose_precision
 from survembed.training.processes import Processes
+from survembed.training.selection import Selection, rule
 from survembed.training.signals import told_to_end
 from survembed.training.step import Step
 from survembed.training.study import Study
-from survembed.training.validation import batch_size_without_gradient, numbers, validation
+from survembed.training.validation import numbers, validation
 
 SHOWN_EVERY = 0.2
 """Seconds between numbers beside the progress bar: reading one from a GPU makes everyone wait."""
@@ -49,11 +50,11 @@ def fit(
     resume: Checkpoint | None = None,
     processes: Processes | None = None,
 ) -> Outcome:
-    """Train `model` in place; it ends with the weights that were best on the validation part.
+    """Train `model` in place; it ends with the weights that `Selection` keeps.
 
-    The objective is the model's own loss on the validation part (equation (3) for CoxVAE), taken in evaluation mode
-    with μ for z and with the averaged weights. Without a validation part the last weights are kept. Ctrl-C ends the
-    loop and keeps the best so far. The caller's global random state is left as it was.
+    The objective is the model's own loss on the validation part (equation (3) for CoxVAE), in evaluation mode with μ
+    for z and with the averaged weights. Without a validation part the last weights are kept. Ctrl-C ends the loop and
+    keeps the best so far. The caller's global random state does not change.
 
     Parameters
     ----------
@@ -111,6 +112,7 @@ class _Loop:
         self.optimizers = Optimizers(model, options)
         self.average = Average(model, options.average)
         self.best_weights: dict[str, Tensor] = {}
+        self.selection = Selection(study)
         if resume:
             self._load(resume)
         augmentation = Augmentation.of(options, study.images.gaussian)
@@ -175,6 +177,7 @@ class _Loop:
             progress.update,
             progress.best_update,
             progress.best_objective,
+            rule(self.model, progress.best_objective),
             progress.precision,
             self.feed.n_empty,
             self.feed.n_events / seen if seen else 0.0,
@@ -196,14 +199,15 @@ class _Loop:
             "empty_share": self.feed.n_empty / progress.update,
         }
         if len(self.study.validation):
-            objective = math.nan
+            objective, keeps = math.nan, False
             if self.processes.first:
-                objective, row["validation"] = validation(self.average.model, self.study)
-                few = self.study.validation[: batch_size_without_gradient(self.study.images.dimensions)]
-                row["kl_of_dimensions"] = watch.kl_of_dimensions(self.average.model, self.study, few)
+                found = validation(self.average.model, self.study)
+                row["validation"], row["kl_of_dimensions"] = found.numbers, found.kl_of_dimensions
+                objective = found.objective
+                keeps = math.isfinite(objective) and self.selection.keeps(found)
             objective = self.processes.agree(objective)
             self._check(objective, "validation objective")
-            if progress.best_objective is None or objective < progress.best_objective:
+            if self.processes.agree(float(keeps)):
                 self._keep(self.average.model, objective)
             else:
                 progress.stale += 1
@@ -249,6 +253,7 @@ class _Loop:
         if self.average.model is not self.model:
             checkpoint.add("average", self.average.model.state_dict())
         checkpoint.add("best", self.best_weights)
+        checkpoint.add("selection", self.selection.state)
         return checkpoint
 
     def _load(self, checkpoint: Checkpoint) -> None:
@@ -256,6 +261,7 @@ class _Loop:
         self.optimizers.load(checkpoint.under("optimizer"))
         if self.average.model is not self.model:
             self.average.model.load_state_dict(checkpoint.under("average"))
+        self.selection.state = checkpoint.under("selection")
         device = self.study.images.device
         self.best_weights = {name: value.to(device) for name, value in checkpoint.under("best").items()}
 

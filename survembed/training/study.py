@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from survembed.models.base import Batch
+from survembed.models.base import Batch, Model
 from survembed.training.images import Images
 
 
@@ -31,6 +31,19 @@ class Study:
     event: Tensor
     train: Tensor
     validation: Tensor
+
+    def introduce(self, model: Model, batch_size: int) -> None:
+        """Give an untrained `model` the moments of the training images and the training outcomes.
+
+        Parameters
+        ----------
+        batch_size
+            Images read at once.
+        """
+        mean, deviation, entropy = self.images.moments(self.train, batch_size)
+        model.fit_input(mean, deviation)
+        model.fit_entropy(entropy)
+        model.fit_outcome(self.duration[self.train], self.event[self.train])
 
     def batch(self, index: Tensor) -> Batch:
         """The subjects at `index`, on the device of the images."""

@@ -1,11 +1,40 @@
-"""The model's own loss on the subjects that choose the weights."""
+"""The model's own loss on the validation part."""
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
+from survembed.losses import normal_kl
 from survembed.models.base import Loss, Model
 from survembed.training.study import Study
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Results of a model on the validation part.
+
+    Attributes
+    ----------
+    objective
+        The loss; lower is better.
+    rest
+        Sum of its weighted terms without the Cox term.
+    numbers
+        What the loss records and the share of each term.
+    log_hazard
+        (n,) float64 of each subject; 0 for a model without a head.
+    kl_of_dimensions
+        KL in nats of each latent dimension, averaged over subjects; None without a posterior.
+    """
+
+    objective: float
+    rest: float
+    numbers: dict[str, float]
+    log_hazard: Tensor
+    kl_of_dimensions: list[float] | None
 
 
 def batch_size_without_gradient(dimensions: int) -> int:
@@ -14,18 +43,33 @@ def batch_size_without_gradient(dimensions: int) -> int:
 
 
 @torch.no_grad()
-def validation(model: Model, study: Study) -> tuple[float, dict[str, float]]:
-    """Objective and its parts on the validation part, in evaluation mode: batches averaged by their size."""
+def validation(model: Model, study: Study) -> Validation:
+    """Evaluate `model` on the validation part, in evaluation mode: batches averaged by their size."""
     was_training = model.training
     model.eval()
     size = batch_size_without_gradient(study.images.dimensions)
     sums: dict[str, float] = {}
+    log_hazards: list[Tensor] = []
+    kl: list[Tensor] = []
     for index in study.validation.split(size):
-        loss = model.loss(study.batch(index))
-        for name, value in {"objective": float(loss.total.detach()), **numbers(loss)}.items():
+        batch = study.batch(index)
+        loss = model.loss(batch)
+        rest = sum(float(term) for name, term in loss.terms.items() if name != "cox")
+        for name, value in {"objective": float(loss.total), "rest": rest, **numbers(loss)}.items():
             sums[name] = sums.get(name, 0.0) + value * len(index) / len(study.validation)
+        mu, logvar = model.posterior(batch.image)
+        log_hazards.append(mu.new_zeros(len(mu)) if model.head is None else model.log_hazard(mu))
+        if logvar is not None:
+            kl.append(normal_kl(mu, logvar))
     model.train(was_training)
-    return sums["objective"], sums
+    rest = sums.pop("rest")
+    return Validation(
+        sums["objective"],
+        rest,
+        sums,
+        torch.cat(log_hazards).double().cpu(),
+        torch.cat(kl).mean(dim=0).tolist() if kl else None,
+    )
 
 
 def numbers(loss: Loss) -> dict[str, float]:

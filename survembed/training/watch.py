@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from survembed.models.base import Loss, Model
-from survembed.training.study import Study
+from survembed.models.base import Loss
 
 ACTIVE_NATS = 0.01
 """A latent dimension with less KL than this says nothing about the image (Burda et al. 2016 judge by variance)."""
@@ -29,19 +28,6 @@ def gradient_norms(loss: Loss, parameters: Sequence[nn.Parameter]) -> dict[str, 
         squares = [gradient.double().square().sum() for gradient in gradients if gradient is not None]
         norms[name] = float(torch.stack(squares).sum().sqrt()) if squares else 0.0
     return norms
-
-
-@torch.no_grad()
-def kl_of_dimensions(model: Model, study: Study, index: Tensor) -> list[float] | None:
-    """KL (L,) in nats of each latent dimension, averaged over the subjects at `index`; None without a posterior."""
-    was_training = model.training
-    model.eval()
-    mu, logvar = model.posterior(study.images[index])
-    model.train(was_training)
-    if logvar is None:
-        return None
-    kl: Tensor = 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
-    return [float(value) for value in kl.mean(dim=0)]
 
 
 def warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -69,7 +55,7 @@ def warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 REMEDIES = {
-    "cox": "lower --tau, or take --reduction mean",
-    "reconstruction": "raise --tau",
+    "cox": "lower --tau or --reconstruction-weight, or take --reduction share",
+    "reconstruction": "raise --tau or --reconstruction-weight",
 }
 """What helps against a dead term."""

@@ -306,7 +306,7 @@ def _facts(asked: Asked, header: CohortHeader, subjects: Subjects, followed: Flo
     size = " × ".join(map(str, header.shape))
     spacing = f" at {header.spacing_mm[0]:.3g} mm" if header.spacing_mm else ""
     table, grid_of = len(header.shape) == 1, "pixels" if len(header.shape) == 2 else "voxels"
-    objective = "" if outcome["best_objective"] is None else ", those best on the validation part"
+    rule = f": {outcome['rule']}" if "rule" in outcome else ""  # runs of version 0.1.0 did not record it
     config = run.read("config.json")
     return Facts(
         title=data_name(header.title, header.synthetic),
@@ -321,7 +321,7 @@ def _facts(asked: Asked, header: CohortHeader, subjects: Subjects, followed: Flo
         inputs=f"{size} columns of a table." if table else f"Images of {size} {grid_of}{spacing}: {channels}.",
         predictors=f"{'Columns' if table else 'Images'} only; the model sees nothing else of a subject.",
         training=f"Trained for {outcome['updates']} updates ({outcome['end']}); the weights of update "
-        f"{outcome['best_update']} were kept{objective}.",
+        f"{outcome['best_update']} were kept{rule}.",
         latent_dim=int(record["latent_dim"]),
         parameters=int(record["parameters"]),
         scores=scores.sentences,

@@ -213,8 +213,8 @@ class _Training:
         return run
 
     def _warn_of_few_events(self, model: Model, validation: NDArray[np.bool_]) -> None:
-        """Say so where the events of the validation part are too few to judge a Cox term by."""
-        if model.head is not None and len(validation) and validation.sum() < FEWEST_EVENTS:
+        """Warn where few events alone choose the weights; a model that decodes is also judged by its other terms."""
+        if model.head is not None and not model.decodes and len(validation) and validation.sum() < FEWEST_EVENTS:
             self.reporter.warn(
                 f"{validation.sum()} event(s) in the validation part: which weights are kept is nearly chance; "
                 "--set split.validation=0 trains on all subjects, to the end"
@@ -248,8 +248,7 @@ class _Training:
             torch.manual_seed(self.config.seed)
             model = build_model(self.config, cohort.header).to(self.processes.device)
         if checkpoint is None:  # else it is among the weights
-            model.fit_input(*study.images.mean_and_deviation(study.train, options.batch_size))
-            model.fit_outcome(study.duration[study.train], study.event[study.train])
+            study.introduce(model, options.batch_size)
         return model
 
     def _create(self, name: str | None, cohort: Cohort, model: Model) -> Run:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import math
 from typing import cast
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.special import entr, expit, rel_entr
 from torch import Tensor
 from torch.distributions import Bernoulli, ContinuousBernoulli, Independent, Normal, kl_divergence
 from torch.nn import functional as F  # noqa: N812 — the name every torch user knows
 
+from survembed.errors import UsageError
+from survembed.models import VAE
 from survembed.models.vae import AMOUNT_GAIN, SIGMA, VAENetwork
+from survembed.subjects import Channel
 from tests.small import batch, network
 
 
@@ -98,6 +106,103 @@ def test_sum_with_beta_one_is_equation_one() -> None:
     log_p = data.image * F.logsigmoid(model.decoder(mu)) + (1 - data.image) * F.logsigmoid(-model.decoder(mu))
     expected = -log_p.flatten(1).sum(1) + kl_divergence(q, Normal(0.0, 1.0)).sum(1)
     torch.testing.assert_close(model.loss(data).total, expected.mean())
+
+
+def fitted(model: VAENetwork, image: Tensor) -> VAENetwork:
+    """The model that knows the moments of these images (n, C, *shape)."""
+    exact = image.double()
+    model.fit_input(exact.mean(0).float(), exact.std(0, correction=0).float())
+    fractions = exact.clamp(0, 1).numpy()
+    model.fit_entropy(torch.from_numpy((entr(fractions) + entr(1 - fractions)).mean(0)).flatten(1).sum(1))
+    return model
+
+
+def share_of(model: VAENetwork, image: Tensor, output: Tensor) -> float:
+    return float(model.reconstruction(output, model.input(image)))
+
+
+@pytest.mark.parametrize("kind", ["table", "image", "volume"])
+def test_the_share_is_1_for_the_mean_image_and_0_for_a_perfect_decoder(kind: str) -> None:
+    image = batch(kind, 40).image
+    model = fitted(vae(kind), image)
+    assert share_of(model, image, model.mean_image.expand_as(image)) == pytest.approx(1, rel=1e-3)
+    perfect = model.input(image).clone()
+    perfect[:, model.bernoulli] = perfect[:, model.bernoulli].clamp(1e-6, 1 - 1e-6).logit()
+    assert share_of(model, image, perfect) == pytest.approx(0, abs=1e-3)
+
+
+def test_the_share_by_hand() -> None:
+    """Bernoulli: relative entropies. Gaussian: squared errors. Each over that of the mean image, then averaged."""
+    image = batch("volume", 40).image.double().numpy()
+    model = fitted(vae("volume"), torch.from_numpy(image).float())
+    ct, logits = (np.random.default_rng(seed).random(image[:, 0].shape) for seed in (0, 1))
+
+    def deviance(fraction: NDArray[np.float64]) -> float:
+        return float((rel_entr(image[:, 1], fraction) + rel_entr(1 - image[:, 1], 1 - fraction)).sum())
+
+    gaussian = ((ct - image[:, 0]) ** 2).sum() / ((image[:, 0].mean(0) - image[:, 0]) ** 2).sum()
+    bernoulli = deviance(expit(logits)) / deviance(np.broadcast_to(image[:, 1].mean(0), image[:, 1].shape))
+    output = torch.from_numpy(np.stack([ct, logits], axis=1)).float()
+    found = share_of(model, torch.from_numpy(image).float(), output)
+    assert found == pytest.approx((gaussian + bernoulli) / 2, rel=1e-4)
+
+
+@given(factor=st.floats(0.01, 100), repeat=st.integers(1, 3), seed=st.integers(0, 99))
+def test_the_share_does_not_depend_on_the_size_or_the_unit(factor: float, repeat: int, seed: int) -> None:
+    """Twice the voxels, or a channel in another unit, leave the share of the same error as it is."""
+    rng = np.random.default_rng(seed)
+    image = torch.from_numpy(rng.random((9, 2, 4, 4))).float()
+    output = torch.from_numpy(rng.normal(size=image.shape)).float()
+    channels = (Channel("ct", "gaussian"), Channel("tumour", "bernoulli"))
+
+    def share(edge: int, unit: float) -> float:
+        network = cast(VAENetwork, VAE(width=2, blocks=1, latent_dim=2).build(channels, (edge, edge)))
+        scale = torch.tensor([unit, 1.0])[:, None, None]
+        larger = (image * scale).repeat_interleave(edge // 4, 2).repeat_interleave(edge // 4, 3)
+        guess = (output * scale).repeat_interleave(edge // 4, 2).repeat_interleave(edge // 4, 3)
+        return share_of(fitted(network, larger), larger, guess)
+
+    one = share(4, 1.0)
+    assert share(4 * repeat, max(factor, 0.1)) == pytest.approx(one, rel=1e-3)
+
+
+def test_a_voxel_that_never_varies_adds_nothing_to_the_denominator() -> None:
+    """`InputScale` gives it a deviation of 1."""
+    image = batch("table", 40).image
+    constant = image.clone()
+    constant[:, :, 3:] = 7.0
+    model = fitted(vae("table"), constant)
+    assert model.null_deviance.tolist() == pytest.approx([3.0], rel=1e-4)
+    assert share_of(model, constant, torch.zeros_like(constant)) == pytest.approx(1, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["table", "image", "volume"])
+def test_constant_images_have_a_finite_share(kind: str) -> None:
+    image = torch.zeros_like(batch(kind, 4).image)
+    model = fitted(vae(kind), image)
+    assert math.isfinite(share_of(model, image, model.mean_image.expand_as(image)))
+    assert share_of(model, image, model.mean_image.expand_as(image)) <= 1.01
+
+
+def test_the_weight_of_the_reconstruction() -> None:
+    data = batch("volume")
+    for options, weight in (
+        ({}, VAE().reconstruction_weight),
+        ({"reconstruction_weight": 3.0}, 3.0),
+        ({"reduction": "mean"}, 1.0),
+    ):
+        loss = vae("volume", **options).loss(data)
+        torch.testing.assert_close(loss.terms["reconstruction"], weight * loss.record["reconstruction"])
+
+
+def test_a_learnt_sigma_needs_a_likelihood() -> None:
+    with pytest.raises(UsageError, match="sigma = learned needs reduction = mean or sum"):
+        vae("table", sigma="learned")
+
+
+def test_a_weight_of_the_share_needs_a_share() -> None:
+    with pytest.raises(UsageError, match="reconstruction_weight needs reduction = share"):
+        vae("table", reduction="sum", reconstruction_weight=2.0)
 
 
 def test_z_is_mu_in_evaluation_and_a_sample_in_training() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.special import entr
 
 from survembed.cohort import Cohort
 from survembed.progress import QUIET
@@ -58,9 +59,12 @@ def test_free_memory_is_that_of_this_machine() -> None:
     assert 1e7 < free_memory(CPU) < 1e14
 
 
-def test_mean_and_deviation(cohort: Cohort) -> None:
+def test_moments(cohort: Cohort) -> None:
     index = torch.arange(3, 26)
-    mean, deviation = Images(cohort, CPU, hold=False).mean_and_deviation(index, 4)
+    mean, deviation, entropy = Images(cohort, CPU, hold=False).moments(index, 4)
     exact = cohort.images(index.numpy()).astype(np.float64)
     np.testing.assert_allclose(mean, exact.mean(0), rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(deviation, exact.std(0), rtol=1e-4, atol=1e-6)
+    bernoulli = [channel.likelihood == "bernoulli" for channel in cohort.channels]
+    expected = (entr(exact) + entr(1 - exact)).sum(axis=tuple(range(2, exact.ndim))).mean(0)
+    np.testing.assert_allclose(entropy, np.where(bernoulli, expected, 0), rtol=1e-5)

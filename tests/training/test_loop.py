@@ -18,12 +18,18 @@ from survembed.training import loop
 from survembed.training import validation as validation_module
 from survembed.training.optimizers import WARM_UP, Optimizers, rate_share
 from survembed.training.options import PRESETS, TrainOptions
-from survembed.training.validation import validation
+from survembed.training.study import Study
+from survembed.training.validation import Validation, validation
 from tests.small import Kept, batch, network, study, trained
 
 
 def weights(model: Model) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def judged(objective: float, data: Study) -> Validation:
+    """Results of a model without a head."""
+    return Validation(objective, objective, {}, torch.zeros(len(data.validation)), None)
 
 
 def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
@@ -58,7 +64,7 @@ def test_as_few_updates_as_one(updates: int) -> None:
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
 def test_the_weights_kept_are_those_with_the_lowest_objective(average: float) -> None:
-    model, data = network("coxvae"), study(n=40, validation=20)
+    model, data = network("deepsurv"), study(n=40, validation=20)
     # Who died late is said to have died early, on validation alone: what is learnt makes that part worse.
     duration = torch.where(torch.isin(torch.arange(40), data.validation), 1e5 / (data.duration + 1), data.duration)
     data = replace(data, duration=duration)
@@ -68,7 +74,7 @@ def test_the_weights_kept_are_those_with_the_lowest_objective(average: float) ->
     assert outcome.best_objective == min(objectives.values()) == objectives[outcome.best_update]
     assert outcome.best_update < 60, "validation never got worse: the test shows nothing"
     assert not model.training
-    assert validation(model, data)[0] == outcome.best_objective
+    assert validation(model, data).objective == outcome.best_objective
 
 
 def test_each_best_is_handed_out_when_it_is_found() -> None:
@@ -83,7 +89,7 @@ def test_each_best_is_handed_out_when_it_is_found() -> None:
 
 def test_early_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
     objectives = iter([3.0, 2.0, 2.5, 1.0, 1.5, 1.0, 1.2, 0.1, 0.1])
-    monkeypatch.setattr(loop, "validation", lambda model, data: (next(objectives), {}))
+    monkeypatch.setattr(loop, "validation", lambda model, data: judged(next(objectives), data))
     outcome, rows = trained(network("coxvae"), study(), updates=45, patience=3)
     assert (outcome.end, outcome.updates, outcome.best_update, outcome.best_objective) == ("stopped early", 35, 20, 1.0)
     assert len(rows) == 7
@@ -123,7 +129,7 @@ def test_interrupted_it_keeps_the_best_so_far() -> None:
     outcome, rows = trained(model, data, reporter=Interrupting(13), updates=40)
     assert (outcome.end, outcome.updates) == ("interrupted", 13)
     assert outcome.best_objective == min(row["validation"]["objective"] for row in rows)
-    assert validation(model, data)[0] == outcome.best_objective
+    assert validation(model, data).objective == outcome.best_objective
 
 
 def test_interrupted_before_the_first_validation_it_keeps_what_there_is() -> None:
@@ -167,7 +173,7 @@ def test_a_loss_that_is_not_finite(bad: float, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_validation_objective_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "validation", lambda model, data: (math.nan, {}))
+    monkeypatch.setattr(loop, "validation", lambda model, data: judged(math.nan, data))
     with pytest.raises(RunError, match="training diverged: the validation objective"):
         trained(network("coxvae"), study())
 
@@ -233,10 +239,12 @@ def test_validation_is_the_mean_over_subjects(monkeypatch: pytest.MonkeyPatch) -
     model, data = network("vae").eval(), study()
     whole = model.loss(data.batch(data.validation))
     monkeypatch.setattr(validation_module, "batch_size_without_gradient", lambda _: 7)
-    objective, parts = validation(model.train(), data)
+    found = validation(model.train(), data)
     assert model.training
-    assert objective == pytest.approx(float(whole.total.detach()), rel=1e-5)
-    assert parts["kl_nats"] == pytest.approx(float(whole.record["kl_nats"].detach()), rel=1e-5)
+    assert found.objective == pytest.approx(float(whole.total.detach()), rel=1e-5)
+    assert found.kl_of_dimensions is not None
+    assert sum(found.kl_of_dimensions) == pytest.approx(float(whole.record["kl_nats"].detach()), rel=1e-4)
+    assert found.numbers["kl_nats"] == pytest.approx(float(whole.record["kl_nats"].detach()), rel=1e-5)
 
 
 def test_rows_hold_each_term_and_its_share() -> None:

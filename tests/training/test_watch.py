@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from survembed.training.watch import gradient_norms, kl_of_dimensions, warnings
+from survembed.training.watch import gradient_norms, warnings
 from tests.small import network, study, trained
 
 
@@ -20,18 +20,6 @@ def test_gradient_norms_are_those_of_each_term_alone() -> None:
         model.loss(data.batch(data.train)).terms[name].backward()
         whole = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
         assert norm == pytest.approx(float(whole.norm()), rel=1e-5)
-
-
-def test_kl_of_each_dimension_adds_up_and_leaves_the_model_alone() -> None:
-    model, data = network("coxvae"), study()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    kl = kl_of_dimensions(model.train(), data, data.train)
-    assert model.training
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert kl is not None
-    record = model.eval().loss(data.batch(data.train)).record
-    assert sum(kl) == pytest.approx(float(record["kl_nats"].detach()), rel=1e-4)
-    assert kl_of_dimensions(network("deepsurv"), data, data.train) is None
 
 
 def row(**fields: Any) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""Which weights a training keeps, judged on the validation part."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from survembed.losses import cox_contributions
+from survembed.models.base import Model
+from survembed.training.study import Study
+from survembed.training.validation import Validation
+
+SIGNIFICANT = 2.0
+"""Standard errors by which a Cox term must exceed its best to be called worse."""
+
+LAST = "last update (no validation part)"
+LOWEST = "lowest validation objective"
+WITHIN_NOISE = "lowest validation objective, or lower other terms with a Cox term not significantly above its best"
+
+
+class Selection:
+    """Decides after each validation whether the weights of that update are kept instead of those before.
+
+    They are kept when the objective is the lowest so far. They are also kept when the terms other than the Cox term
+    are lower than those of the weights kept before, and the Cox term is not significantly above its best. Otherwise the
+    Cox term of a few validation events would end the training by chance, before the decoder has learnt anything.
+
+    Parameters
+    ----------
+    study
+        Its validation part judges.
+
+    Attributes
+    ----------
+    state
+        What it remembers, empty before the first validation: `lowest` (objective), `rest` (terms other than the Cox
+        term, of the kept weights) and `best_cox` (contributions to the Cox term, (n,), where their sum was lowest).
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.duration, self.event = study.duration[study.validation], study.event[study.validation]
+        self.state: dict[str, Tensor] = {}
+
+    def keeps(self, found: Validation) -> bool:
+        """Whether the weights with these results are kept; remembers the results."""
+        objective, rest = torch.tensor(found.objective), torch.tensor(found.rest)
+        cox = cox_contributions(found.log_hazard, self.duration, self.event)
+        if not self.state:
+            self.state = {"lowest": objective, "rest": rest, "best_cox": cox}
+            return True
+        lowest, best_cox = self.state["lowest"], self.state["best_cox"]
+        if cox.sum() < best_cox.sum():
+            self.state["best_cox"] = best_cox = cox
+        keeps = bool(objective < lowest or (rest < self.state["rest"] and not significantly_higher(cox, best_cox)))
+        if keeps:
+            self.state["rest"] = rest
+        self.state["lowest"] = torch.minimum(lowest, objective)
+        return keeps
+
+
+def significantly_higher(one: Tensor, other: Tensor) -> bool:
+    """Whether the sum of paired contributions (n,) `one` exceeds that of `other` by `SIGNIFICANT` standard errors.
+
+    This is the paired test of two Cox models on the same subjects of Fine, Biometrika 89 (2002) 635.
+    """
+    difference = one - other
+    error = (len(difference) ** 0.5) * difference.std(correction=0)
+    return bool(difference.sum() > SIGNIFICANT * error)
+
+
+def rule(model: Model, objective: float | None) -> str:
+    """In words, the rule that chose the weights of `model`; `objective` is theirs on the validation part, if any."""
+    if objective is None:
+        return LAST
+    return WITHIN_NOISE if model.head is not None and model.decodes else LOWEST
