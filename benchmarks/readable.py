@@ -64,7 +64,7 @@ def main(
     data: Annotated[Path, typer.Option(help="Folder of the real test data.")] = Path("../shared/data"),
     only: Annotated[list[str] | None, typer.Option(help="Studies; all where not given.")] = None,
     reduction: Annotated[str, typer.Option(help="share, mean or sum.")] = "share",
-    weight: Annotated[list[float] | None, typer.Option(help="Weights of the reconstruction.")] = None,
+    weight: Annotated[list[float] | None, typer.Option(help="Weights of the reconstruction; 0 is the default.")] = None,
     beta: Annotated[list[float] | None, typer.Option(help="Weights of the KL term.")] = None,
     tau: Annotated[list[float] | None, typer.Option(help="Values of τ.")] = None,
     seeds: Annotated[int, typer.Option(help="How many, from --first-seed.")] = 1,
@@ -87,7 +87,7 @@ def main(
             continue
         with prepare(registry.load("datasets", dataset)(**options), dataset) as cohort:
             for seed in range(first_seed, first_seed + seeds):
-                for k in weight or [8.0]:
+                for k in weight or [0.0]:
                     for b in beta or [1e-2]:
                         for t in tau or taus:
                             network = registry.load("models", model)(

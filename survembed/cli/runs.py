@@ -47,6 +47,7 @@ def show_run(run: Run, as_json: bool, options: bool = True) -> None:
         show_json({"id": run.id, "path": run.path, **run.record, "status": run.status, "config": config})
         return
     row, cohort = _row(run), run.record["cohort"]
+    weights = ", ".join(f"{name} {value:.3g}" for name, value in run.record.get("loss_weights", {}).items())
     show_facts(
         {
             "run": run.id,
@@ -54,6 +55,7 @@ def show_run(run: Run, as_json: bool, options: bool = True) -> None:
             "status": row["status"],
             "model": f"{run.model}, {run.record['parameters']} parameters",
             "data": f"{cohort['header']['title']}: {cohort['subjects']} subjects, {cohort['events']} events",
+            **({"loss weights": weights} if weights else {}),
             **{
                 name: row[name]
                 for name in ("end", "updates", "best_update", "best_objective", "rule", "precision", "seconds")

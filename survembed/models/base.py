@@ -141,6 +141,11 @@ class Model(nn.Module):
         if self.head is not None:
             self.head.fit_outcome(duration, event)
 
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Weight of each term of the loss by name, for the record of a run; empty where terms have none."""
+        return {}
+
     def posterior(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mean μ and log-variance, each (n, L) float32, of the latents of images (n, C, *spatial).
 

@@ -35,6 +35,12 @@ class CoxVAENetwork(VAENetwork):
         self.tau = options.tau
         self.head = head
 
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Weight of each term of equation (3)."""
+        weights = {name: self.tau * weight for name, weight in super().loss_weights.items()}
+        return {**weights, "cox": 1 - self.tau} if self.head is not None else weights
+
     def loss(self, batch: Batch) -> Loss:
         """Equation (3); the Cox term is taken on the same latents as the reconstruction."""
         terms, record, z = self.vae_loss(batch.image)

@@ -375,6 +375,7 @@ def _record(config: TrainConfig, cohort: Cohort, model: Model) -> dict[str, Any]
         "abilities": abilities,
         "latent_dim": model.latent_dim,
         "threads": torch.get_num_threads(),
+        "loss_weights": model.loss_weights,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "cohort": {
             "fingerprint": cohort.fingerprint,

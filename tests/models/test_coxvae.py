@@ -23,6 +23,7 @@ def test_tau_weighs_the_terms(tau: float) -> None:
     loss = cox_vae.loss(data)
     torch.testing.assert_close(loss.terms["cox"], (1 - tau) * cox)
     torch.testing.assert_close(loss.total, tau * vae.loss(data).total + (1 - tau) * cox)
+    assert cox_vae.loss_weights == {"reconstruction": tau, "kl": tau, "cox": 1 - tau}
     torch.testing.assert_close(loss.record["cox"], cox)  # records are unweighted
     torch.testing.assert_close(loss.record["kl_nats"], vae.loss(data).record["kl_nats"])
 

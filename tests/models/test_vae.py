@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812 — the name every torch user
 
 from survembed.errors import UsageError
 from survembed.models import VAE
-from survembed.models.vae import AMOUNT_GAIN, SIGMA, VAENetwork
+from survembed.models.vae import AMOUNT_GAIN, SIGMA, VAENetwork, weight_by_events
 from survembed.subjects import Channel
 from tests.small import batch, network
 
@@ -186,13 +186,18 @@ def test_constant_images_have_a_finite_share(kind: str) -> None:
 
 def test_the_weight_of_the_reconstruction() -> None:
     data = batch("volume")
-    for options, weight in (
-        ({}, VAE().reconstruction_weight),
-        ({"reconstruction_weight": 3.0}, 3.0),
-        ({"reduction": "mean"}, 1.0),
-    ):
-        loss = vae("volume", **options).loss(data)
+    for options, weight in (({}, 25.0), ({"reconstruction_weight": 3.0}, 3.0), ({"reduction": "mean"}, 1.0)):
+        model = vae("volume", **options)
+        model.fit_outcome(data.duration, data.event)
+        loss = model.loss(data)
         torch.testing.assert_close(loss.terms["reconstruction"], weight * loss.record["reconstruction"])
+        assert model.loss_weights == {"reconstruction": weight, "kl": 0.01}
+
+
+def test_the_default_weight_follows_the_standard_error_of_the_cox_term() -> None:
+    assert [weight_by_events(n) for n in (0, 1, 30, 1000)] == [25.0] * 4
+    assert weight_by_events(4000) == pytest.approx(25 / 2)
+    assert weight_by_events(10**6) == 4.0
 
 
 def test_a_learnt_sigma_needs_a_likelihood() -> None:
