@@ -171,6 +171,15 @@ def test_a_run_by_variable_prefix_and_path(
     assert answer.err.startswith(f"error: 2 runs begin with '{first[:4]}'\n")
 
 
+def test_a_run_says_its_weights_and_which_rule_chose(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = json.loads(survembed(capsys, "runs", "list", "--json").out)[0]["id"]
+    shown = json.loads(survembed(capsys, "runs", "show", first, "--json").out)
+    assert shown["loss_weights"] == pytest.approx({"reconstruction": 0.2 * 25, "kl": 0.2 * 0.01, "cox": 0.8})
+    text = " ".join(survembed(capsys, "runs", "show", first).out.split())
+    assert "cox 0.8, kl 0.002, reconstruction 5" in text
+    assert shown["outcome"]["rule"] in text
+
+
 def test_a_run_that_cannot_names_one_that_can(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = json.loads(survembed(capsys, "runs", "list", "--json").out)[0]["id"]
     answer = survembed(capsys, "traverse", "--dim", "0")

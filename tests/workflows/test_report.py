@@ -91,6 +91,7 @@ def test_of_a_run(a_run: Made, capsys, tmp_path: Path) -> None:
     assert re.search(r"tumour\u00a0[\d.]+\u00a0ml · in\u00a0red\u00a0[\d.]+\u00a0ml$", texts[8])
     for words in ("not a medical device", "27 items", "Model card", "reverse Kaplan–Meier", "latent dimensions"):
         assert words in page.text
+    assert run.record["outcome"]["rule"] in page.text
     assert not re.search(r"\bs\d{3}\b", page.text), "a subject is named"
     assert str(tmp_path) not in page.text
     tripod = page.text[page.text.index("TRIPOD+AI checklist") :]
