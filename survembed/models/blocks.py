@@ -8,7 +8,7 @@ cell, where a convolution is a linear layer.
 from __future__ import annotations
 
 from math import ceil, prod
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -200,12 +200,19 @@ class Encoder(nn.Module):
         return features.flatten(1)
 
 
+REACH = 3.0
+"""Latents up to this size reach the decoder nearly unchanged, larger ones on a logarithmic scale."""
+
+
 class Decoder(nn.Module):
     """Latents (n, L) to images (n, C, *shape), before any link function."""
+
+    reach: Tensor
 
     def __init__(self, latent_dim: int, channels: int, plan: Geometry, norm: Norm, dropout: float) -> None:
         super().__init__()
         self.plan = plan
+        self.register_buffer("reach", torch.tensor(REACH))
         self.project = nn.Linear(latent_dim, plan.features)
         levels = plan.levels[::-1]
         following = (*levels[1:], levels[-1])
@@ -216,12 +223,24 @@ class Decoder(nn.Module):
         self.grids = [level.grid for level in following]
         self.out = _convolution(levels[-1].width, channels * prod(plan.patch), plan.grid)
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Load weights; those of version 0.1.0 have no `reach`, and were trained with 1."""
+        state_dict.setdefault(f"{prefix}reach", torch.ones_like(self.reach))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def compress(self, z: Tensor) -> Tensor:
+        """Latents (n, L), those beyond `reach` on a logarithmic scale.
+
+        The network would run far beyond what it has seen where no training subject is, and a traversal would show
+        organs that no scan supports. Within `reach` the scale is linear: else the encoder places subjects with large
+        lesions exponentially far out, where they rule the variance of the latents.
+        """
+        return self.reach * (z / self.reach).asinh()
+
     def forward(self, z: Tensor) -> Tensor:
         """Images (n, C, *shape) of latents (n, L)."""
         last = self.plan.levels[-1]
-        # Latents far out, where no training subject is, reach the network on a logarithmic scale: it would else run far
-        # beyond what it has seen, and a traversal would show organs that no scan supports.
-        features = self.project(z.asinh())
+        features = self.project(self.compress(z))
         x = channels_last(features.reshape(len(z), last.width, *last.grid))
         for block, grid in zip(self.blocks, self.grids, strict=True):
             x = block(x)

@@ -138,7 +138,7 @@ class VAENetwork(Model):
         output: Tensor = full_precision(self.decoder(z)) + self.mean_image
         if self.amount is not None:
             with torch.autocast(z.device.type, enabled=False):
-                amount = AMOUNT_GAIN * self.amount(full_precision(z).asinh())
+                amount = AMOUNT_GAIN * self.amount(self.decoder.compress(full_precision(z)))
             output[:, self.bernoulli] += amount.reshape(*amount.shape, *(1 for _ in output.shape[2:]))
         return output
 

@@ -43,7 +43,7 @@ class Selection:
 
     def keeps(self, found: Validation) -> bool:
         """Whether the weights with these results are kept; remembers the results."""
-        objective, rest = torch.tensor(found.objective), torch.tensor(found.rest)
+        objective, rest = (torch.tensor(value, dtype=torch.float64) for value in (found.objective, found.rest))
         cox = cox_contributions(found.log_hazard, self.duration, self.event)
         if not self.state:
             self.state = {"lowest": objective, "rest": rest, "best_cox": cox}

@@ -110,3 +110,20 @@ def test_one_volume_is_convolved_as_one_of_several(stride: int, kernel: int) -> 
     assert convolution.weight.grad is not None
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert convolution(images[:1]).dtype == torch.bfloat16
+
+
+def test_latents_of_training_subjects_reach_the_decoder_linearly_and_far_ones_do_not() -> None:
+    decoder = Decoder(1, 1, geometry((8, 8), 0, 4, 2), "none", 0.0)
+    z = torch.tensor([[-1.0], [0.0], [1.0], [2.0], [1e3]])
+    found = decoder.compress(z)
+    torch.testing.assert_close(found[:4], z[:4], rtol=0.07, atol=0)
+    assert found[4] < 20
+
+
+def test_weights_of_version_0_1_decode_as_they_did() -> None:
+    """They have no `reach`: the scale was logarithmic from 1 on."""
+    decoder = Decoder(2, 1, geometry((8, 8), 0, 4, 2), "none", 0.0)
+    old = {name: value for name, value in decoder.state_dict().items() if name != "reach"}
+    decoder.load_state_dict(old)
+    z = torch.tensor([[0.5, -3.0]])
+    torch.testing.assert_close(decoder.compress(z), z.asinh())

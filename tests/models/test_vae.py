@@ -18,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812 — the name every torch user
 
 from survembed.errors import UsageError
 from survembed.models import VAE
+from survembed.models.blocks import REACH
 from survembed.models.vae import AMOUNT_GAIN, SIGMA, VAENetwork, weight_by_events
 from survembed.subjects import Channel
 from tests.small import batch, network
@@ -39,7 +40,7 @@ def test_the_amount_shifts_the_log_odds_of_every_voxel_alike() -> None:
     without = model.decode(z)
     torch.nn.init.constant_(model.amount.weight, 0.5)
     shift = model.decode(z).logit() - without.logit()
-    expected = AMOUNT_GAIN * 0.5 * torch.tensor([0.0, math.asinh(3.0)])
+    expected = AMOUNT_GAIN * 0.5 * torch.tensor([0.0, REACH * math.asinh(3.0 / REACH)])
     torch.testing.assert_close(shift, expected[:, None, None, None].expand_as(shift), rtol=1e-3, atol=1e-3)
 
 
