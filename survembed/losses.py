@@ -95,7 +95,11 @@ def normal_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def binary_entropy(fraction: Tensor) -> Tensor:
-    """Entropy in nats of Bernoulli variables with these means (any shape, in [0, 1]); 0 at both ends."""
+    """Entropy in nats of Bernoulli variables with these means (any shape, in [0, 1]); 0 at both ends.
+
+    Means that rounding or interpolation puts outside [0, 1] count as the nearer end.
+    """
+    fraction = fraction.clamp(0, 1)
     entropy: Tensor = torch.special.entr(fraction) + torch.special.entr(1 - fraction)
     return entropy
 

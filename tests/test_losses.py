@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines import CoxPHFitter
 from lifelines.datasets import load_rossi
+from scipy.stats import entropy as scipy_entropy
 from sksurv.datasets import load_whas500
 from sksurv.linear_model.coxph import CoxPHOptimizer
 
-from survembed.losses import cox_contributions, cox_loss
+from survembed.losses import binary_entropy, cox_contributions, cox_loss
 
 TIES = ["breslow", "efron"]
 
@@ -212,3 +213,10 @@ def test_the_spread_of_contributions_is_the_standard_error_of_a_paired_differenc
         i = torch.tensor(rng.integers(0, 400, 400))
         resampled.append(float(cox_loss(one[i], time[i], event[i]) - cox_loss(other[i], time[i], event[i])))
     assert error == pytest.approx(np.std(resampled), rel=0.1)
+
+
+def test_binary_entropy():
+    p = np.linspace(0, 1, 11)
+    np.testing.assert_allclose(binary_entropy(torch.tensor(p)), [scipy_entropy([q, 1 - q]) for q in p], atol=1e-12)
+    outside = binary_entropy(torch.tensor([-1e-7, 1 + 1e-7]))  # of a rotated mask
+    assert (outside == 0).all()
