@@ -15,7 +15,7 @@ from survembed.run import Runs
 from tests.cli.command import survembed
 from tests.contract.own_tests import run_own_tests
 
-SHORT = "--data surv-digits --updates 60 --width 4 --blocks 1 --latent-dim 4 --rate 0.005"
+SHORT = "--data surv-digits --updates 100 --width 8 --blocks 1 --latent-dim 8 --rate 0.005"
 
 
 @pytest.fixture

@@ -133,7 +133,9 @@ def swept(tmp_path_factory: pytest.TempPathFactory, plugin_folder: Path) -> Swee
         patch.syspath_prepend(plugin_folder)
         patch.setenv("SURVEMBED_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         patch.setattr(sweeping, "run_local", inline)
-        configs = [measured_config(model, train={"updates": 50}) for model in ("coxvae", "vae", "deepsurv")]
+        # By default the reconstruction is learnt at either τ within 50 updates; with a weight of 1, τ decides.
+        decoding = [measured_config(m, reconstruction_weight=1.0, train={"updates": 50}) for m in ("coxvae", "vae")]
+        configs = [*decoding, measured_config("deepsurv", train={"updates": 50})]
         axes = SweepOptions(taus=(0.1, 0.9), seeds=(0, 1), folds=2)
         made = sweep(configs, axes, tmp_path_factory.mktemp("swept"))
         assert set(made.states().values()) == {"finished"}, made.failures()
