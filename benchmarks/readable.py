@@ -127,7 +127,7 @@ def measure(cohort: Cohort, name: str, network: Any, recipe: TrainOptions, seed:
     torch.manual_seed(seed)
     head = registry.load("heads", "linear")() if hasattr(network, "head") else None
     model: Model = network.build(cohort.header.channels, cohort.shape, head)
-    study.introduce(model, options.batch_size)
+    study.fit_statistics(model, options.batch_size)
     outcome = fit(model, study, options, seed=seed, reporter=QUIET)
     mean = cohort_mean(study, parts["train"])
     train, test = (embedded(model, cohort, study, parts[part], mean) for part in ("train", "test"))

@@ -336,7 +336,7 @@ def whole_training(updates: int, device: torch.device) -> list[str]:
     """All of the paper's updates with the loop itself."""
     data = study(492, device)
     model = CoxVAE(tau=TAU, latent_dim=LATENT).build(DECLARED, (EDGE,) * 3, Linear()).to(device)
-    data.introduce(model, BATCH)
+    data.fit_statistics(model, BATCH)
     recipe = TrainOptions(**{**PRESETS["paper"], "updates": updates}).resolved(3, len(data.train))
     start = time.perf_counter()
     outcome = fit(model, data, recipe, seed=0, reporter=QUIET)

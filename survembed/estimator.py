@@ -143,7 +143,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
             torch.from_numpy(parts["train"]),
             torch.from_numpy(parts["validation"]),
         )
-        study.introduce(model, options.batch_size)
+        study.fit_statistics(model, options.batch_size)
         self.outcome_ = fit(
             model,
             study,

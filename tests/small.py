@@ -80,7 +80,7 @@ def trained(
     """Train `model` in place; how it ended, and the rows recorded."""
     keeper = keeper or Kept()
     recipe = TrainOptions(**{"updates": 20, "batch_size": 16, "validate_every": 5, **options})
-    data.introduce(model, 16)
+    data.fit_statistics(model, 16)
     outcome = fit(
         model,
         data,

@@ -32,7 +32,7 @@ class Study:
     train: Tensor
     validation: Tensor
 
-    def introduce(self, model: Model, batch_size: int) -> None:
+    def fit_statistics(self, model: Model, batch_size: int) -> None:
         """Give an untrained `model` the moments of the training images and the training outcomes.
 
         Parameters

@@ -55,7 +55,7 @@ def warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 REMEDIES = {
-    "cox": "lower --tau or --reconstruction-weight, or take --reduction share",
-    "reconstruction": "raise --tau or --reconstruction-weight",
+    "cox": "lower --tau, or --reconstruction-weight with --reduction share",
+    "reconstruction": "raise --tau, or --reconstruction-weight with --reduction share",
 }
 """What helps against a dead term."""

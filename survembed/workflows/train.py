@@ -248,7 +248,7 @@ class _Training:
             torch.manual_seed(self.config.seed)
             model = build_model(self.config, cohort.header).to(self.processes.device)
         if checkpoint is None:  # else it is among the weights
-            study.introduce(model, options.batch_size)
+            study.fit_statistics(model, options.batch_size)
         return model
 
     def _create(self, name: str | None, cohort: Cohort, model: Model) -> Run:
