@@ -19,7 +19,7 @@ import torch
 import typer
 from torch import Tensor
 
-from survembed.losses import cox_loss
+from survembed.survival.cox_loss import cox_loss
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 SIZES = (16, 256, 4096, 65536, 1_000_000)

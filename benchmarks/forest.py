@@ -24,7 +24,7 @@ GB = 1024**2  # of ru_maxrss, which counts kilobytes
 
 def cohort(n: int, n_distinct: int) -> tuple[np.ndarray, np.ndarray]:
     """Features (n, 8) and outcome (n,), Weibull with three quarters of events; `n_distinct` times, 0 for all."""
-    from survembed.survival import to_structured
+    from survembed.survival.outcome import to_structured
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, N_FEATURES)).astype(np.float32)

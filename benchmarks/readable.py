@@ -22,18 +22,18 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau, spearmanr
 
 from survembed import registry
-from survembed.cohort import Cohort
-from survembed.concordance import harrell_c
+from survembed.cohort.cohort import Cohort
+from survembed.cohort.prepare import prepare
+from survembed.cohort.subjects import Subjects
 from survembed.models.base import Model
 from survembed.progress import QUIET
-from survembed.split import split
-from survembed.subjects import Subjects
-from survembed.survival import Outcome
+from survembed.survival.concordance import harrell_c
+from survembed.survival.outcome import Outcome
 from survembed.training.images import Images
 from survembed.training.loop import fit
 from survembed.training.options import SplitOptions, TrainOptions
-from survembed.training.study import Study
-from survembed.workflows.prepare import prepare
+from survembed.training.split import split
+from survembed.training.training_data import TrainingData
 
 Float = NDArray[np.float64]
 CPU = torch.device("cpu")
@@ -119,7 +119,7 @@ def measure(cohort: Cohort, name: str, network: Any, recipe: TrainOptions, seed:
         subjects, truth = simulated(subjects, seed)
         division = SplitOptions(validation=validation, test=0.4, seed=seed)
     parts = split(subjects, division)
-    study = Study(
+    study = TrainingData(
         Images(cohort, CPU), torch.from_numpy(subjects.duration), torch.from_numpy(subjects.event),
         torch.from_numpy(parts["train"]), torch.from_numpy(parts["validation"]),
     )  # fmt: skip
@@ -145,13 +145,15 @@ def simulated(subjects: Subjects, seed: int) -> tuple[Subjects, Float]:
     return replace(subjects, duration=np.maximum(np.minimum(time, censoring), 1e-3), event=event, truth=truth), truth
 
 
-def cohort_mean(study: Study, index: NDArray[np.int64]) -> torch.Tensor:
+def cohort_mean(study: TrainingData, index: NDArray[np.int64]) -> torch.Tensor:
     """Mean training image (C, *spatial)."""
     return sum(study.images[part].sum(0) for part in torch.from_numpy(index).split(64)) / len(index)  # type: ignore[return-value]
 
 
 @torch.no_grad()
-def embedded(model: Model, cohort: Cohort, study: Study, index: NDArray[np.int64], mean: torch.Tensor) -> Latents:
+def embedded(
+    model: Model, cohort: Cohort, study: TrainingData, index: NDArray[np.int64], mean: torch.Tensor
+) -> Latents:
     """Embed, decode and embed again the subjects at `index`."""
     rows: list[list[torch.Tensor]] = []
     for part in torch.from_numpy(index).split(64):

@@ -19,8 +19,9 @@ import matplotlib as mpl
 import typer
 
 from survembed import registry
+from survembed.runs.configuration import TrainConfig
 from survembed.training.options import PRESETS, TrainOptions
-from survembed.workflows.train import TrainConfig, train
+from survembed.workflows.train import train
 
 SHARE = 8
 """The default recipe gets this part of the paper's updates."""

@@ -23,15 +23,15 @@ import numpy as np
 import torch
 import typer
 
-from survembed.cohort import Cohort, writing_cohort
+from survembed.cohort.cohort import Cohort, writing_cohort
+from survembed.cohort.subjects import Channel, CohortHeader, Subjects
 from survembed.heads import Linear
 from survembed.models import CoxVAE
 from survembed.progress import Reporter, Task
-from survembed.subjects import Channel, CohortHeader, Subjects
 from survembed.training.images import Images
 from survembed.training.loop import fit
 from survembed.training.options import TrainOptions
-from survembed.training.study import Study
+from survembed.training.training_data import TrainingData
 
 EDGE = 64
 CHANNELS = (Channel("ct", "gaussian"), Channel("tumour", "bernoulli"))
@@ -95,7 +95,7 @@ def main(
         print(f"random subjects from disk: {disk:.0f} volumes/s ({disk * 2 * EDGE**3 / 1e6:.0f} MB/s)")
         everyone = torch.arange(n)
         subjects = cohort.subjects
-        study = Study(
+        study = TrainingData(
             images, torch.from_numpy(subjects.duration), torch.from_numpy(subjects.event), everyone, everyone[:0]
         )
         model = CoxVAE().build(CHANNELS, (EDGE,) * 3, Linear())

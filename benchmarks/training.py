@@ -31,11 +31,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from survembed.cohort.subjects import Channel
 from survembed.heads import Linear
 from survembed.models import CoxVAE
 from survembed.models.base import Batch, Model
 from survembed.progress import QUIET
-from survembed.subjects import Channel
 from survembed.training.augment import Augmentation
 from survembed.training.graph import Replayed
 from survembed.training.images import Images
@@ -44,7 +44,7 @@ from survembed.training.optimizers import Average, Optimizers
 from survembed.training.options import PRESETS, TrainOptions
 from survembed.training.processes import Processes
 from survembed.training.step import Step
-from survembed.training.study import Study
+from survembed.training.training_data import TrainingData
 
 EDGE, CHANNELS, BATCH, LATENT = 64, 2, 16, 8
 DECLARED = (Channel("ct", "gaussian"), Channel("tumour", "bernoulli"))
@@ -237,7 +237,7 @@ def best(work: Callable[[], Any], device: torch.device) -> float:
     return min(times[2:])
 
 
-def study(n: int, device: torch.device) -> Study:
+def study(n: int, device: torch.device) -> TrainingData:
     """Planted volumes: a bright ball whose size decides the duration. Synthetic."""
     rng = np.random.default_rng(0)
     axis = np.arange(EDGE) - (EDGE - 1) / 2
@@ -251,7 +251,7 @@ def study(n: int, device: torch.device) -> Study:
     everyone = torch.arange(n)
     cut = n * 85 // 100
     seen = torch.from_numpy(rng.random(n) < 0.8)
-    return Study(Images(images, device), torch.from_numpy(duration), seen, everyone[:cut], everyone[cut:])
+    return TrainingData(Images(images, device), torch.from_numpy(duration), seen, everyone[:cut], everyone[cut:])
 
 
 def main(

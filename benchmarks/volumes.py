@@ -84,11 +84,11 @@ def by_lesion(at_mm: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 def survembed(folder: Path) -> Callable[[], Result]:
     """Exact box overlap."""
-    from survembed.datasets.layouts import Case
-    from survembed.datasets.recipe import Recipe
-    from survembed.datasets.volume import make_cube
+    from survembed.datasets.scan.case import Case
+    from survembed.datasets.volume.cube import make_cube
+    from survembed.datasets.volume.preprocessing import Preprocessing
 
-    recipe = Recipe((SIZE,) * 3, (FOV,) * 3, (-150.0, 250.0), (), (2,), 10**9)
+    recipe = Preprocessing((SIZE,) * 3, (FOV,) * 3, (-150.0, 250.0), (), (2,), 10**9)
     case = Case("a", folder / "ct.nii.gz", folder / "labels.nii.gz")
 
     def run() -> Result:
@@ -226,7 +226,7 @@ def peak_mb() -> float:
 def phantoms(n: int = 200) -> tuple[float, float]:
     """Seconds to draw, and to prepare on all cores, `n` phantom CTs of 128 × 128 × 40."""
     from survembed.datasets import Liver
-    from survembed.datasets.phantom import write_phantom
+    from survembed.datasets.volume.phantom import write_phantom
     from survembed.progress import QUIET
 
     with tempfile.TemporaryDirectory() as name:

@@ -15,21 +15,22 @@ from sksurv.functions import StepFunction
 from sksurv.util import check_y_survival
 
 from survembed import registry
+from survembed.cohort.subjects import Channel, Subjects
 from survembed.errors import DataError, UsageError
 from survembed.progress import QUIET
-from survembed.split import split
-from survembed.subjects import Channel, Subjects
-from survembed.survival import BreslowBaseline, Float
+from survembed.survival.breslow import BreslowBaseline
+from survembed.survival.outcome import Float
+from survembed.training.device import find_device
 from survembed.training.images import Images
 from survembed.training.loop import fit
 from survembed.training.options import SplitOptions, TrainOptions
-from survembed.training.study import Study
+from survembed.training.split import split
+from survembed.training.training_data import TrainingData
 from survembed.training.validation import batch_size_without_gradient
-from survembed.workflows.train import find_device
 
 if TYPE_CHECKING:
-    from survembed.component import Component
     from survembed.models.base import Model
+    from survembed.registry.component import Component
 
 OWN = ("model", "head", "channels", "validation", "seed", "device")
 
@@ -136,7 +137,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             model: Model = network.build(channels, images.shape[2:], cox).to(device)
-        study = Study(
+        study = TrainingData(
             Images(images, device),
             torch.from_numpy(subjects.duration),
             torch.from_numpy(subjects.event),

@@ -10,6 +10,8 @@ import pytest
 # Before torch comes: networks as small as ours here gain nothing from threads, which wait for each other on busy cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+pytest_plugins = ["tests.trained"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from survembed.cohort import writing_cohort
-from survembed.component import option
+from survembed.cohort.cohort import writing_cohort
+from survembed.cohort.subjects import CohortHeader, Subjects
 from survembed.progress import Reporter
-from survembed.subjects import CohortHeader, Subjects
+from survembed.registry.component import option
 from tests.planted import SHAPES, Planted, channels_of, planted
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 COMPONENT = """
-from survembed.component import Component, option
+from survembed.registry.component import Component, option
 
 class Thing(Component):
     '''{summary}'''

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.cohort import writing_cohort
-from survembed.component import Component, option
+from survembed.cohort.cohort import writing_cohort
+from survembed.cohort.subjects import Channel, CohortHeader, Subjects
 from survembed.progress import Reporter
-from survembed.subjects import Channel, CohortHeader, Subjects
+from survembed.registry.component import Component, option
 from tests.packages import add_package
 
 SHAPES = {"table": (5,), "image": (8, 8), "volume": (6, 7, 8)}

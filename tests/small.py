@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from survembed import registry
-from survembed.checkpoint import Checkpoint
 from survembed.models.base import Batch, Model
 from survembed.progress import QUIET, Reporter
+from survembed.training.checkpoint import Checkpoint
 from survembed.training.images import Images
-from survembed.training.keeper import Forgetful, Outcome
 from survembed.training.loop import fit
 from survembed.training.options import TrainOptions
-from survembed.training.study import Study
+from survembed.training.recorder import Forgetful, TrainingOutcome
+from survembed.training.training_data import TrainingData
 from tests.planted import SHAPES, channels_of, planted
 
 SMALL = {"width": 4, "blocks": 2, "latent_dim": 2}
@@ -32,11 +32,11 @@ def network(name: str, kind: str = "image", head: str | None = "linear", seed: i
     return model
 
 
-def study(kind: str = "image", n: int = 60, validation: int = 20, seed: int = 0) -> Study:
+def study(kind: str = "image", n: int = 60, validation: int = 20, seed: int = 0) -> TrainingData:
     """The planted subjects, the last ones for validation."""
     images, subjects = planted(kind, n, seed)
     everyone = torch.arange(n)
-    return Study(
+    return TrainingData(
         Images(images, CPU),
         torch.from_numpy(subjects.duration),
         torch.from_numpy(subjects.event),
@@ -69,14 +69,14 @@ class Kept(Forgetful):
 
 def trained(
     model: Model,
-    data: Study,
+    data: TrainingData,
     *,
     seed: int = 0,
     reporter: Reporter = QUIET,
     keeper: Kept | None = None,
     resume: Checkpoint | None = None,
     **options: Any,
-) -> tuple[Outcome, list[dict[str, Any]]]:
+) -> tuple[TrainingOutcome, list[dict[str, Any]]]:
     """Train `model` in place; how it ended, and the rows recorded."""
     keeper = keeper or Kept()
     recipe = TrainOptions(**{"updates": 20, "batch_size": 16, "validate_every": 5, **options})

@@ -19,8 +19,8 @@ from sksurv.metrics import concordance_index_censored, integrated_brier_score
 from sksurv.util import Surv
 
 from survembed import Embedder
+from survembed.cohort.subjects import Channel
 from survembed.errors import DataError, PluginError, UsageError
-from survembed.subjects import Channel
 from tests.planted import planted
 
 QUICK: dict[str, Any] = {"width": 4, "blocks": 2, "latent_dim": 3, "updates": 15, "batch_size": 64, "device": "cpu"}

@@ -8,12 +8,12 @@ import typer
 
 from survembed.cli.console import say, show_json, show_lines, show_table
 from survembed.cli.evaluate import Bootstrap, Downstream
-from survembed.cli.sweeping import Asked, resolve_plan, run_plan, show_plan, where_of, with_sweep_flags
+from survembed.cli.sweeping import SweepRequest, resolve_plan, run_plan, show_plan, where_of, with_sweep_flags
 from survembed.cli.tau import advise_and_draw, show_advice
 
 if TYPE_CHECKING:
-    from survembed.subjects import Subjects
-    from survembed.workflows.benchmark import Benchmark
+    from survembed.cohort.subjects import Subjects
+    from survembed.evaluation.benchmark_result import Benchmark
 
 COLUMNS = ["coxph", "rsf"]
 TABLE = "Table"
@@ -35,7 +35,7 @@ Reference = Annotated[
 @with_sweep_flags
 def benchmark(
     ctx: typer.Context,
-    asked: Asked,
+    asked: SweepRequest,
     downstream: Downstream = None,
     covariates: Covariates = None,
     reference: Reference = None,
@@ -46,7 +46,7 @@ def benchmark(
     With several values of tau, the table and figure of `survembed tau` come with it.
     """
     from survembed.cli.evaluate import resolve
-    from survembed.sweep.options import BenchmarkOptions
+    from survembed.runs.jobs.options import BenchmarkOptions
 
     command_line = str(ctx.obj)
     planned = resolve_plan(asked, BenchmarkOptions, command_line)
@@ -56,7 +56,7 @@ def benchmark(
         return
 
     from survembed.cli.reporter import reporter
-    from survembed.tables import save
+    from survembed.evaluation.table1 import save
     from survembed.workflows.benchmark import benchmark as work
     from survembed.workflows.benchmark import check_choices
 
@@ -86,7 +86,7 @@ def benchmark(
 
 def show_benchmark(table: Benchmark) -> None:
     """Both halves of Table 1 on stdout, with what they rest on; remarks on single cells go to stderr."""
-    from survembed.tables import SHOWN, caption, grid
+    from survembed.evaluation.table1 import SHOWN, caption, grid
 
     show_lines(caption(table))
     for metric, title in SHOWN.items():

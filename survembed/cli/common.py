@@ -13,8 +13,8 @@ from survembed import registry
 from survembed.cli.console import say
 
 if TYPE_CHECKING:
-    from survembed.component import Component
-    from survembed.run import Run
+    from survembed.registry.component import Component
+    from survembed.runs.run import Run
 
 
 def names_of(kind: str) -> list[str]:
@@ -77,7 +77,7 @@ def chosen_run(name: str | None, runs_dir: Path, ability: str | None = None) -> 
     ability
         `decode` or `hazard`: what the run's model must be able to do.
     """
-    from survembed.run import Runs
+    from survembed.runs.run import Runs
 
     run = Runs(runs_dir).find(name, ability=ability)
     say(f"run {run.id} ({run.model} on {run.dataset})")
@@ -104,7 +104,7 @@ def configured_dataset(
     config, assignments
         Of `--config` and `--set`.
     """
-    from survembed.settings import Setting, Settings
+    from survembed.runs.settings import Setting, Settings
 
     flags = {
         f"data.{key}": Setting(value, f"--{key.replace('_', '-')}", command)

@@ -16,7 +16,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from survembed.settings import Settings
+    from survembed.runs.settings import Settings
 
 WIDTH_WHEN_PIPED = 240
 """Columns of a table that goes to a file or another program: nothing is wrapped or cut at a terminal's width."""

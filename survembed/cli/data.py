@@ -13,7 +13,7 @@ from survembed.cli.console import show_facts, show_json, show_lines, show_table
 from survembed.cli.plugins import show_plugins
 
 if TYPE_CHECKING:
-    from survembed.cohort import Cohort
+    from survembed.cohort.cohort import Cohort
 
 app = typer.Typer(
     help="List datasets; check, segment, prepare and show their subjects.", no_args_is_help=True, add_completion=False
@@ -87,7 +87,7 @@ def _cohort(
     component = configured_dataset(str(ctx.obj), name, given, config, assignments)
 
     from survembed.cli.reporter import reporter
-    from survembed.workflows.prepare import prepare
+    from survembed.cohort.prepare import prepare
 
     return prepare(component, name, reporter=reporter())
 

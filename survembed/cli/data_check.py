@@ -12,7 +12,7 @@ from survembed.cli.console import say, show_facts, show_json, show_lines, show_t
 from survembed.errors import DataError
 
 if TYPE_CHECKING:
-    from survembed.checks import CaseCheck, Problem, StudyCheck
+    from survembed.cohort.study_check import CaseCheck, Problem, StudyCheck
 
 Name = Annotated[str, typer.Argument(help="A dataset of images, by name.", autocompletion=lambda: names_of("datasets"))]
 Page = Annotated[Path | None, typer.Option("--html", help="Write a page with a picture of each case to this file.")]

@@ -41,7 +41,7 @@ def segment(
     found = registry.load("segmenters", name, where=command)
 
     from survembed.cli.reporter import reporter
-    from survembed.settings import Setting, Settings
+    from survembed.runs.settings import Setting, Settings
     from survembed.workflows.segment import segment
 
     given = {"model": model, "command": program}

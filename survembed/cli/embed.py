@@ -13,7 +13,7 @@ def embed(
     chosen = chosen_run(run, runs_dir)
 
     from survembed.cli.reporter import reporter
-    from survembed.workflows.embed import embed as work
+    from survembed.runs.embedding import embed as work
 
     latents = work(chosen, device=device, reporter=reporter())
     parts, counts = latents.split.tolist(), ("train", "validation", "test")

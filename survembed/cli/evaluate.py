@@ -23,10 +23,10 @@ from survembed.cli.common import (
 from survembed.cli.console import say, show_facts, show_json, show_settings, show_table
 
 if TYPE_CHECKING:
-    from survembed.bootstrap import Metric
-    from survembed.component import Component
-    from survembed.settings import Settings
-    from survembed.survival import FollowUp
+    from survembed.registry.component import Component
+    from survembed.runs.settings import Settings
+    from survembed.survival.bootstrap import Metric
+    from survembed.survival.kaplan_meier import FollowUp
     from survembed.workflows.evaluate import Evaluation
 
 Downstream = Annotated[
@@ -59,7 +59,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Fit survival models on the latents of the training part and score them on the test part."""
-    from survembed.settings import Settings
+    from survembed.runs.settings import Settings
 
     settings = Settings.gather(config=config, assignments=assignments or (), command=str(ctx.obj))
     models = resolve(settings, downstream or [], str(ctx.obj))

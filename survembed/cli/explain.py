@@ -57,7 +57,7 @@ def show_explanation(explanation: Explanation, files: Sequence[Path]) -> None:
     """Hazard ratio and volumes at each step, and the paths of the files."""
     from math import exp
 
-    from survembed.tables import DISCLAIMER, data_name
+    from survembed.cohort.captions import DISCLAIMER, data_name
 
     data = data_name(explanation.header.title, explanation.header.synthetic)
     show_facts({"data": data, "subject": explanation.subject})

@@ -30,12 +30,12 @@ def explore(
 
     from survembed.cli.reporter import reporter
     from survembed.page.server import listen, page_app, page_server
+    from survembed.runs.trained_model import TrainedModel
     from survembed.workflows.explore import Explorer
-    from survembed.workflows.viewer import Viewer
 
     speaker = reporter()
     with listen(port) as listening:
-        explorer = Explorer(Viewer.open(chosen, reporter=speaker), speaker)
+        explorer = Explorer(TrainedModel.open(chosen, reporter=speaker), speaker)
         if start is not None:
             explorer.subject(start)
         port, token = listening.getsockname()[1], secrets.token_urlsafe(24)

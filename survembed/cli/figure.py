@@ -13,8 +13,8 @@ from survembed.errors import UsageError
 from survembed.figures import FIGURES, require_figure
 
 if TYPE_CHECKING:
-    from survembed.run import Run
-    from survembed.workflows.sweep import Sweep
+    from survembed.runs.jobs.sweep import Sweep
+    from survembed.runs.run import Run
 
 Downstream = Annotated[
     list[str] | None,
@@ -46,7 +46,7 @@ def figure(
     sweep_dir: SweepDir = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; 'figures' beside the data.")] = None,
-    method: Annotated[Literal["pca", "umap"], typer.Option("--method", help="Plane of the latents.")] = "pca",
+    method: Annotated[Literal["pca", "umap"], typer.Option("--method", help="Projection of the latents.")] = "pca",
     downstream: Downstream = None,
     groups: Annotated[int, typer.Option("--groups", min=1, max=4, help="Groups of risk in 'survival'.")] = 3,
     bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Resamples behind each interval.")] = 500,
@@ -57,7 +57,7 @@ def figure(
 ) -> None:
     """Draw a figure of a run, of several runs, or of a sweep, as PNG and PDF."""
     from survembed.cli.evaluate import resolve
-    from survembed.settings import Settings
+    from survembed.runs.settings import Settings
 
     command = str(ctx.obj)
     require_figure(name, command)
@@ -66,11 +66,11 @@ def figure(
     runs, sweep = chosen(ctx, run or [], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
-    from survembed.workflows.figure import Asked
-    from survembed.workflows.figure import figure as work
+    from survembed.figures.draw import FigureRequest
+    from survembed.figures.draw import figure as work
 
     folder = out or (sweep_dir if sweep_dir else runs[0].path if len(runs) == 1 else runs_dir) / "figures"
-    asked = Asked(runs, folder, sweep, method, models, groups, bootstrap, device=device)
+    asked = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, device=device)
     drawn = work(name, asked, reporter())
     if as_json:
         show_json(drawn.to_dict())
@@ -94,7 +94,7 @@ def chosen(
     if source is not None and source.name == "COMMANDLINE":
         raise UsageError("this is of runs or of a sweep", where=str(ctx.obj), expected="--run or --sweep-dir, not both")
 
-    from survembed.workflows.sweep import Sweep
+    from survembed.runs.jobs.sweep import Sweep
 
     sweep = Sweep.open(sweep_dir)
     runs = list(sweep.examples().values())

@@ -16,8 +16,8 @@ from survembed.cli.common import names_of
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from survembed.component import Component
-    from survembed.settings import Setting
+    from survembed.registry.component import Component
+    from survembed.runs.settings import Setting
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _parameter(key: str, flag: str, kind: Any, field: FieldInfo, panel: str) -> 
 
 def typed_by_user(flags: Collection[Flag], ctx: typer.Context, values: Mapping[str, Any]) -> dict[str, Setting]:
     """The settings whose flags stand on the command line, by dotted key."""
-    from survembed.settings import Setting
+    from survembed.runs.settings import Setting
 
     given = {}
     for flag in flags:

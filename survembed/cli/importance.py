@@ -8,7 +8,7 @@ from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Device, RunName, Runs
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
 
 if TYPE_CHECKING:
-    from survembed.refit import HazardRatio, Refit
+    from survembed.survival.cox_inference import CoxFit, HazardRatio
     from survembed.workflows.importance import Importance, Stability
 
 STRONGEST = 3
@@ -22,7 +22,7 @@ def importance(
 
     from survembed.cli.reporter import reporter
     from survembed.figures.importance import draw_importance
-    from survembed.storage import write_json
+    from survembed.storage.files import write_json
     from survembed.workflows.importance import importance as work
 
     found = work(chosen, device=device, reporter=reporter())
@@ -39,7 +39,7 @@ def importance(
 
 def show_importance(found: Importance) -> None:
     """A row for each dimension on stdout; remarks on stderr."""
-    from survembed.tables import data_name
+    from survembed.cohort.captions import data_name
 
     show_facts(
         {
@@ -82,7 +82,7 @@ def show_importance(found: Importance) -> None:
         say(note)
 
 
-def _part(fit: Refit) -> str:
+def _part(fit: CoxFit) -> str:
     return f"{fit.n} subjects, {fit.n_events} events" + (f"; no Cox model: {fit.reason}" if fit.reason else "")
 
 

@@ -16,7 +16,9 @@ from survembed.cli.console import say, show_facts, show_json, show_lines, show_t
 from survembed.errors import PluginError, UsageError, corrected, nearest
 
 if TYPE_CHECKING:
-    from survembed import apart
+    from survembed.registry import subprocess_runner
+
+    pass
 
 app = typer.Typer(
     help="List components, ours and those of other packages; show, check or begin one.",
@@ -89,13 +91,15 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check that a component does what its kind promises, in a process of its own; exit code 3 where it does not."""
-    from survembed import apart
+    from survembed.registry import subprocess_runner
 
     command = str(ctx.obj)
     settings = {"config": str(config) if config else None, "assignments": assignments or [], "command": command}
     entries = _having(name, kind, command)
     results = [
-        (entry, result) for entry in entries for result in apart.check(entry.kind, name, settings, timeout=timeout)
+        (entry, result)
+        for entry in entries
+        for result in subprocess_runner.check(entry.kind, name, settings, timeout=timeout)
     ]
     if as_json:
         show_json([_result(entry, result) for entry, result in results])
@@ -145,10 +149,10 @@ def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check
     check
         Seconds for the checks of each component of another package; None for no checks.
     """
-    from survembed import apart
+    from survembed.registry import subprocess_runner
 
     rows, failing = [], []
-    for each in apart.describe(kinds, timeout=wait):
+    for each in subprocess_runner.describe(kinds, timeout=wait):
         entry = each.entry
         row: dict[str, Any] = {
             "name": entry.name,
@@ -161,7 +165,9 @@ def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check
         if check is not None:
             row["checks"] = None
             if not entry.builtin and each.state in ("ok", "duplicate"):
-                row["checks"] = _counted(apart.check(entry.kind, entry.qualified, _NO_SETTINGS, timeout=check))
+                row["checks"] = _counted(
+                    subprocess_runner.check(entry.kind, entry.qualified, _NO_SETTINGS, timeout=check)
+                )
             if (row["checks"] or "").startswith("failed") or each.state in ("broken", "incompatible"):
                 failing.append(entry.qualified)
         rows.append(row)
@@ -175,9 +181,9 @@ def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check
 _NO_SETTINGS: Mapping[str, Any] = {"config": None, "assignments": [], "command": "survembed plugins list"}
 
 
-def _counted(results: Iterable[apart.Result]) -> str:
+def _counted(results: Iterable[subprocess_runner.Result]) -> str:
     """`14 passed, 1 skipped`, or the checks that failed; one that needs options is not checked here."""
-    from survembed.apart import OPTIONS
+    from survembed.registry.subprocess_runner import OPTIONS
 
     found = list(results)
     if found and found[0].check == OPTIONS:
@@ -187,7 +193,7 @@ def _counted(results: Iterable[apart.Result]) -> str:
     return f"failed: {', '.join(failed)}" if failed else ", ".join(f"{n} {result}" for result, n in counts.items())
 
 
-def _result(entry: registry.Entry, result: apart.Result) -> dict[str, Any]:
+def _result(entry: registry.Entry, result: subprocess_runner.Result) -> dict[str, Any]:
     described = {"name": entry.name, "kind": entry.kind, "package": entry.package, "version": entry.version_shown}
     return {**described, "check": result.check, "result": result.result, "reason": result.reason or None}
 

@@ -14,7 +14,7 @@ from survembed.cli.console import say, show_facts, show_json, show_lines, show_t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from survembed.workflows.predict import Prediction
+    from survembed.workflows.predict import SubjectPrediction
 
 MOST_PAGES = 20
 
@@ -72,10 +72,10 @@ def predict(
         show_prediction(prediction, written)
 
 
-def show_prediction(prediction: Prediction, files: Sequence[Path]) -> None:
+def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> None:
     """The numbers of one subject, or a table of several, and the paths of the files."""
+    from survembed.cohort.captions import DISCLAIMER, data_name
     from survembed.figures.predict import facts_of, in_words
-    from survembed.tables import DISCLAIMER, data_name
 
     data = data_name(prediction.header.title, prediction.header.synthetic)
     if len(prediction.labels) == 1:

@@ -7,16 +7,7 @@ from typing import Annotated
 
 import typer
 
-from survembed.cli.common import (
-    DEFAULT_RUNS_DIR,
-    AsJson,
-    Assignments,
-    Config,
-    Device,
-    RunName,
-    RunsDir,
-    names_of,
-)
+from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, Device, RunName, RunsDir, names_of
 from survembed.cli.console import say, show_json, show_lines
 from survembed.cli.figure import SweepDir, chosen
 
@@ -47,7 +38,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML file about a run or a sweep: data, scores, figures, checklist, model card."""
     from survembed.cli.evaluate import resolve
-    from survembed.settings import Settings
+    from survembed.runs.settings import Settings
 
     command = str(ctx.obj)
     settings = Settings.gather(config=config, assignments=assignments or (), command=command)
@@ -55,11 +46,11 @@ def report(
     runs, sweep = chosen(ctx, [run] if run else [], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
-    from survembed.workflows.figure import Asked
-    from survembed.workflows.report import report as work
+    from survembed.figures.draw import FigureRequest
+    from survembed.report.build import report as work
 
     path = out or (sweep_dir or runs[0].path) / "report.html"
-    asked = Asked(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
+    asked = FigureRequest(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
     made = work(asked, path, command=command, reporter=reporter())
     if as_json:
         show_json(made)

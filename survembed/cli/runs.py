@@ -10,7 +10,7 @@ from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, cho
 from survembed.cli.console import show_facts, show_json, show_table
 
 if TYPE_CHECKING:
-    from survembed.run import Run
+    from survembed.runs.run import Run
 
 app = typer.Typer(help="List runs, or show one.", no_args_is_help=True, add_completion=False)
 
@@ -18,7 +18,7 @@ app = typer.Typer(help="List runs, or show one.", no_args_is_help=True, add_comp
 @app.command("list")
 def list_runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
     """List every run, oldest first."""
-    from survembed.run import Runs
+    from survembed.runs.run import Runs
 
     rows = [_row(run) for run in Runs(runs_dir).list()]
     if as_json:

@@ -8,15 +8,7 @@ import typer
 
 from survembed.cli.console import say
 from survembed.cli.sweep_table import show_progress
-from survembed.cli.sweeping import (
-    PLACE,
-    Asked,
-    resolve_plan,
-    run_plan,
-    show_plan,
-    where_of,
-    with_sweep_flags,
-)
+from survembed.cli.sweeping import PLACE, SweepRequest, resolve_plan, run_plan, show_plan, where_of, with_sweep_flags
 
 Shard = Annotated[
     str,
@@ -30,9 +22,9 @@ Shard = Annotated[
 
 
 @with_sweep_flags
-def sweep(ctx: typer.Context, asked: Asked, shard: Shard = "0/1") -> None:
+def sweep(ctx: typer.Context, asked: SweepRequest, shard: Shard = "0/1") -> None:
     """Train models over tau, seeds and folds; what is done already stays done."""
-    from survembed.sweep.options import SweepOptions
+    from survembed.runs.jobs.options import SweepOptions
 
     command_line = str(ctx.obj)
     planned = resolve_plan(asked, SweepOptions, command_line)

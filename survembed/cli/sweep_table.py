@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from survembed.sweep.cells import State
-    from survembed.workflows.sweep import Sweep
+    from survembed.runs.jobs.job import State
+    from survembed.runs.jobs.sweep import Sweep
 
 
 class Above(Reporter):

@@ -18,11 +18,12 @@ from survembed.cli.sweep_table import watch
 from survembed.errors import UsageError
 
 if TYPE_CHECKING:
-    from survembed.settings import Setting, Settings
-    from survembed.subjects import Subjects
-    from survembed.sweep.options import SweepOptions
-    from survembed.workflows.sweep import Sweep, Where
-    from survembed.workflows.train import TrainConfig
+    from survembed.cohort.subjects import Subjects
+    from survembed.runs.configuration import TrainConfig
+    from survembed.runs.jobs.options import SweepOptions
+    from survembed.runs.jobs.sweep import Sweep
+    from survembed.runs.settings import Setting, Settings
+    from survembed.workflows.sweep import Where
 
 AXES = "Sweep"
 PLACE = "Where it runs"
@@ -43,7 +44,7 @@ DataName = Annotated[
 
 
 @dataclass(frozen=True)
-class Asked:
+class SweepRequest:
     """The flags of a sweep as typed; None leaves the option to file, environment and default."""
 
     data: DataName = None
@@ -70,14 +71,14 @@ class Asked:
 
 
 def with_sweep_flags(work: Callable[..., None]) -> Callable[..., None]:
-    """A command `work(ctx, asked, **its own)` with the flags of `Asked` beside its own."""
-    hints = get_type_hints(Asked, include_extras=True)
-    own_hints = get_type_hints(work, include_extras=True, localns={"Asked": Asked})
+    """A command `work(ctx, asked, **its own)` with the flags of `SweepRequest` beside its own."""
+    hints = get_type_hints(SweepRequest, include_extras=True)
+    own_hints = get_type_hints(work, include_extras=True, localns={"SweepRequest": SweepRequest})
     keyword = inspect.Parameter.KEYWORD_ONLY
     ctx, _, *own = inspect.signature(work).parameters.values()
     shared = [
         inspect.Parameter(each.name, keyword, default=each.default, annotation=hints[each.name])
-        for each in fields(Asked)
+        for each in fields(SweepRequest)
     ]
     parameters = [
         ctx.replace(annotation=typer.Context),
@@ -86,7 +87,7 @@ def with_sweep_flags(work: Callable[..., None]) -> Callable[..., None]:
     ]
 
     def command(ctx: typer.Context, **values: Any) -> None:
-        asked = Asked(**{each.name: values.pop(each.name) for each in fields(Asked)})
+        asked = SweepRequest(**{each.name: values.pop(each.name) for each in fields(SweepRequest)})
         work(ctx, asked, **values)
 
     command.__doc__, command.__name__ = work.__doc__, work.__name__
@@ -119,7 +120,7 @@ class Planned:
         return plan(_configs(self), self.axes)
 
 
-def resolve_plan(asked: Asked, axes: type[SweepOptions], command_line: str) -> Planned:
+def resolve_plan(asked: SweepRequest, axes: type[SweepOptions], command_line: str) -> Planned:
     """Every option of a sweep; a model is given those options of the section `model` that it has.
 
     Raises
@@ -128,7 +129,7 @@ def resolve_plan(asked: Asked, axes: type[SweepOptions], command_line: str) -> P
         When no model has an option or a tau, one is out of range, or no dataset is named.
     """
     from survembed.cli.train import resolve
-    from survembed.settings import Setting, Settings
+    from survembed.runs.settings import Setting, Settings
 
     given = {
         "data.name": ("--data", asked.data),
@@ -161,7 +162,7 @@ def resolve_plan(asked: Asked, axes: type[SweepOptions], command_line: str) -> P
 
 def _for_model(settings: Settings, foreign: set[str]) -> Settings:
     """The settings without the name of a model, and without options that only other models of the sweep have."""
-    from survembed.settings import variable
+    from survembed.runs.settings import variable
 
     dropped = {"model.name", *(f"model.{name}" for name in foreign)}
     if "head" in foreign:
@@ -182,7 +183,9 @@ def show_plan(planned: Planned, as_json: bool) -> None:
     say(f"{len(planned.runs())} runs")
 
 
-def run_plan(planned: Planned, asked: Asked, where: Where, check: Callable[[Subjects], None] | None = None) -> Sweep:
+def run_plan(
+    planned: Planned, asked: SweepRequest, where: Where, check: Callable[[Subjects], None] | None = None
+) -> Sweep:
     """Train what is missing of a sweep, with a live table of it on a terminal; `check` as for `sweep`."""
     from survembed.cli.reporter import reporter
     from survembed.workflows.sweep import sweep
@@ -191,7 +194,7 @@ def run_plan(planned: Planned, asked: Asked, where: Where, check: Callable[[Subj
     return sweep(_configs(planned), planned.axes, asked.sweep_dir, where, check=check, watch=live, reporter=reporter())
 
 
-def where_of(asked: Asked, shard: str = "0/1") -> Where:
+def where_of(asked: SweepRequest, shard: str = "0/1") -> Where:
     """Machine or cluster, from the flags."""
     from survembed.workflows.sweep import Where, parse_shard
 
@@ -199,6 +202,6 @@ def where_of(asked: Asked, shard: str = "0/1") -> Where:
 
 
 def _configs(planned: Planned) -> list[TrainConfig]:
-    from survembed.workflows.train import TrainConfig
+    from survembed.runs.configuration import TrainConfig
 
     return [TrainConfig(**config) for config in planned.configs]

@@ -9,10 +9,10 @@ import typer
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
 from survembed.cli.evaluate import Bootstrap
-from survembed.cli.sweeping import Asked, resolve_plan, run_plan, show_plan, where_of, with_sweep_flags
+from survembed.cli.sweeping import SweepRequest, resolve_plan, run_plan, show_plan, where_of, with_sweep_flags
 
 if TYPE_CHECKING:
-    from survembed.workflows.sweep import Sweep
+    from survembed.runs.jobs.sweep import Sweep
     from survembed.workflows.tau import TauAdvice
 
 Share = Annotated[
@@ -28,9 +28,9 @@ Share = Annotated[
 
 
 @with_sweep_flags
-def tau(ctx: typer.Context, asked: Asked, share: Share = 0.8, bootstrap: Bootstrap = 500) -> None:
+def tau(ctx: typer.Context, asked: SweepRequest, share: Share = 0.8, bootstrap: Bootstrap = 500) -> None:
     """Train over tau, and recommend one: C, IBS, reconstruction and order of the latent space, as one figure."""
-    from survembed.sweep.options import TauOptions
+    from survembed.runs.jobs.options import TauOptions
 
     command_line = str(ctx.obj)
     planned = resolve_plan(asked, TauOptions, command_line)
@@ -60,7 +60,7 @@ def advise_and_draw(
     """The advice on a sweep over tau, and the files with its figure and its numbers."""
     from survembed.cli.reporter import reporter
     from survembed.figures.tau import draw_tau
-    from survembed.storage import write_json
+    from survembed.storage.files import write_json
     from survembed.workflows.tau import advise
 
     advice = advise(sweep, share=share, n_resamples=n_resamples, reporter=reporter())
@@ -72,7 +72,8 @@ def advise_and_draw(
 
 def show_advice(advice: TauAdvice) -> None:
     """A row for each τ, and the recommendation, on stdout."""
-    from survembed.tables import data_name, with_interval
+    from survembed.cohort.captions import data_name
+    from survembed.survival.bootstrap import with_interval
 
     show_facts({"data": data_name(advice.title, advice.synthetic), "model": advice.model, "ordered by": advice.colour})
     columns = ["tau", "C-index", "IBS", "MSE", "explained", "Dice", "order on PC 1", "runs"]

@@ -34,9 +34,9 @@ from survembed.errors import UsageError
 
 if TYPE_CHECKING:
     from survembed.cli.flags import Flag
-    from survembed.component import Component
-    from survembed.run import Run
-    from survembed.settings import Settings
+    from survembed.registry.component import Component
+    from survembed.runs.run import Run
+    from survembed.runs.settings import Settings
 
 DATA = "Data"
 RUN = "Run"
@@ -118,7 +118,7 @@ def train(
 
 def resume_run(name: str, runs_dir: Path, nproc: int, as_json: bool, command_line: str) -> int:
     """Continue a run from its last checkpoint, and print it."""
-    from survembed.run import Runs
+    from survembed.runs.run import Runs
 
     run = Runs(runs_dir).named(name)
     launch(nproc if nproc > 1 else int(run.record.get("processes", 1)), command_line)
@@ -151,7 +151,7 @@ def run(
 ) -> int:
     """Resolve every option; then print them (`--dry-run`) or train, and print the run."""
     from survembed.cli.flags import typed_by_user
-    from survembed.settings import Setting, Settings
+    from survembed.runs.settings import Setting, Settings
     from survembed.training.options import PRESETS
 
     preset = values["preset"]
@@ -172,12 +172,13 @@ def run(
     if values["nproc"] > 1:  # what is wrong is said once, not by each process
         for tracker in config["train"].trackers:
             registry.load("trackers", tracker, where=str(ctx.obj))
-        from survembed.workflows.prepare import prepare
+        from survembed.cohort.prepare import prepare
 
         prepare(config["data"], config["dataset"], reporter=reporter()).close()
     launch(values["nproc"], str(ctx.obj))
 
-    from survembed.workflows.train import TrainConfig, train
+    from survembed.runs.configuration import TrainConfig
+    from survembed.workflows.train import train
 
     run = train(TrainConfig(**config), runs_dir=values["runs_dir"], name=values["name"], reporter=reporter())
     return show_trained(run, values["as_json"])
@@ -193,7 +194,7 @@ def resolve(settings: Settings, model: str, component: type[Component], command_
     PluginError
         When dataset or head cannot be found or loaded.
     """
-    from survembed.settings import Common, Setting
+    from survembed.runs.settings import Common, Setting
     from survembed.training.options import SplitOptions, TrainOptions
 
     named = settings.name("model")
@@ -236,7 +237,7 @@ def resolve(settings: Settings, model: str, component: type[Component], command_
 
 def _flags(component: type[Component]) -> list[Flag]:
     from survembed.cli.flags import flags_of
-    from survembed.settings import Common
+    from survembed.runs.settings import Common
     from survembed.training.options import SplitOptions, TrainOptions
 
     fixed = [parameter.name for parameter in _fixed_parameters()]

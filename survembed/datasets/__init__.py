@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from survembed.component import Component, option
 from survembed.datasets.fields import Edges, Labels, Names, Voxels, Window
+from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
-    from survembed.datasets.base import Source
+    from survembed.cohort.source import Source
 
 Scheme = Literal["exponential", "gensheimer", "xcal", "poelsterl"]
-"""Ways to simulate survival from a digit; see `survembed.datasets.simulate`."""
+"""Ways to simulate survival from a digit; see `survembed.datasets.digits.simulated_outcomes`."""
 
 
 Preset = Literal["crlm", "hcc-tace", "waw-tace", "kits23"]
-"""Public cohorts whose columns are known; see `survembed.datasets.clinical`."""
+"""Public cohorts whose columns are known; see `survembed.datasets.tabular.clinical_table`."""
 
 
 class Liver(Component):
@@ -57,7 +57,7 @@ class Liver(Component):
 
     def build(self) -> Source:
         """The source of the cohort."""
-        from survembed.datasets.liver import LiverSource
+        from survembed.datasets.volume.liver import LiverSource
 
         return LiverSource(self)
 
@@ -74,7 +74,7 @@ class SurvMNIST(Component):
 
     def build(self) -> Source:
         """The source of the cohort."""
-        from survembed.datasets.surv_mnist import MNISTSource
+        from survembed.datasets.digits.surv_mnist import MNISTSource
 
         return MNISTSource(self)
 
@@ -87,7 +87,7 @@ class SurvDigits(Component):
 
     def build(self) -> Source:
         """The source of the cohort."""
-        from survembed.datasets.surv_digits import DigitsSource
+        from survembed.datasets.digits.surv_digits import DigitsSource
 
         return DigitsSource(self)
 
@@ -108,6 +108,6 @@ class Tabular(Component):
 
     def build(self) -> Source:
         """The source of the cohort."""
-        from survembed.datasets.tabular import TableSource
+        from survembed.datasets.tabular.tabular import TableSource
 
         return TableSource(self)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from survembed.component import Component, option
+from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
     from survembed.downstream.base import SurvivalEstimator
@@ -87,7 +87,7 @@ class Coxnet(Component):
         from sklearn.pipeline import make_pipeline
         from sksurv.linear_model import CoxnetSurvivalAnalysis
 
-        from survembed.downstream.scaler import LatentScaler
+        from survembed.survival.scaler import LatentScaler
 
         net = CoxnetSurvivalAnalysis(alphas=[self.alpha], l1_ratio=self.l1_ratio, fit_baseline_model=True)
         return make_pipeline(LatentScaler(), net)  # type: ignore[no-any-return]  # scikit-learn is untyped
@@ -104,7 +104,7 @@ class SSVM(Component):
         from sklearn.pipeline import make_pipeline
         from sksurv.svm import FastSurvivalSVM
 
-        from survembed.downstream.scaler import LatentScaler
+        from survembed.survival.scaler import LatentScaler
 
         svm = FastSurvivalSVM(alpha=self.alpha, max_iter=self.max_iter, random_state=seed)
         return make_pipeline(LatentScaler(), svm)  # type: ignore[no-any-return]  # scikit-learn is untyped

@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from survembed.errors import DataError, SurvembedError
-from survembed.survival import BreslowBaseline, Float, Outcome, StepFunction, cox_slope, to_structured
+from survembed.survival.breslow import BreslowBaseline
+from survembed.survival.cox_slope import cox_slope
+from survembed.survival.kaplan_meier import StepFunction
+from survembed.survival.outcome import Float, Outcome, to_structured
 
 _BLOCK = 10_000_000  # numbers of S(t) asked of an estimator at once: 80 MB
 

@@ -12,8 +12,9 @@ from sksurv.base import SurvivalAnalysisMixin
 from sksurv.functions import StepFunction
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 
-from survembed.downstream.scaler import LatentScaler
-from survembed.survival import BreslowBaseline, Float, from_structured
+from survembed.survival.breslow import BreslowBaseline
+from survembed.survival.outcome import Float, from_structured
+from survembed.survival.scaler import LatentScaler
 
 
 class CoxPHEstimator(SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc]  # scikit-survival is untyped

@@ -13,7 +13,7 @@ from sksurv.base import SurvivalAnalysisMixin
 from sksurv.ensemble import RandomSurvivalForest
 from sksurv.functions import StepFunction
 
-from survembed.survival import Float, Outcome, from_structured, to_structured
+from survembed.survival.outcome import Float, Outcome, from_structured, to_structured
 
 
 class SurvivalForest(SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc]  # scikit-survival is untyped

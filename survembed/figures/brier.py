@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from survembed.figures.style import BLUE, GREY, drawing, entitle, new_figure, save
-from survembed.tables import with_interval
+from survembed.survival.bootstrap import with_interval
 
 if TYPE_CHECKING:
-    from survembed.bootstrap import Metric
-    from survembed.survival import Float
+    from survembed.survival.bootstrap import Metric
+    from survembed.survival.outcome import Float
 
 WIDTH = 3.2
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from survembed.figures.style import BLUE, GREY, drawing, entitle, new_figure, save
-from survembed.tables import with_interval
+from survembed.survival.bootstrap import with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

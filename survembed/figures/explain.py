@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from survembed.cohort.captions import DISCLAIMER, data_name
 from survembed.figures.slices import aspect, bare, cut, middle_of, overlaid
 from survembed.figures.style import drawing, new_figure, save
-from survembed.tables import DISCLAIMER, data_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

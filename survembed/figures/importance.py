@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from survembed.cohort.captions import data_name
 from survembed.figures.style import BLUE, ORANGE, RED, drawing, entitle, new_figure, save
-from survembed.tables import data_name
 
 FURTHEST = 100.0
 """A hazard ratio beyond it, or below its inverse, comes of a model with too little data: it leaves the picture."""

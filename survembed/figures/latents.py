@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.collections import PathCollection
     from matplotlib.colors import Normalize
 
-    from survembed.workflows.plane import Plane
+    from survembed.evaluation.projection import Projection
 
 SIDE = 2.7
 MOST_IN_A_ROW = 4
@@ -22,7 +22,7 @@ MOST_VECTOR_DOTS = 3000
 """A PDF holds more of them as a picture, else it takes seconds to open."""
 
 
-def draw_latents(planes: Mapping[str, Plane], colour: str, title: str, path: Path) -> list[Path]:
+def draw_latents(planes: Mapping[str, Projection], colour: str, title: str, path: Path) -> list[Path]:
     """Draw planes of one cohort to `path` as PNG and PDF, each under its name.
 
     Parameters
@@ -57,7 +57,7 @@ def draw_latents(planes: Mapping[str, Plane], colour: str, title: str, path: Pat
         return save(figure, path)
 
 
-def scale_of(planes: Sequence[Plane]) -> Normalize:
+def scale_of(planes: Sequence[Projection]) -> Normalize:
     """One scale of colour for all planes; of durations by their square root, as most are short."""
     from matplotlib.colors import Normalize, PowerNorm
 
@@ -65,7 +65,7 @@ def scale_of(planes: Sequence[Plane]) -> Normalize:
     return PowerNorm(0.5, *ends) if planes[0].by == "duration" else Normalize(*ends)
 
 
-def draw_plane(axis: Axes, plane: Plane, scale: Normalize) -> PathCollection:
+def draw_plane(axis: Axes, plane: Projection, scale: Normalize) -> PathCollection:
     """Subjects of one plane, crosses where censored; the dots, for a colour bar."""
     few = len(plane.points) <= 500
     for kind, marker, size, width in ((False, "x", 12, 0.8), (True, "o", 11, 0.0)):

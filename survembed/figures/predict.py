@@ -8,27 +8,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from survembed.cohort.captions import DISCLAIMER, data_name
 from survembed.figures.slices import aspect, bare, cut, middle_of, overlaid, planes_of
 from survembed.figures.style import BLUE, ORANGE, RED, drawing, new_figure, save
-from survembed.tables import DISCLAIMER, data_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
-    from survembed.workflows.predict import Prediction
+    from survembed.workflows.predict import SubjectPrediction
 
 A4_LANDSCAPE = (11.69, 8.27)
 MOST_BARS = 12
 MOST_FEATURES = 24
 
 
-def draw_prediction(prediction: Prediction, row: int, path: Path) -> list[Path]:
+def draw_prediction(prediction: SubjectPrediction, row: int, path: Path) -> list[Path]:
     """Draw the page of the subject at `row` to `path` as PNG and PDF. A synthetic cohort is called one."""
     data = data_name(prediction.header.title, prediction.header.synthetic)
     with drawing():
         figure = new_figure(*A4_LANDSCAPE)
-        figure.suptitle(f"Prediction for {prediction.labels[row]}: {prediction.model} trained on {data}", fontsize=12)
+        figure.suptitle(
+            f"SubjectPrediction for {prediction.labels[row]}: {prediction.model} trained on {data}", fontsize=12
+        )
         above, below, foot = figure.subfigures(3, 1, squeeze=False, height_ratios=[1.05, 1, 0.07])[:, 0]
         images, words = above.subfigures(1, 2, squeeze=False, width_ratios=[1.5, 1])[0]
         _draw_images(images, prediction, row)
@@ -47,7 +49,7 @@ def draw_prediction(prediction: Prediction, row: int, path: Path) -> list[Path]:
         return save(figure, path)
 
 
-def _draw_images(part: SubFigure, prediction: Prediction, row: int) -> None:
+def _draw_images(part: SubFigure, prediction: SubjectPrediction, row: int) -> None:
     """The image and its reconstruction; of a table, its features."""
     header, decoded = prediction.header, prediction.reconstructions
     if len(header.shape) == 1:
@@ -72,7 +74,7 @@ def _draw_images(part: SubFigure, prediction: Prediction, row: int) -> None:
         axis.set_title(plane)
 
 
-def _draw_features(axis: Axes, prediction: Prediction, row: int) -> None:
+def _draw_features(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
     axis.set_axis_off()
     features, values = prediction.header.features, prediction.images[row, 0]
     lines = [f"{name[:28]:<28} {value:>10.5g}" for name, value in zip(features, values, strict=True)]
@@ -81,7 +83,7 @@ def _draw_features(axis: Axes, prediction: Prediction, row: int) -> None:
     axis.text(0.02, 0.98, "\n".join(lines), va="top", family="DejaVu Sans Mono", fontsize=8, transform=axis.transAxes)
 
 
-def _draw_survival(axis: Axes, prediction: Prediction, row: int) -> None:
+def _draw_survival(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
     survival, curve = prediction.survival, prediction.cohort_curve
     times = survival.times
     axis.step(
@@ -102,7 +104,7 @@ def _draw_survival(axis: Axes, prediction: Prediction, row: int) -> None:
     axis.legend(frameon=False, fontsize=8, loc="best")
 
 
-def _draw_contributions(axis: Axes, prediction: Prediction, row: int) -> None:
+def _draw_contributions(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
     values = prediction.contributions[row]
     order = np.argsort(-np.abs(values), kind="stable")[:MOST_BARS]
     shown = [(f"z{index} = {prediction.coordinates[row, index]:+z.2f} SD", values[index]) for index in order]
@@ -130,7 +132,7 @@ def _draw_contributions(axis: Axes, prediction: Prediction, row: int) -> None:
     axis.set_title(f"What drives the hazard: {'ψ·z' if prediction.linear else 'integrated gradients'}")
 
 
-def _draw_words(part: SubFigure, prediction: Prediction, row: int) -> None:
+def _draw_words(part: SubFigure, prediction: SubjectPrediction, row: int) -> None:
     axis = part.subplots()
     axis.set_axis_off()
     lines = list(facts_of(prediction, row).items())
@@ -151,7 +153,7 @@ def _draw_words(part: SubFigure, prediction: Prediction, row: int) -> None:
         below -= step
 
 
-def facts_of(prediction: Prediction, row: int) -> dict[str, str]:
+def facts_of(prediction: SubjectPrediction, row: int) -> dict[str, str]:
     """The numbers of one subject in words, for the page and for the terminal."""
     survival, typical, unit = prediction.survival, prediction.typicality, prediction.header.time_unit
     facts = {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from survembed.subjects import CohortHeader
+    from survembed.cohort.subjects import CohortHeader
 
 OVERLAY = np.array([0.86, 0.08, 0.12])
 

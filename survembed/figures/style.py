@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from survembed.storage import replacing
+from survembed.storage.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

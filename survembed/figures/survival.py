@@ -13,7 +13,7 @@ from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, entitle, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from survembed.groups import GroupCurve, LogRank
+    from survembed.survival.risk_groups import GroupCurve, LogRank
 
 WIDTH = 3.5
 STYLES = {1: (0,), 2: (0, 3), 3: (0, 2, 3), 4: (0, 1, 2, 3)}

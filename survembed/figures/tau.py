@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from survembed.cohort.captions import data_name
 from survembed.figures.latents import draw_plane, scale_of
 from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, entitle, new_figure, save
-from survembed.tables import data_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from survembed.cohort.captions import data_name
 from survembed.figures.slices import bare, cut, overlaid, planes_of
 from survembed.figures.style import drawing, entitle, new_figure, save
-from survembed.tables import data_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from survembed.subjects import CohortHeader
+    from survembed.cohort.subjects import CohortHeader
     from survembed.workflows.traverse import Traversal, Walk
 
 CELL = 0.95

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import field_validator
 
-from survembed.component import Component, option
+from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
     from survembed.heads.base import Head

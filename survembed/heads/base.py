@@ -6,8 +6,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from survembed.losses import cox_loss
-from survembed.riskset import join, rescaled
+from survembed.survival.cox_loss import cox_loss
+from survembed.survival.risk_set import join, rescaled
 
 
 class Head(nn.Module):
@@ -40,7 +40,7 @@ class Head(nn.Module):
         """Scalar loss of latents (n, L) with durations (n,) and events (n,); a zero with a graph where no event is.
 
         Equation (2) of the paper for the Cox model, over all micro-batches and processes of an update where there are
-        several (`survembed.riskset`). A loss that is a mean over subjects has no need of the others.
+        several (`survembed.survival.risk_set`). A loss that is a mean over subjects has no need of the others.
         """
         rows, factor = join(self(z), duration, event)
         return rescaled(cox_loss(*rows, ties=self.ties), factor)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
-from survembed.component import Component, option
+from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
+    from survembed.cohort.subjects import Channel
     from survembed.models.base import Model
-    from survembed.subjects import Channel
 
 
 class Network(Component):

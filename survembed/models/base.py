@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from survembed.heads.base import Head
 
 if TYPE_CHECKING:
-    from survembed.subjects import Channel
+    from survembed.cohort.subjects import Channel
 
 
 @dataclass(frozen=True)

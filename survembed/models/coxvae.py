@@ -10,9 +10,9 @@ from survembed.models.base import Batch, Loss
 from survembed.models.vae import VAENetwork
 
 if TYPE_CHECKING:
+    from survembed.cohort.subjects import Channel
     from survembed.heads.base import Head
     from survembed.models import CoxVAE
-    from survembed.subjects import Channel
 
 
 class CoxVAENetwork(VAENetwork):

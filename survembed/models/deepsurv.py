@@ -11,9 +11,9 @@ from survembed.models.base import Batch, InputScale, Loss, Model, full_precision
 from survembed.models.blocks import Encoder, geometry
 
 if TYPE_CHECKING:
+    from survembed.cohort.subjects import Channel
     from survembed.heads.base import Head
     from survembed.models import DeepSurv
-    from survembed.subjects import Channel
 
 
 class DeepSurvNetwork(Model):

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 — the name every torch user knows
 
-from survembed.losses import binary_entropy, normal_kl
 from survembed.models.base import Batch, InputScale, Loss, Model, full_precision
 from survembed.models.blocks import Decoder, Encoder, geometry
+from survembed.models.losses import binary_entropy, normal_kl
 
 if TYPE_CHECKING:
+    from survembed.cohort.subjects import Channel
     from survembed.models import VAE
-    from survembed.subjects import Channel
 
 SIGMA = 0.1
 """Fixed standard deviation of a Gaussian channel, as a share of its window: at 1, the KL term would win."""

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from survembed.storage import write_text
+from survembed.storage.files import write_text
 
 
 def write_page(content: Mapping[str, Any], path: Path) -> None:

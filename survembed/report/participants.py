@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.covariates import usable
-from survembed.subjects import Subjects
-from survembed.survival import follow_up
+from survembed.cohort.covariates import usable
+from survembed.cohort.subjects import Subjects
+from survembed.survival.kaplan_meier import follow_up
 
 FILE = re.compile(r"\S+\.(?:nii(?:\.gz)?|dcm|nrrd|csv|tsv|xlsx|json|parquet|h5|hdf5)\b")
 COUNTED = re.compile(r"(\d+) (?:of \d+ )?(.*)")

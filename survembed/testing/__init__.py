@@ -17,10 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from survembed.testing.case import Case, Options, Skipped, checks_of, run_check
+from survembed.testing.case import ComponentUnderTest, Options, Skipped
+from survembed.testing.checks import checks_of, run_check
 
 if TYPE_CHECKING:
-    from survembed.component import Component
+    from survembed.registry.component import Component
 
 __all__ = ["conformance"]
 
@@ -70,7 +71,7 @@ def conformance(
         raise ValueError("an expected failure needs a reason")
     if kind == "datasets" and changed is None:
         raise ValueError("changed= is missing: options, or a function, with which the cohort is another one")
-    case = Case(kind, component, options or {}, changed, same)
+    case = ComponentUnderTest(kind, component, options or {}, changed, same)
 
     def marks(name: str) -> list[Any]:
         return [pytest.mark.xfail(reason=failures[name], strict=True)] if name in failures else []

@@ -1,4 +1,4 @@
-"""The process in which plugins are imported and checked for `survembed.apart`: a request in, lines of JSON out."""
+"""The process in which plugins are imported and checked: a request in, lines of JSON out."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from traceback import walk_tb
 from typing import Any
 
 from survembed import registry
-from survembed.apart import OPTIONS
 from survembed.errors import SurvembedError, UsageError
+from survembed.registry.subprocess_runner import OPTIONS
 
 
 def main(request: dict[str, Any]) -> None:
@@ -29,7 +29,8 @@ def main(request: dict[str, Any]) -> None:
             component = examined.component
             answer(state=examined.state, text=examined.reason or (component.summary() if component else ""))
         return
-    from survembed.testing.case import Skipped, run_check
+    from survembed.testing.case import Skipped
+    from survembed.testing.checks import run_check
 
     try:
         checks, case = _case(request)
@@ -67,8 +68,9 @@ def _place(error: BaseException, module: str) -> str:
 
 def _case(request: dict[str, Any]) -> Any:
     """The checks, and the component with the options that the user has set for it, wherever."""
-    from survembed.settings import Settings
-    from survembed.testing.case import Case, checks_of
+    from survembed.runs.settings import Settings
+    from survembed.testing.case import ComponentUnderTest
+    from survembed.testing.checks import checks_of
 
     kind, name = request["check"]
     component = registry.load(kind, name)
@@ -80,7 +82,7 @@ def _case(request: dict[str, Any]) -> Any:
     if kind in SECTIONS:
         made = settings.component(_section(request), f"{registry.KINDS[kind]} {name}", component)
         options = made.model_dump(mode="json", exclude_unset=True)
-    return checks_of(kind), Case(kind, component, options)
+    return checks_of(kind), ComponentUnderTest(kind, component, options)
 
 
 def _section(request: dict[str, Any]) -> str:

@@ -9,15 +9,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from importlib import import_module
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from survembed import registry
-
 if TYPE_CHECKING:
-    from survembed.component import Component
+    from survembed.registry.component import Component
 
 Options = Mapping[str, Any] | Callable[[Path], Mapping[str, Any]]
 """Options of a component, or a function that writes files into an empty folder and gives options that name them."""
@@ -38,7 +35,7 @@ def require(condition: object, reason: str) -> None:
 
 
 @dataclass(frozen=True)
-class Case:
+class ComponentUnderTest:
     """A component under test.
 
     Attributes
@@ -71,37 +68,7 @@ class Case:
         return self.component.__module__.startswith("survembed.")
 
 
-Check = Callable[[Case], None]
-
-
-def checks_of(kind: str) -> dict[str, Check]:
-    """The checks of a kind by name, in the order in which they help most: those of all kinds, then its own.
-
-    Raises
-    ------
-    ValueError
-        When there is no such kind.
-    """
-    if kind not in registry.KINDS:
-        raise ValueError(f"no kind of component named '{kind}': expected one of {', '.join(registry.KINDS)}")
-    from survembed.testing import configuration
-
-    own: tuple[Check, ...] = import_module(f"survembed.testing.{kind}").CHECKS
-    return {check.__name__.replace("_", "-"): check for check in (*configuration.CHECKS, *own)}
-
-
-def run_check(check: Check, case: Case) -> None:
-    """Run one check, with a folder for its files.
-
-    Raises
-    ------
-    Failed
-        When it did not pass; any other exception is one of the component's.
-    Skipped
-        When it does not apply.
-    """
-    with tempfile.TemporaryDirectory(prefix="survembed-") as folder:
-        check(replace(case, folder=Path(folder)))
+Check = Callable[[ComponentUnderTest], None]
 
 
 @contextmanager

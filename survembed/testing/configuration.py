@@ -6,9 +6,9 @@ import json
 import subprocess
 import sys
 
-from survembed.apart import environment
-from survembed.component import API_VERSION, Component
-from survembed.testing.case import Case, Check, require
+from survembed.registry.component import API_VERSION, Component
+from survembed.registry.subprocess_runner import environment
+from survembed.testing.case import Check, ComponentUnderTest, require
 
 HEAVY = ("torch", "numpy", "pandas", "scipy", "h5py", "sklearn", "sksurv", "lifelines", "matplotlib", "nibabel")
 """What belongs inside `build`: with any of these, help and completion would wait."""
@@ -26,17 +26,20 @@ print(json.dumps([time.perf_counter() - start, sorted({name.partition(".")[0] fo
 """
 
 
-def described(case: Case) -> None:
+def described(case: ComponentUnderTest) -> None:
     """The docstring has a first line, and every option says what it is for: both become help."""
     component = case.component
-    require(issubclass(component, Component), f"{component.__name__} is no subclass of survembed.component.Component")
+    require(
+        issubclass(component, Component),
+        f"{component.__name__} is no subclass of survembed.registry.component.Component",
+    )
     require(component.summary(), f"{component.__name__} has no docstring; its first line is the summary in every list")
     silent = [name for name, field in component.model_fields.items() if not field.description]
-    require(not silent, f"no help for {', '.join(silent)}: declare options with survembed.component.option")
+    require(not silent, f"no help for {', '.join(silent)}: declare options with survembed.registry.component.option")
     require(callable(getattr(component, "build", None)), f"{component.__name__} has no build()")
 
 
-def api_version(case: Case) -> None:
+def api_version(case: ComponentUnderTest) -> None:
     """The plugin names the version of the interface that it was written for; one that inherits it would fit any."""
     named = any("api_version" in vars(each) for each in case.component.__mro__ if each is not Component)
     require(named or case.own, f"no api_version: write `api_version: ClassVar[int] = {API_VERSION}` into the class")
@@ -46,7 +49,7 @@ def api_version(case: Case) -> None:
     )
 
 
-def light(case: Case) -> None:
+def light(case: ComponentUnderTest) -> None:
     """Importing and configuring it, in a process of its own, brings in no torch, NumPy or the like."""
     component = case.component
     values = json.dumps(case.values(), default=str)
@@ -66,7 +69,7 @@ def light(case: Case) -> None:
     require(seconds < IMPORT_SECONDS, f"importing {component.__module__} takes {seconds:.1f} s")
 
 
-def survives_json(case: Case) -> None:
+def survives_json(case: ComponentUnderTest) -> None:
     """A run records its options as JSON and builds from them again."""
     made = case.make()
     text = json.dumps(made.model_dump(mode="json"), allow_nan=False)

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from survembed.cohort import Cohort, is_prepared, manifest_path
-from survembed.datasets.base import Source
+from survembed.cohort.cohort import Cohort, is_prepared, manifest_path
+from survembed.cohort.source import Source
+from survembed.cohort.subjects import SPLITS
 from survembed.progress import QUIET
-from survembed.storage import digest, sha256
-from survembed.subjects import SPLITS
-from survembed.testing.case import Case, Check, Options, Skipped, no_trace, require
+from survembed.storage.files import digest, sha256
+from survembed.testing.case import Check, ComponentUnderTest, Options, Skipped, no_trace, require
 
 
-def source_of(case: Case, options: Options | None = None) -> Source:
+def source_of(case: ComponentUnderTest, options: Options | None = None) -> Source:
     """The source of the cohort."""
     source: Any = case.make(options).build()
     for method in ("fingerprint", "prepare"):
@@ -37,12 +37,12 @@ def key_of(source: Source) -> str:
     return digest(fingerprint)
 
 
-def prepared(case: Case, source: Source) -> Path:
+def prepared(case: ComponentUnderTest, source: Source) -> Path:
     """The cohort file of a source, in a folder of its own in which nothing else is left."""
     path, key = Path(tempfile.mkdtemp(dir=case.folder)) / "cohort.h5", key_of(source)
     source.prepare(path, key, QUIET)
     require(path.is_file(), "prepare() wrote no cohort")
-    require(is_prepared(path, key), "the cohort was not written with survembed.cohort.writing_cohort")
+    require(is_prepared(path, key), "the cohort was not written with survembed.cohort.cohort.writing_cohort")
     left = {each.name for each in path.parent.iterdir()} - {path.name, manifest_path(path).name, "cohort.parts"}
     require(not left, f"prepare() leaves {', '.join(sorted(left))} behind")
     return path
@@ -67,7 +67,7 @@ def _columns(subjects: Any) -> list[Any]:
     return [getattr(subjects, name) for name in ("id", "duration", "event", "split", "truth", "affine", "source")]
 
 
-def cohort_is_sound(case: Case) -> None:
+def cohort_is_sound(case: ComponentUnderTest) -> None:
     """Images of the declared shape and range, a row a subject, unique ids, an event, durations of 0 or more."""
     with Cohort(prepared(case, source_of(case))) as cohort:
         subjects, header = cohort.subjects, cohort.header
@@ -92,7 +92,7 @@ def cohort_is_sound(case: Case) -> None:
             require(fits, f"channel '{channel.name}' runs from {values.min():g} to {values.max():g}, not from 0 to 1")
 
 
-def repeatable(case: Case) -> None:
+def repeatable(case: ComponentUnderTest) -> None:
     """The same files and options give the same fingerprint and the same cohort, bit by bit."""
     values = case.values()
     one, again = source_of(case, values), source_of(case, values)
@@ -101,7 +101,7 @@ def repeatable(case: Case) -> None:
     require(content(prepared(case, one)) == content(prepared(case, again)), "the cohort differs from time to time")
 
 
-def fingerprint_follows_the_data(case: Case) -> None:
+def fingerprint_follows_the_data(case: ComponentUnderTest) -> None:
     """Another cohort has another fingerprint."""
     if case.changed is None:
         raise Skipped("no change of the data is known here; tests of the package give one: conformance(..., changed=)")
@@ -111,7 +111,7 @@ def fingerprint_follows_the_data(case: Case) -> None:
     require(key_of(base) != key_of(other), "the data changed and the fingerprint did not: an old cohort would be used")
 
 
-def fingerprint_follows_nothing_else(case: Case) -> None:
+def fingerprint_follows_nothing_else(case: ComponentUnderTest) -> None:
     """The same cohort has the same fingerprint, wherever its files lie."""
     if case.same is None and not callable(case.options):
         raise Skipped("no other way to the same data is known here: conformance(..., same=)")
@@ -120,7 +120,7 @@ def fingerprint_follows_nothing_else(case: Case) -> None:
     require(key_of(base) == key_of(other), "the data are the same and the fingerprint is not: all is prepared again")
 
 
-def leaves_no_trace(case: Case) -> None:
+def leaves_no_trace(case: ComponentUnderTest) -> None:
     """Global random states and the user's files stay as they were."""
     values = case.values()
     before = _hashes(case.folder)

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from survembed.concordance import harrell_c
 from survembed.downstream.base import FittedDownstream, SurvivalEstimator, fit_downstream
-from survembed.survival import Float, Outcome, to_structured
-from survembed.testing.case import Case, Check, no_trace, require
+from survembed.survival.concordance import harrell_c
+from survembed.survival.outcome import Float, Outcome, to_structured
+from survembed.testing.case import Check, ComponentUnderTest, no_trace, require
 from survembed.testing.planted import planted_latents
 
 
-def built(case: Case, seed: int = 0) -> SurvivalEstimator:
+def built(case: ComponentUnderTest, seed: int = 0) -> SurvivalEstimator:
     """The estimator, not yet fitted."""
     estimator: Any = case.make().build(seed)
     for method in ("fit", "predict"):
@@ -21,7 +21,7 @@ def built(case: Case, seed: int = 0) -> SurvivalEstimator:
     return estimator  # type: ignore[no-any-return]  # just probed
 
 
-def fitted(case: Case, seed: int = 0) -> FittedDownstream:
+def fitted(case: ComponentUnderTest, seed: int = 0) -> FittedDownstream:
     """The estimator, fitted on planted latents."""
     return fit_downstream(built(case, seed), *planted_latents(200))
 
@@ -31,7 +31,7 @@ def times_of(outcome: Outcome) -> Float:
     return np.linspace(0.0, float(outcome.duration.max()), 50)
 
 
-def shapes(case: Case) -> None:
+def shapes(case: ComponentUnderTest) -> None:
     """Latents (n, L) float32 give risks (n,) and curves (n, T), for any n and L, one subject alone among them."""
     for latent_dim in (1, 3):
         z, outcome = planted_latents(200, latent_dim=latent_dim)
@@ -45,7 +45,7 @@ def shapes(case: Case) -> None:
         require(np.allclose(model.risk(z[:1]), model.risk(z[:7])[:1]), "a subject's risk depends on the others")
 
 
-def extremes(case: Case) -> None:
+def extremes(case: ComponentUnderTest) -> None:
     """Latents far from the training part, a constant latent, tied durations and one event give finite risks."""
     z, outcome = planted_latents(200)
     require(np.isfinite(fitted(case).risk(100 * z)).all(), "risks of latents a hundred times as large are not finite")
@@ -60,7 +60,7 @@ def extremes(case: Case) -> None:
     require(np.isfinite(fit_downstream(built(case), z, single).risk(z)).all(), "a single event spoils it")
 
 
-def survival_curves(case: Case) -> None:
+def survival_curves(case: ComponentUnderTest) -> None:
     """S(t) is 1 at first, never rises, stays in [0, 1], and is lower where the risk is higher."""
     z, outcome = planted_latents(200)
     model = fitted(case)
@@ -75,7 +75,7 @@ def survival_curves(case: Case) -> None:
     require(agreement < -0.5, f"higher risks do not go with lower survival: rank correlation {agreement:+.2f}")
 
 
-def same_seed_same_result(case: Case) -> None:
+def same_seed_same_result(case: ComponentUnderTest) -> None:
     """Risks and curves are a function of data and seed; what was built before has no part in them."""
     z, outcome = planted_latents(200)
     one, again = fitted(case, seed=1), fitted(case, seed=1)
@@ -86,7 +86,7 @@ def same_seed_same_result(case: Case) -> None:
     require(component.build(0) is not component.build(0), "build() gives the same estimator twice")
 
 
-def leaves_no_trace(case: Case) -> None:
+def leaves_no_trace(case: ComponentUnderTest) -> None:
     """Global random states and the arrays given to it stay as they were."""
     z, outcome = planted_latents(200)
     y = to_structured(*outcome)
@@ -100,7 +100,7 @@ def leaves_no_trace(case: Case) -> None:
     require(same, "the estimator changes the arrays given to it")
 
 
-def sign_of_the_hazard(case: Case) -> None:
+def sign_of_the_hazard(case: ComponentUnderTest) -> None:
     """Who has the higher risk dies sooner, also among subjects that it was not fitted on."""
     z, outcome = planted_latents(200, seed=1)
     c = harrell_c(outcome, fitted(case).risk(z), n_resamples=0).value

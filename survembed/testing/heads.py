@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from survembed.concordance import harrell_c
 from survembed.heads.base import Head
 from survembed.models.base import Batch
-from survembed.testing.case import Case, Check, no_trace, require
+from survembed.survival.concordance import harrell_c
+from survembed.testing.case import Check, ComponentUnderTest, no_trace, require
 from survembed.testing.planted import planted_latents
 from survembed.testing.weights import reloaded, same_weights
 
@@ -18,14 +18,14 @@ EXTREME = 100.0
 """Latents up to this size must give finite log-hazards and losses; those of a trained model stay below 10."""
 
 
-def built(case: Case, latent_dim: int = 3, seed: int = 0) -> Head:
+def built(case: ComponentUnderTest, latent_dim: int = 3, seed: int = 0) -> Head:
     """The head, its weights drawn from `seed`; it has been told of a training part."""
     head, part = untrained(case, latent_dim, seed), planted(100)
     head.fit_outcome(part.duration, part.event)
     return head
 
 
-def untrained(case: Case, latent_dim: int = 3, seed: int = 0) -> Head:
+def untrained(case: ComponentUnderTest, latent_dim: int = 3, seed: int = 0) -> Head:
     """The head as `build` gives it."""
     component = case.make()
     with torch.random.fork_rng():
@@ -54,7 +54,7 @@ def loss_of(head: Head, batch: Batch, what: str) -> Tensor:
     return loss.detach()
 
 
-def shapes(case: Case) -> None:
+def shapes(case: ComponentUnderTest) -> None:
     """Latents (n, L) float32 give log-hazards (n,), for any n and L, one subject alone among them."""
     for latent_dim in (1, 3, 8):
         head = built(case, latent_dim).eval()
@@ -66,13 +66,13 @@ def shapes(case: Case) -> None:
         require(torch.allclose(head(z[:1]), hazard[:1], atol=1e-5), "a subject's log-hazard depends on the others")
 
 
-def loss_is_a_scalar(case: Case) -> None:
+def loss_is_a_scalar(case: ComponentUnderTest) -> None:
     """The loss is a finite scalar with gradients, for odd batches and one subject alone."""
     for n in (1, 2, 7):
         loss_of(built(case).train(), planted(n), f"for {n} subject(s)")
 
 
-def no_event(case: Case) -> None:
+def no_event(case: ComponentUnderTest) -> None:
     """A batch in which nobody dies gives a finite loss and finite gradients."""
     batch = planted(7)
     head, nobody = built(case), replace(batch, event=torch.zeros_like(batch.event))
@@ -81,7 +81,7 @@ def no_event(case: Case) -> None:
     loss_of(head, nobody, "without an event in the training part")
 
 
-def extremes(case: Case) -> None:
+def extremes(case: ComponentUnderTest) -> None:
     """Far latents, ties, and durations of 0, of a moment and of ages stay finite."""
     head, batch = built(case), planted(7)
     far = replace(batch, image=torch.linspace(-EXTREME, EXTREME, 21).reshape(7, 3))
@@ -95,7 +95,7 @@ def extremes(case: Case) -> None:
     loss_of(head, replace(batch, duration=wide), "for durations from 0 to 1e6")
 
 
-def gradient(case: Case) -> None:
+def gradient(case: ComponentUnderTest) -> None:
     """The log-hazard can be differentiated by the latents: traversals go along its gradient."""
     head = built(case).eval()
     z = planted(7).image.requires_grad_()
@@ -103,7 +103,7 @@ def gradient(case: Case) -> None:
     require(slope.isfinite().all(), "the gradient of the log-hazard is not finite")
 
 
-def same_seed_same_result(case: Case) -> None:
+def same_seed_same_result(case: ComponentUnderTest) -> None:
     """Weights are a function of torch's seed, and evaluation mode has no chance in it."""
     one, again, other = built(case, seed=1), built(case, seed=1), built(case, seed=2)
     require(same_weights(one, again), "the same seed gives other weights")
@@ -116,7 +116,7 @@ def same_seed_same_result(case: Case) -> None:
     require(torch.equal(*losses), "the loss differs from call to call in evaluation mode")
 
 
-def leaves_no_trace(case: Case) -> None:
+def leaves_no_trace(case: ComponentUnderTest) -> None:
     """Global random states and the arrays given to it stay as they were; only weights and dropout draw from torch."""
     with no_trace("building", torch_draws=True):
         head = built(case)
@@ -131,7 +131,7 @@ def leaves_no_trace(case: Case) -> None:
     require(all(map(torch.equal, before, after)), "the head changes the arrays given to it")
 
 
-def weights_in_safetensors(case: Case) -> None:
+def weights_in_safetensors(case: ComponentUnderTest) -> None:
     """Everything learnt is in `state_dict`, and comes back from a safetensors file."""
     head = trained(case)
     fresh = reloaded(head, untrained(case, seed=1))
@@ -139,7 +139,7 @@ def weights_in_safetensors(case: Case) -> None:
     require(torch.equal(head(z), fresh.eval()(z)), "log-hazards differ after the weights were saved and loaded")
 
 
-def sign_of_the_hazard(case: Case) -> None:
+def sign_of_the_hazard(case: ComponentUnderTest) -> None:
     """After a short training, who has the higher log-hazard dies sooner."""
     head = trained(case)
     z, outcome = planted_latents(200, seed=1)
@@ -148,7 +148,7 @@ def sign_of_the_hazard(case: Case) -> None:
     require(c > 0.6, f"C is {c:.2f} on planted data where 0.85 can be had" + (": the sign is wrong" if c < 0.4 else ""))
 
 
-def trained(case: Case) -> Head:
+def trained(case: ComponentUnderTest) -> Head:
     """The head after 200 updates on planted latents, in evaluation mode."""
     head, batch = built(case).train(), planted(300)
     optimizer = torch.optim.Adam(head.parameters(), 0.03)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from survembed import registry
-from survembed.concordance import harrell_c
 from survembed.errors import SurvembedError
 from survembed.heads.base import Head
 from survembed.models.base import Batch, Loss, Model, parameter_groups
-from survembed.testing.case import Case, Check, Skipped, no_trace, require
+from survembed.survival.concordance import harrell_c
+from survembed.testing.case import Check, ComponentUnderTest, Skipped, no_trace, require
 from survembed.testing.planted import CHANNELS, SHAPES, batch_of, planted_images
 from survembed.testing.weights import reloaded, same_weights
 
@@ -22,7 +22,7 @@ EXTREME = 100.0
 """Latents up to this size must decode and have a hazard; those of a trained model stay below 10."""
 
 
-def built(case: Case, sort: str, seed: int = 0) -> Model:
+def built(case: ComponentUnderTest, sort: str, seed: int = 0) -> Model:
     """The model for a sort of images, its weights drawn from `seed`; it has been told of a training part."""
     model, part = untrained(case, sort, seed), batch_of(sort, 32)
     model.fit_input(part.image.mean(0), part.image.std(0))
@@ -30,7 +30,7 @@ def built(case: Case, sort: str, seed: int = 0) -> Model:
     return model
 
 
-def untrained(case: Case, sort: str, seed: int = 0) -> Model:
+def untrained(case: ComponentUnderTest, sort: str, seed: int = 0) -> Model:
     """The model as `build` gives it, with the head that its option `head` names, where it has one."""
     component = case.make()
     name = getattr(component, "head", None)
@@ -42,7 +42,7 @@ def untrained(case: Case, sort: str, seed: int = 0) -> Model:
     return model
 
 
-def models(case: Case, seed: int = 0) -> Iterator[tuple[str, Model]]:
+def models(case: ComponentUnderTest, seed: int = 0) -> Iterator[tuple[str, Model]]:
     """The model for each sort of images that it takes; one that `build` refuses with a `SurvembedError` is no fault."""
     refusals = []
     for sort in SHAPES:
@@ -55,7 +55,7 @@ def models(case: Case, seed: int = 0) -> Iterator[tuple[str, Model]]:
     require(len(refusals) < len(SHAPES), f"it takes no sort of images; {'; '.join(refusals)}")
 
 
-def first_model(case: Case, seed: int = 0) -> tuple[str, Model]:
+def first_model(case: ComponentUnderTest, seed: int = 0) -> tuple[str, Model]:
     """The first of `models`."""
     return next(models(case, seed))
 
@@ -74,7 +74,7 @@ def finite_loss(model: Model, batch: Batch, what: str) -> Loss:
     return loss
 
 
-def shapes(case: Case) -> None:
+def shapes(case: ComponentUnderTest) -> None:
     """Odd edges and odd batches: μ and log σ² (n, L) float32, images back in their shape, log-hazards (n,)."""
     for sort, model in models(case):
         model.eval()
@@ -101,7 +101,7 @@ def _same_shape(found: Tensor, shape: tuple[int, ...], what: str) -> None:
     require(found.dtype == torch.float32, f"{what} is {found.dtype}, not float32")
 
 
-def one_subject_alone(case: Case) -> None:
+def one_subject_alone(case: ComponentUnderTest) -> None:
     """In evaluation mode a subject's latents do not depend on who else is in the batch."""
     for sort, model in models(case):
         model.train()
@@ -115,7 +115,7 @@ def one_subject_alone(case: Case) -> None:
         )
 
 
-def loss_is_finite(case: Case) -> None:
+def loss_is_finite(case: ComponentUnderTest) -> None:
     """Every term is a finite scalar, and every trained parameter has a part in it."""
     for sort, model in models(case):
         for n in (2, 7):
@@ -128,14 +128,14 @@ def loss_is_finite(case: Case) -> None:
         finite_loss(model.eval(), batch_of(sort, 1), f"for one subject in evaluation mode ({sort})")
 
 
-def no_event(case: Case) -> None:
+def no_event(case: ComponentUnderTest) -> None:
     """A batch in which nobody dies gives a finite loss and finite gradients."""
     for sort, model in models(case):
         batch = batch_of(sort, 7)
         finite_loss(model.train(), replace(batch, event=torch.zeros_like(batch.event)), f"without an event ({sort})")
 
 
-def extremes(case: Case) -> None:
+def extremes(case: ComponentUnderTest) -> None:
     """Empty, full and constant images, far latents, and durations of 0 and of ages stay finite."""
     for sort, model in models(case):
         batch = batch_of(sort, 7)
@@ -160,7 +160,7 @@ def extremes(case: Case) -> None:
             )
 
 
-def same_seed_same_result(case: Case) -> None:
+def same_seed_same_result(case: ComponentUnderTest) -> None:
     """The same seed gives the same weights after some updates, bit by bit; evaluation mode has no chance in it."""
     sort, _ = first_model(case)
     one, again, other = trained(case, sort, 1, 3), trained(case, sort, 1, 3), trained(case, sort, 2, 3)
@@ -176,7 +176,7 @@ def same_seed_same_result(case: Case) -> None:
         )
 
 
-def leaves_no_trace(case: Case) -> None:
+def leaves_no_trace(case: ComponentUnderTest) -> None:
     """Global random states and the arrays given to it stay as they were.
 
     Only weights in `build` and samples in training may draw from torch's generator, which callers seed and restore.
@@ -199,7 +199,7 @@ def leaves_no_trace(case: Case) -> None:
     require(all(map(torch.equal, before, given)), "the model changes the arrays given to it")
 
 
-def weights_in_safetensors(case: Case) -> None:
+def weights_in_safetensors(case: ComponentUnderTest) -> None:
     """Everything learnt, and told of the training part, is in `state_dict` and comes back from a file."""
     for sort, _ in models(case):
         model, image = trained(case, sort, 0, 3), batch_of(sort, 7).image
@@ -218,7 +218,7 @@ def _outcomes(model: Model, image: Tensor) -> dict[str, Callable[[Model], Any]]:
     return found
 
 
-def sign_of_the_hazard(case: Case) -> None:
+def sign_of_the_hazard(case: ComponentUnderTest) -> None:
     """After a short training, who has the higher log-hazard dies sooner."""
     sort, model = first_model(case)
     if model.head is None:
@@ -231,7 +231,7 @@ def sign_of_the_hazard(case: Case) -> None:
     require(c > 0.6, f"C is {c:.2f} on planted data where 0.85 can be had" + (": the sign is wrong" if c < 0.4 else ""))
 
 
-def trained(case: Case, sort: str, seed: int, updates: int) -> Model:
+def trained(case: ComponentUnderTest, sort: str, seed: int, updates: int) -> Model:
     """The model after some updates on planted images, the usual batches of 32 and Adam, in evaluation mode."""
     model, study = built(case, sort, seed).train(), batch_of(sort, 160)
     body, head = parameter_groups(model)

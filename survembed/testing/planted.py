@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.subjects import Channel
-from survembed.survival import Float, Outcome
+from survembed.cohort.subjects import Channel
+from survembed.survival.outcome import Float, Outcome
 
 if TYPE_CHECKING:
     from survembed.models.base import Batch

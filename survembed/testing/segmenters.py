@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from survembed.errors import SurvembedError
-from survembed.testing.case import Case, Check, no_trace, require
+from survembed.testing.case import Check, ComponentUnderTest, no_trace, require
 
 
-def interface(case: Case) -> None:
+def interface(case: ComponentUnderTest) -> None:
     """It names its orientation and the files that run as code; what is missing is a `SurvembedError`."""
     with no_trace("building"):
         segmenter: Any = case.make().build()

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from survembed.errors import SurvembedError
-from survembed.testing.case import Case, Check, Skipped, no_trace, require
+from survembed.testing.case import Check, ComponentUnderTest, Skipped, no_trace, require
 from survembed.trackers.base import Tracker
 
 NUMBERS = {"seconds": 1.5, "validation/objective": 0.7, "kl_of_dimensions/0": 0.0, "share/cox": float("nan")}
 """As a row of `metrics.jsonl` gives them."""
 
 
-def built(case: Case) -> Tracker:
+def built(case: ComponentUnderTest) -> Tracker:
     """The tracker of a run whose folder is still empty."""
     run_path = Path(tempfile.mkdtemp(dir=case.folder))
     try:
@@ -26,7 +26,7 @@ def built(case: Case) -> Tracker:
     return tracker  # type: ignore[no-any-return]  # just probed
 
 
-def takes_numbers(case: Case) -> None:
+def takes_numbers(case: ComponentUnderTest) -> None:
     """It takes the numbers of some validations, one that is not finite among them, and may be closed without any."""
     tracker = built(case)
     for update in (0, 10, 20):
@@ -35,7 +35,7 @@ def takes_numbers(case: Case) -> None:
     built(case).close()
 
 
-def leaves_no_trace(case: Case) -> None:
+def leaves_no_trace(case: ComponentUnderTest) -> None:
     """Global states and the numbers given to it stay as they were: a training is the same with it and without."""
     given = dict(NUMBERS)
     with no_trace("tracking"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from survembed.component import Component
+from survembed.registry.component import Component
 
 if TYPE_CHECKING:
     from survembed.trackers.base import Tracker

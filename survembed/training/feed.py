@@ -13,7 +13,7 @@ from torch import Tensor
 from survembed.models.base import Batch
 from survembed.training.batches import Batches
 from survembed.training.processes import Processes
-from survembed.training.study import Study
+from survembed.training.training_data import TrainingData
 
 AHEAD = 4
 """Updates read ahead: enough to hide one slow read, and a few batches in memory."""
@@ -41,7 +41,7 @@ class Feed:
         Seconds that updates waited for their images.
     """
 
-    def __init__(self, study: Study, batches: Batches, micro_batches: int, processes: Processes) -> None:
+    def __init__(self, study: TrainingData, batches: Batches, micro_batches: int, processes: Processes) -> None:
         self.study, self.batches, self.micro_batches, self.processes = study, batches, micro_batches, processes
         self.n_events = self.n_empty = 0
         self.waited = 0.0

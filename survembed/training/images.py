@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from survembed.losses import binary_entropy
+from survembed.models.losses import binary_entropy
 
 if TYPE_CHECKING:
-    from survembed.cohort import Cohort
+    from survembed.cohort.cohort import Cohort
 
 SHARE_OF_MEMORY = 0.4
 """A cohort is held whole when it takes less than this share of the device's free memory."""

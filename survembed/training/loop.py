@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from survembed.checkpoint import Checkpoint, Progress
 from survembed.errors import RunError
 from survembed.models.base import Loss, Model
 from survembed.progress import Reporter
@@ -19,17 +18,18 @@ from survembed.training import watch
 from survembed.training.augment import Augmentation
 from survembed.training.batches import batches, derived_seed
 from survembed.training.batchnorm import share_batch_norms
+from survembed.training.checkpoint import Checkpoint, Progress
 from survembed.training.feed import Feed
 from survembed.training.graph import Replayed
-from survembed.training.keeper import End, Forgetful, Keeper, Outcome
 from survembed.training.optimizers import Average, Optimizers
 from survembed.training.options import TrainOptions
 from survembed.training.precision import choose_precision
 from survembed.training.processes import Processes
+from survembed.training.recorder import End, Forgetful, Recorder, TrainingOutcome
 from survembed.training.selection import Selection, rule
 from survembed.training.signals import told_to_end
 from survembed.training.step import Step
-from survembed.training.study import Study
+from survembed.training.training_data import TrainingData
 from survembed.training.validation import numbers, validation
 
 SHOWN_EVERY = 0.2
@@ -41,15 +41,15 @@ WATCHED = 5
 
 def fit(
     model: Model,
-    study: Study,
+    study: TrainingData,
     options: TrainOptions,
     *,
     seed: int,
     reporter: Reporter,
-    keeper: Keeper | None = None,
+    keeper: Recorder | None = None,
     resume: Checkpoint | None = None,
     processes: Processes | None = None,
-) -> Outcome:
+) -> TrainingOutcome:
     """Train `model` in place; it ends with the weights that `Selection` keeps.
 
     The objective is the model's own loss on the validation part (equation (3) for CoxVAE), in evaluation mode with μ
@@ -86,15 +86,15 @@ class _Loop:
     def __init__(
         self,
         model: Model,
-        study: Study,
+        study: TrainingData,
         options: TrainOptions,
         seed: int,
-        keeper: Keeper,
+        keeper: Recorder,
         resume: Checkpoint | None,
         processes: Processes,
     ) -> None:
         self.model, self.study, self.options = model, study, options
-        self.keeper: Keeper = keeper if processes.first else Forgetful()
+        self.keeper: Recorder = keeper if processes.first else Forgetful()
         self.processes = processes
         self.progress = replace(resume.progress) if resume else Progress()
         torch.manual_seed(derived_seed(seed, 0))
@@ -121,7 +121,7 @@ class _Loop:
         )
         self.rows: list[dict[str, Any]] = []
 
-    def run(self, reporter: Reporter) -> Outcome:
+    def run(self, reporter: Reporter) -> TrainingOutcome:
         """Update until done, stalled or told to end; then put the best weights in place."""
         start = time.perf_counter() - self.progress.seconds
         end: End = "completed"
@@ -169,10 +169,10 @@ class _Loop:
         except RuntimeError:  # the model asks the GPU for numbers while it computes: slower, and as right
             torch.cuda.synchronize()
 
-    def _outcome(self, end: End) -> Outcome:
+    def _outcome(self, end: End) -> TrainingOutcome:
         progress = self.progress
         seen = progress.update * self.options.batch_size * self.options.accumulate
-        return Outcome(
+        return TrainingOutcome(
             end,
             progress.update,
             progress.best_update,

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from survembed.component import Component, option
+from survembed.registry.component import Component, option
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},

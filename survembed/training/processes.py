@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from survembed.riskset import Rows, Surrounding
+from survembed.survival.risk_set import Rows, Surrounding
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from survembed.losses import cox_contributions
 from survembed.models.base import Model
-from survembed.training.study import Study
+from survembed.survival.cox_loss import cox_contributions
+from survembed.training.training_data import TrainingData
 from survembed.training.validation import Validation
 
 SIGNIFICANT = 2.0
@@ -37,7 +37,7 @@ class Selection:
         term, of the kept weights) and `best_cox` (contributions to the Cox term, (n,), where their sum was lowest).
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: TrainingData) -> None:
         self.duration, self.event = study.duration[study.validation], study.event[study.validation]
         self.state: dict[str, Tensor] = {}
 

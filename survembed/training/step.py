@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from survembed.models.base import Batch, Loss, Model
-from survembed.riskset import Collecting, Rows, Surrounding, shared
+from survembed.survival.risk_set import Collecting, Rows, Surrounding, shared
 from survembed.training.augment import Augmentation
 from survembed.training.batches import derived_seed
 from survembed.training.optimizers import Average, Optimizers

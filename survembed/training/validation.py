@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from survembed.losses import normal_kl
 from survembed.models.base import Loss, Model
-from survembed.training.study import Study
+from survembed.models.losses import normal_kl
+from survembed.training.training_data import TrainingData
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def batch_size_without_gradient(dimensions: int) -> int:
 
 
 @torch.no_grad()
-def validation(model: Model, study: Study) -> Validation:
+def validation(model: Model, study: TrainingData) -> Validation:
     """Evaluate `model` on the validation part, in evaluation mode: batches averaged by their size."""
     was_training = model.training
     model.eval()

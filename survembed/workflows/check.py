@@ -6,12 +6,12 @@ from base64 import b64encode
 from importlib.resources import files
 from pathlib import Path
 
-from survembed.checks import StudyCheck
-from survembed.component import Component
-from survembed.datasets.base import Checkable
+from survembed.cohort.source import Checkable
+from survembed.cohort.study_check import StudyCheck
 from survembed.errors import UsageError
 from survembed.progress import QUIET, Reporter
-from survembed.storage import write_text
+from survembed.registry.component import Component
+from survembed.storage.files import write_text
 
 
 def check(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> StudyCheck:

@@ -9,23 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from survembed.bootstrap import Metric
-from survembed.calibration import (
+from survembed.errors import DataError
+from survembed.evaluation.scores import evaluate_predictions
+from survembed.evaluation.test_set import EvaluationSet, Prediction
+from survembed.progress import QUIET, Reporter
+from survembed.registry.component import Component
+from survembed.runs.embedding import embed
+from survembed.runs.run import Run
+from survembed.storage.files import write_json
+from survembed.survival.bootstrap import Metric
+from survembed.survival.brier import integrated_brier_score
+from survembed.survival.calibration import (
     CalibrationCurve,
     DCalibration,
     calibration_curve,
     calibration_slope,
     d_calibration,
 )
-from survembed.component import Component
-from survembed.errors import DataError
-from survembed.metrics import evaluate_predictions, integrated_brier_score, kaplan_meier_survival
-from survembed.progress import QUIET, Reporter
-from survembed.run import Run
-from survembed.storage import write_json
-from survembed.survival import Float, FollowUp, Outcome, follow_up
-from survembed.workflows.embed import embed
-from survembed.workflows.held_out import HeldOut, Prediction
+from survembed.survival.kaplan_meier import FollowUp, follow_up, kaplan_meier_survival
+from survembed.survival.outcome import Float, Outcome
 
 N_RESAMPLES = 500
 
@@ -70,7 +72,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoredModel:
     """One survival model on the latents.
 
     Attributes
@@ -120,7 +122,7 @@ class Evaluation:
     test: FollowUp
     times: Float
     ibs_km: Metric
-    rows: list[Row]
+    rows: list[ScoredModel]
     truth: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -182,7 +184,7 @@ def evaluate(
     DataError
         When the run has no test part. A downstream model that cannot be fitted is a row with the reason.
     """
-    held_out = HeldOut.of(run, embed(run, device=device, reporter=reporter))
+    held_out = EvaluationSet.of(run, embed(run, device=device, reporter=reporter))
     evaluation = assess(run, held_out, downstream, n_resamples=n_resamples, seed=seed, reporter=reporter)
     write_json(run.path / "metrics.json", {"format": "survembed-metrics", "format_version": 1, **evaluation.to_dict()})
     return evaluation
@@ -190,7 +192,7 @@ def evaluate(
 
 def assess(
     run: Run,
-    held_out: HeldOut,
+    held_out: EvaluationSet,
     downstream: Sequence[tuple[str, Component]],
     *,
     n_resamples: int = N_RESAMPLES,
@@ -211,7 +213,7 @@ def assess(
             except DataError as error:
                 missing = Metric(np.nan, reason=error.message)
                 scores = dict.fromkeys(("harrell_c", "uno_c", "ibs", "ibs_scaled"), missing)
-                rows.append(Row(name, scores, (error.message,)))
+                rows.append(ScoredModel(name, scores, (error.message,)))
             task.advance()
     latents = held_out.latents
     return Evaluation(
@@ -250,10 +252,10 @@ def horizons(times: Float) -> list[float]:
 class _Judge:
     """One test part, for all models alike."""
 
-    def __init__(self, held_out: HeldOut, n_resamples: int, seed: int) -> None:
+    def __init__(self, held_out: EvaluationSet, n_resamples: int, seed: int) -> None:
         self.held_out, self.n_resamples, self.seed = held_out, n_resamples, seed
 
-    def row(self, made: Prediction) -> Row:
+    def row(self, made: Prediction) -> ScoredModel:
         """The scores of one survival model."""
         at = self.held_out
         options = {"n_resamples": self.n_resamples, "seed": self.seed}
@@ -262,7 +264,7 @@ class _Judge:
         )
         scores.pop("ibs_km")
         calibration = calibrate(at.outcome, made.survival, at.times, **options) if len(at.times) else None
-        return Row(made.name, scores, made.notes, calibration)
+        return ScoredModel(made.name, scores, made.notes, calibration)
 
     def null(self) -> Metric:
         """The Brier score of Kaplan–Meier, which knows nothing of a subject."""
@@ -276,7 +278,7 @@ class _Judge:
         """What is attainable, where the true log-hazard is known."""
         from scipy.stats import ConstantInputWarning, spearmanr
 
-        from survembed.concordance import harrell_c
+        from survembed.survival.concordance import harrell_c
 
         latents = self.held_out.latents
         if latents.truth is None:

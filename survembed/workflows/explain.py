@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.coordinates import Float
+from survembed.cohort.captions import DISCLAIMER
+from survembed.cohort.physical_space import centred_affine, physical
+from survembed.cohort.subjects import CohortHeader
 from survembed.errors import RunError, UsageError
 from survembed.progress import QUIET, Reporter
-from survembed.run import Run
-from survembed.storage import write_json
-from survembed.subjects import CohortHeader
-from survembed.tables import DISCLAIMER
-from survembed.volumes import centred_affine, physical, save_volume
-from survembed.workflows.embed import open_cohort
+from survembed.runs.embedding import open_cohort
+from survembed.runs.latent_axes import Float
+from survembed.runs.run import Run
+from survembed.runs.trained_model import TrainedModel
+from survembed.storage.files import write_json
+from survembed.storage.nifti import save_volume
 from survembed.workflows.traverse import decimals_of
-from survembed.workflows.viewer import Viewer
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def explain(
         When the run is damaged, or cannot be walked: no head, no decoder, or a table.
     """
     _check(run, low, high, n_steps)
-    viewer = Viewer.open(run, reporter=reporter)
+    viewer = TrainedModel.open(run, reporter=reporter)
     position = viewer.latents.position(subject)
     steps = np.unique(np.append(np.linspace(low, high, n_steps).round(10), 0.0)) + 0.0
     with reporter.task("decoding", 1, "walk") as task:

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.coordinates import Float, Gradient
+from survembed.cohort.captions import data_name
+from survembed.cohort.physical_space import centred_affine, physical
 from survembed.errors import UsageError
+from survembed.evaluation.out_of_distribution import FAR, compared, mahalanobis, percentile
+from survembed.evaluation.projection import principal_axes
+from survembed.evaluation.survival_band import SurvivalBand
 from survembed.progress import QUIET, Reporter
-from survembed.tables import data_name
-from survembed.volumes import centred_affine, physical, volume_image
-from survembed.workflows.outlook import Outlook
-from survembed.workflows.plane import principal_axes
-from survembed.workflows.typical import FAR, compared, mahalanobis, percentile
-from survembed.workflows.viewer import Viewer
+from survembed.runs.latent_axes import Float, Gradient
+from survembed.runs.trained_model import TrainedModel
+from survembed.storage.nifti import volume_image
 
 FARTHEST = 1000.0
 """No latent of any use lies farther out; the largest step along the hazard, too, is a fraction of this."""
@@ -35,7 +36,8 @@ class Scene:
     Attributes
     ----------
     numbers
-        `z` (L,) raw, `volumes_ml` and `volumes_above_half_ml` as of `Viewer`, `distance_percentile` as in `Typicality`;
+        `z` (L,) raw, `volumes_ml` and `volumes_above_half_ml` as of `TrainedModel`, `distance_percentile` as in
+        `OutOfDistribution`;
         with a head `log_hazard`, `slope` (L,) its gradient (ψ for a linear head), `hazard_sd` (what one unit along the
         hazard axis adds to it), and value, low and high of `survival` at the times of `Explorer.describe` and of
         `median`.
@@ -68,7 +70,7 @@ class Explorer:
         Of a run whose model decodes.
     """
 
-    def __init__(self, viewer: Viewer, reporter: Reporter = QUIET) -> None:
+    def __init__(self, viewer: TrainedModel, reporter: Reporter = QUIET) -> None:
         self.viewer = viewer
         self.latents, self.header = viewer.latents, viewer.header
         self.has_head = viewer.model.head is not None
@@ -82,7 +84,7 @@ class Explorer:
         if self.linear:  # the same everywhere: a walk need not ask for it at each of its pieces
             psi = viewer.gradient(self.axes.centre)
             self._gradient = lambda _: psi
-        self.outlook = Outlook(viewer, reporter) if self.has_head else None
+        self.outlook = SurvivalBand(viewer, reporter) if self.has_head else None
 
     def describe(self) -> dict[str, Any]:
         """What holds for the whole run; see `survembed/page/static/api.js` for who reads it."""

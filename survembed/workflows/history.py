@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from survembed.errors import RunError
-from survembed.run import Run
-from survembed.survival import Float
+from survembed.runs.run import Run
+from survembed.survival.outcome import Float
 
 SHARE = "share_"
 

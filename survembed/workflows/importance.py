@@ -11,18 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from survembed.covariates import usable
-from survembed.downstream.scaler import LatentScaler
-from survembed.latents import Latents
-from survembed.matching import match
+from survembed.cohort.covariates import usable
+from survembed.cohort.subjects import Subjects
+from survembed.evaluation.dimension_matching import match
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
-from survembed.refit import HazardRatio, Refit, refit
-from survembed.run import Run, Runs
-from survembed.subjects import Subjects
-from survembed.survival import Float, Outcome
-from survembed.workflows.embed import embed, open_cohort
-from survembed.workflows.train import load_model
+from survembed.runs.embedding import embed, load_model, open_cohort
+from survembed.runs.latents import Latents
+from survembed.runs.run import Run, Runs
+from survembed.survival.cox_inference import CoxFit, HazardRatio, refit
+from survembed.survival.outcome import Float, Outcome
+from survembed.survival.scaler import LatentScaler
 
 FEWEST_KNOWN = 10
 """A correlation with a column known of fewer subjects is left out."""
@@ -103,14 +102,14 @@ class Importance:
     title: str
     synthetic: bool
     dimensions: tuple[Dimension, ...]
-    train: Refit
-    test: Refit
+    train: CoxFit
+    test: CoxFit
     others: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
 
-        def part(fit: Refit) -> dict[str, Any]:
+        def part(fit: CoxFit) -> dict[str, Any]:
             return {"n": fit.n, "events": fit.n_events, "reason": fit.reason, "notes": list(fit.notes)}
 
         return {

@@ -6,7 +6,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from survembed.datasets.phantom import write_phantom
+from survembed.datasets.volume.phantom import write_phantom
 from survembed.errors import DataError
 from survembed.progress import QUIET, Reporter
 
@@ -14,7 +14,7 @@ from survembed.progress import QUIET, Reporter
 def phantom(
     folder: Path, *, n_subjects: int = 300, seed: int = 0, effect: float = 1.0, reporter: Reporter = QUIET
 ) -> None:
-    """Write a phantom cohort; see `survembed.datasets.phantom.write_phantom`.
+    """Write a phantom cohort; see `survembed.datasets.volume.phantom.write_phantom`.
 
     Parameters
     ----------

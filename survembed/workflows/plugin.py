@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from survembed import registry
-from survembed.component import API_VERSION
 from survembed.errors import UsageError, corrected
-from survembed.storage import writable
+from survembed.registry.component import API_VERSION
+from survembed.storage.files import writable
 
-TEMPLATES = files("survembed") / "templates" / "plugin"
+TEMPLATES = files("survembed.registry") / "templates" / "plugin"
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 """Names of components: as package indexes normalise names, so that package and module follow from them."""

@@ -10,24 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.cohort import Cohort
-from survembed.datasets.base import NewCases, ReadsNew
+from survembed.cohort.captions import DISCLAIMER
+from survembed.cohort.cohort import Cohort
+from survembed.cohort.source import NewCases, ReadsNew
+from survembed.cohort.subjects import CohortHeader
 from survembed.errors import PluginError
+from survembed.evaluation.out_of_distribution import OutOfDistribution, percentile, typicality
+from survembed.evaluation.survival_band import Survival, SurvivalBand
 from survembed.progress import QUIET, Reporter
-from survembed.run import Run
-from survembed.storage import write_json
-from survembed.subjects import CohortHeader
-from survembed.survival import Float, StepFunction, kaplan_meier
-from survembed.tables import DISCLAIMER
-from survembed.workflows.embed import open_cohort
-from survembed.workflows.outlook import Outlook, Survival
-from survembed.workflows.train import read_config
-from survembed.workflows.typical import Typicality, percentile, typicality
-from survembed.workflows.viewer import Viewer
+from survembed.runs.configuration import read_config
+from survembed.runs.embedding import open_cohort
+from survembed.runs.run import Run
+from survembed.runs.trained_model import TrainedModel
+from survembed.storage.files import write_json
+from survembed.survival.kaplan_meier import StepFunction, kaplan_meier
+from survembed.survival.outcome import Float
 
 
 @dataclass(frozen=True)
-class Prediction:
+class SubjectPrediction:
     """What `predict` found for n subjects.
 
     Attributes
@@ -78,7 +79,7 @@ class Prediction:
     contributions: Float
     linear: bool
     survival: Survival
-    typicality: Typicality
+    typicality: OutOfDistribution
     measures: Mapping[str, NDArray[Any]]
     warnings: tuple[str, ...]
     cohort_curve: StepFunction
@@ -153,7 +154,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def predict(run: Run, files: Mapping[str, Path], *, label: str | None = None, reporter: Reporter = QUIET) -> Prediction:
+def predict(
+    run: Run, files: Mapping[str, Path], *, label: str | None = None, reporter: Reporter = QUIET
+) -> SubjectPrediction:
     """Prepare new subjects as those of the run's cohort were, and predict.
 
     Parameters
@@ -176,7 +179,7 @@ def predict(run: Run, files: Mapping[str, Path], *, label: str | None = None, re
     RunError
         When the run is damaged or its cohort is gone.
     """
-    viewer = Viewer.open(run, reporter=reporter)
+    viewer = TrainedModel.open(run, reporter=reporter)
     with open_cohort(run, reporter) as cohort:
         new = _read(run, files, cohort)
         for warning in new.warnings:
@@ -188,7 +191,7 @@ def predict(run: Run, files: Mapping[str, Path], *, label: str | None = None, re
     train = ~latents.test
     axes, log_hazard = viewer.coordinates(), viewer.log_hazard(z)
     assert latents.log_hazard is not None
-    return Prediction(
+    return SubjectPrediction(
         run=run.id,
         model=run.model,
         header=viewer.header,
@@ -202,7 +205,7 @@ def predict(run: Run, files: Mapping[str, Path], *, label: str | None = None, re
         percentile=percentile(log_hazard, latents.log_hazard[train]),
         contributions=viewer.contributions(z),
         linear=viewer.is_linear,
-        survival=Outlook(viewer, reporter).survival(log_hazard),
+        survival=SurvivalBand(viewer, reporter).survival(log_hazard),
         typicality=typical,
         measures=new.measures,
         warnings=new.warnings,
@@ -217,7 +220,7 @@ def _read(run: Run, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
         raise PluginError(
             f"the dataset '{run.dataset}' cannot read new subjects",
             where=run.id,
-            expected="a source with read_new, as survembed.datasets.base.ReadsNew describes",
+            expected="a source with read_new, as survembed.cohort.source.ReadsNew describes",
         )
     return source.read_new(files, cohort)
 
@@ -228,7 +231,7 @@ def _labels(label: str | None, n: int) -> tuple[str, ...]:
     return tuple(f"{label or 'row'}-{row}" for row in range(1, n + 1))
 
 
-def save_numbers(prediction: Prediction, folder: Path) -> Path:
+def save_numbers(prediction: SubjectPrediction, folder: Path) -> Path:
     """Write the numbers as `prediction.json` into `folder`."""
     path = folder / "prediction.json"
     write_json(path, prediction.to_dict())

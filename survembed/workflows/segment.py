@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from survembed.component import Component
-from survembed.datasets.grid import corner_distance_mm
-from survembed.datasets.layouts import Unsegmented, find_unsegmented
-from survembed.datasets.nifti import open_nifti
-from survembed.datasets.orient import orientation_of, require_orientation, write_oriented
+from survembed.datasets.scan.case import Unsegmented
+from survembed.datasets.scan.grid import corner_distance_mm
+from survembed.datasets.scan.nifti import open_nifti
+from survembed.datasets.scan.orientation import orientation_of, require_orientation, write_oriented
+from survembed.datasets.volume.layouts import find_unsegmented
 from survembed.errors import DataError, PluginError
 from survembed.progress import QUIET, Reporter
-from survembed.segmenter import Segmenter
-from survembed.storage import replacing, sha256
+from survembed.registry.component import Component
+from survembed.registry.segmenter import Segmenter
+from survembed.storage.files import replacing, sha256
 
 VOXEL_LIMIT = 500_000_000
 

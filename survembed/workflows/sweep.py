@@ -10,95 +10,21 @@ from pathlib import Path
 
 import torch
 
-from survembed import locks
-from survembed.component import Component
-from survembed.errors import DataError, RunError, UsageError
+from survembed.cohort.captions import data_name
+from survembed.cohort.prepare import prepare
+from survembed.cohort.subjects import Subjects
+from survembed.errors import UsageError
 from survembed.progress import QUIET, Reporter
-from survembed.run import Run
-from survembed.storage import read_json
-from survembed.subjects import Subjects
-from survembed.sweep.cells import Cell, State, SweepFolder
-from survembed.sweep.cluster import run_cluster
-from survembed.sweep.local import cores, run_local
-from survembed.sweep.options import SweepOptions
-from survembed.sweep.process import Answer
-from survembed.tables import data_name
+from survembed.registry.component import Component
+from survembed.runs.configuration import TrainConfig
+from survembed.runs.jobs.cluster import run_cluster
+from survembed.runs.jobs.job import Job, SweepFolder
+from survembed.runs.jobs.local import cores, run_local
+from survembed.runs.jobs.options import SweepOptions
+from survembed.runs.jobs.process import Answer
+from survembed.runs.jobs.sweep import Sweep
+from survembed.storage import locks
 from survembed.training.options import SplitOptions
-from survembed.workflows.prepare import prepare
-from survembed.workflows.train import TrainConfig
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A sweep as it stands on disk.
-
-    Attributes
-    ----------
-    folder
-        Where it lives.
-    title
-        Of the cohort; says whether it is synthetic.
-    cells
-        Those that were asked for, in order.
-    """
-
-    folder: SweepFolder
-    title: str
-    cells: tuple[Cell, ...]
-
-    @classmethod
-    def open(cls, path: Path) -> Sweep:
-        """The sweep in a folder, with every cell that was ever asked for; nothing is trained.
-
-        Raises
-        ------
-        RunError
-            When the folder holds no sweep.
-        """
-        try:
-            record = read_json(path / "sweep.json")
-            folder = SweepFolder(path.absolute())
-            cells = tuple(Cell(str(key), folder.config(key)) for key in record["cells"])
-            return cls(folder, str(record["title"]), cells)
-        except (DataError, KeyError, TypeError) as error:
-            raise RunError(
-                f"no sweep in {path}",
-                where=str(path),
-                expected="a folder of 'survembed sweep'",
-                try_="--sweep-dir FOLDER",
-            ) from error
-
-    def examples(self) -> dict[str, Run]:
-        """One finished run of each model and value of τ, the first of its kind, by a name that tells them apart.
-
-        Raises
-        ------
-        RunError
-            When no run is finished.
-        """
-        several = len({cell.tau for cell in self.cells if cell.tau is not None}) > 1
-        found: dict[str, Run] = {}
-        for cell, run in self.runs().items():
-            found.setdefault(row_name(cell.model, cell.tau if several else None), run)
-        if not found:
-            raise RunError(
-                f"no run of {self.folder.path} is finished", where=str(self.folder.path), try_="survembed sweep"
-            )
-        return found
-
-    def states(self) -> dict[str, State]:
-        """What has become of each cell, by key."""
-        return {cell.key: self.folder.state(cell.key) for cell in self.cells}
-
-    def runs(self) -> dict[Cell, Run]:
-        """The finished runs, by cell."""
-        states = self.states()
-        return {cell: Run(self.folder.run(cell.key)) for cell in self.cells if states[cell.key] == "finished"}
-
-    def failures(self) -> dict[str, str]:
-        """Why cells failed, by key."""
-        states = self.states()
-        return {key: self.folder.reason(key) for key, state in states.items() if state == "failed"}
 
 
 @dataclass(frozen=True)
@@ -124,11 +50,6 @@ class Where:
     scheduler: str | None = None
     shard: tuple[int, int] = (0, 1)
     retry: bool = False
-
-
-def row_name(model: str, tau: float | None) -> str:
-    """Name of a model in tables and figures; with its τ where a sweep has several."""
-    return model if tau is None else f"{model} τ={tau:g}"
 
 
 Watch = Callable[[Sweep], AbstractContextManager[Reporter]]
@@ -204,7 +125,7 @@ def sweep(
         if check:
             check(cohort.subjects)
         fingerprint, title = cohort.fingerprint, data_name(cohort.header.title, cohort.header.synthetic)
-    cells = tuple(Cell.of(config.to_dict(), fingerprint) for config in plan(configs, axes))
+    cells = tuple(Job.of(config.to_dict(), fingerprint) for config in plan(configs, axes))
     place = SweepFolder(folder.absolute())
     with locks.waiting(place.path / "sweep.lock"):
         place.add(cells, fingerprint, title)

@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.bootstrap import N_RESAMPLES, Metric, paired_difference
-from survembed.cohort import Cohort
+from survembed.cohort.cohort import Cohort
 from survembed.errors import RunError, UsageError
+from survembed.evaluation.benchmark_table import Table
+from survembed.evaluation.projection import Projection, plane
+from survembed.evaluation.reconstruction import Reconstruction, reconstruction
+from survembed.evaluation.test_set import BASE
 from survembed.progress import QUIET, Reporter, Task
-from survembed.reconstruction import Reconstruction, reconstruction
-from survembed.run import Run
-from survembed.survival import Float
-from survembed.workflows.embed import embed, open_cohort
-from survembed.workflows.held_out import BASE
-from survembed.workflows.plane import Plane, plane
-from survembed.workflows.rows import Table
-from survembed.workflows.sweep import Sweep, row_name
-from survembed.workflows.train import load_model
+from survembed.runs.embedding import embed, load_model, open_cohort
+from survembed.runs.jobs.sweep import Sweep, row_name
+from survembed.runs.run import Run
+from survembed.survival.bootstrap import N_RESAMPLES, Metric, paired_difference
+from survembed.survival.outcome import Float
 
 SHARE = 0.8
 """A reconstruction is called meaningful from this share of the best one on."""
@@ -39,7 +38,7 @@ class TauRow:
     tau
         The value.
     harrell_c, ibs
-        Of the run's own head, out of fold; see `survembed.pooling`.
+        Of the run's own head, out of fold; see `survembed.evaluation.pooled_scores`.
     mse, explained, dice
         As in `Reconstruction`.
     order
@@ -88,7 +87,7 @@ class TauAdvice:
     rows: tuple[TauRow, ...]
     recommended: float | None
     reason: str
-    embedded: tuple[Plane, ...]
+    embedded: tuple[Projection, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,100 +13,28 @@ import torch
 from numpy.typing import NDArray
 
 from survembed import registry
-from survembed.checkpoint import Checkpoint
-from survembed.cohort import Cohort
-from survembed.component import Component
-from survembed.errors import RunError, UsageError
+from survembed.cohort.cohort import Cohort
+from survembed.cohort.prepare import prepare
+from survembed.errors import RunError
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
-from survembed.run import Run, Runs
-from survembed.split import as_ids, split
-from survembed.storage import write_json
-from survembed.subjects import CohortHeader
+from survembed.runs.configuration import TrainConfig, read_config
+from survembed.runs.embedding import build_model
+from survembed.runs.run import Run, Runs
+from survembed.runs.tracking import tracked
+from survembed.storage.files import write_json
+from survembed.training.checkpoint import Checkpoint
+from survembed.training.device import find_device
 from survembed.training.images import Images
-from survembed.training.keeper import Outcome
 from survembed.training.loop import fit
-from survembed.training.options import SplitOptions, TrainOptions
+from survembed.training.options import TrainOptions
 from survembed.training.processes import Processes, joined, launched
-from survembed.training.study import Study
-from survembed.training.tracking import tracked
-from survembed.workflows.prepare import prepare
+from survembed.training.recorder import TrainingOutcome
+from survembed.training.split import as_ids, split
+from survembed.training.training_data import TrainingData
 
 FEWEST_EVENTS = 10
 """Fewer events in the validation part do not tell good weights from bad ones."""
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides a training: names and components of its parts, and the seed.
-
-    Attributes
-    ----------
-    dataset, model, head
-        Names in the registry; `head` is None for a model without one.
-    data, network, cox
-        The components of those names.
-    train, split
-        Options of training and split.
-    seed
-        Of weights, batches and samples.
-    device
-        `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
-    """
-
-    dataset: str
-    data: Component
-    model: str
-    network: Component
-    head: str | None = None
-    cox: Component | None = None
-    train: TrainOptions = field(default_factory=TrainOptions)
-    split: SplitOptions = field(default_factory=SplitOptions)
-    seed: int = 0
-    device: str = "auto"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as `config.json` holds them; also a valid `--config` once written as TOML."""
-        return {
-            "seed": self.seed,
-            "device": self.device,
-            "data": {"name": self.dataset, **self.data.model_dump(mode="json")},
-            "model": {"name": self.model, **self.network.model_dump(mode="json")},
-            "head": {"name": self.head, **self.cox.model_dump(mode="json")} if self.cox else None,
-            "train": self.train.model_dump(mode="json"),
-            "split": self.split.model_dump(mode="json"),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
-        """The configuration that `to_dict` described.
-
-        Raises
-        ------
-        PluginError
-            When a component is no longer installed.
-        """
-
-        def component(kind: str, section: dict[str, Any]) -> tuple[str, Component]:
-            options = dict(section)
-            name = str(options.pop("name"))
-            return name, registry.load(kind, name).configure(name, options)
-
-        dataset, data = component("datasets", values["data"])
-        model, network = component("models", values["model"])
-        head, cox = component("heads", values["head"]) if values["head"] else (None, None)
-        return cls(
-            dataset,
-            data,
-            model,
-            network,
-            head,
-            cox,
-            TrainOptions(**values["train"]),
-            SplitOptions(**values["split"]),
-            values["seed"],
-            values["device"],
-        )
 
 
 def train(config: TrainConfig, *, runs_dir: Path, name: str | None = None, reporter: Reporter = QUIET) -> Run:
@@ -243,7 +171,9 @@ class _Training:
             self.reporter.say(f"resuming {run.id} after update {update}")
         return checkpoint
 
-    def _model(self, cohort: Cohort, study: Study, options: TrainOptions, checkpoint: Checkpoint | None) -> Model:
+    def _model(
+        self, cohort: Cohort, study: TrainingData, options: TrainOptions, checkpoint: Checkpoint | None
+    ) -> Model:
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
             model = build_model(self.config, cohort.header).to(self.processes.device)
@@ -263,10 +193,10 @@ class _Training:
         self,
         run: Run,
         model: Model,
-        study: Study,
+        study: TrainingData,
         options: TrainOptions,
         checkpoint: Checkpoint | None,
-    ) -> Outcome:
+    ) -> TrainingOutcome:
         try:
             with tracked(run, self.trackers if self.processes.first else []) as keeper:
                 return fit(
@@ -289,80 +219,14 @@ class _Training:
             raise
 
 
-def _study(cohort: Cohort, parts: dict[str, NDArray[np.int64]], device: torch.device) -> Study:
-    return Study(
+def _study(cohort: Cohort, parts: dict[str, NDArray[np.int64]], device: torch.device) -> TrainingData:
+    return TrainingData(
         Images(cohort, device),
         torch.from_numpy(cohort.subjects.duration),
         torch.from_numpy(cohort.subjects.event),
         torch.from_numpy(parts["train"]),
         torch.from_numpy(parts["validation"]),
     )
-
-
-def build_model(config: TrainConfig, header: CohortHeader) -> Model:
-    """The untrained model of a configuration, for images as `header` describes."""
-    model = config.network.build(header.channels, header.shape, config.cox)
-    if not isinstance(model, Model):
-        raise UsageError(f"'{config.model}' did not build a model", where=config.model)
-    return model
-
-
-def load_model(run: Run, device: str = "cpu") -> Model:
-    """The trained model of a finished run, in evaluation mode.
-
-    Raises
-    ------
-    RunError
-        When weights or configuration are damaged.
-    """
-    model = build_model(read_config(run), CohortHeader.from_dict(run.record["cohort"]["header"]))
-    run.load_weights(model)
-    return model.to(find_device(device))
-
-
-def read_config(run: Run) -> TrainConfig:
-    """The configuration of a run.
-
-    Raises
-    ------
-    RunError
-        When `config.json` is missing or damaged.
-    PluginError
-        When a component is no longer installed.
-    """
-    try:
-        return TrainConfig.from_dict(run.read("config.json"))
-    except (KeyError, TypeError, ValueError) as error:  # a section, a name or an option that is not there or is wrong
-        raise RunError(
-            f"the configuration of run {run.id} is damaged: {str(error).splitlines()[0]}",
-            where=str(run.path / "config.json"),
-            try_="train again",
-        ) from error
-
-
-def find_device(name: str) -> torch.device:
-    """The device of that name; `auto` takes a GPU where there is one.
-
-    Raises
-    ------
-    UsageError
-        When there is no such device here.
-    """
-    if name == "auto":
-        if not torch.cuda.is_available():
-            return torch.device("cpu")
-        name = f"cuda:{os.environ['LOCAL_RANK']}" if launched() else "cuda"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UsageError(
-            f"no device '{name}' here",
-            where=f"--device {name}",
-            expected="cpu, cuda, cuda:N, mps or auto",
-            try_="--device cpu",
-        ) from error
-    return device
 
 
 def _record(config: TrainConfig, cohort: Cohort, model: Model) -> dict[str, Any]:
@@ -386,7 +250,7 @@ def _record(config: TrainConfig, cohort: Cohort, model: Model) -> dict[str, Any]
     }
 
 
-def _close(run: Run, outcome: Outcome, options: TrainOptions) -> None:
+def _close(run: Run, outcome: TrainingOutcome, options: TrainOptions) -> None:
     """Say in `run.json` how training ended; what only a resumption needs goes once there is nothing to resume."""
     if outcome.end == "terminated":
         run.update(status="stopped", outcome=asdict(outcome))

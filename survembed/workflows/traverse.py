@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.coordinates import Coordinates, Float
+from survembed.cohort.physical_space import centred_affine, physical
+from survembed.cohort.subjects import CohortHeader
 from survembed.errors import UsageError
 from survembed.progress import QUIET, Reporter
-from survembed.run import Run
-from survembed.storage import write_json
-from survembed.subjects import CohortHeader
-from survembed.volumes import centred_affine, physical, save_volume
-from survembed.workflows.viewer import Viewer
+from survembed.runs.latent_axes import Coordinates, Float
+from survembed.runs.run import Run
+from survembed.runs.trained_model import TrainedModel
+from survembed.storage.files import write_json
+from survembed.storage.nifti import save_volume
 
 HAZARD_AXIS = "risk"
 
@@ -153,7 +154,7 @@ def traverse(
     RunError
         When the run is damaged.
     """
-    viewer = Viewer.open(run, reporter=reporter)
+    viewer = TrainedModel.open(run, reporter=reporter)
     latents = viewer.latents
     n_dims = latents.z.shape[1]
     wanted = list(range(n_dims)) if dims is None else list(dict.fromkeys(dims))
@@ -195,7 +196,7 @@ def _check(dims: Sequence[int], n_dims: int, low: float, high: float, n_steps: i
 class _Walker:
     """Decodes paths that leave from one point."""
 
-    def __init__(self, viewer: Viewer, axes: Coordinates, base: Float) -> None:
+    def __init__(self, viewer: TrainedModel, axes: Coordinates, base: Float) -> None:
         self.viewer, self.axes, self.base = viewer, axes, base
         self.has_head = viewer.model.head is not None
 

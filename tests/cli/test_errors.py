@@ -187,7 +187,7 @@ def test_what_a_command_raises(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("survembed.run.Runs.list", fail)
+    monkeypatch.setattr("survembed.runs.run.Runs.list", fail)
     answer = survembed(capsys, "runs", "list")
     assert answer.code == code
     assert text in answer.err

@@ -62,7 +62,7 @@ def test_light(line: str) -> None:
 
 @pytest.mark.parametrize("line", ["--help", "train --help", "plugins --help", "data --help", "evaluate --help"])
 def test_help_needs_not_even_pydantic(line: str) -> None:
-    assert not modules_after(*line.split()) & {"pydantic", "survembed.component", "survembed.models"}
+    assert not modules_after(*line.split()) & {"pydantic", "survembed.registry.component", "survembed.models"}
 
 
 def test_help_leaves_out_what_of_rich_it_does_not_need_and_leaves_it_to_others() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from survembed.cli.main import main
-from survembed.run import Run, Runs
+from survembed.runs.run import Run, Runs
 from tests.cli.command import Answer, survembed
 
 OPTIONS = ["--data", "surv-digits", "--updates", "60", "--width", "4", "--patience", "0", "--precision", "float32"]

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import MethodType
 from typing import Any, ClassVar
 
-from survembed.component import Component, option
 from survembed.datasets import SurvDigits
 from survembed.downstream import CoxPH
 from survembed.heads import Linear
 from survembed.models import CoxVAE
+from survembed.registry.component import Component, option
 
 
 class Good(Component):

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from survembed.cohort import writing_cohort
-from survembed.component import Component
+from survembed.cohort.cohort import writing_cohort
+from survembed.cohort.subjects import Channel, CohortHeader, Subjects
 from survembed.downstream import CoxPH
 from survembed.heads import Linear
 from survembed.models import CoxVAE
 from survembed.models.base import Loss
-from survembed.subjects import Channel, CohortHeader, Subjects
+from survembed.registry.component import Component
 from survembed.testing import conformance
-from survembed.testing.case import Case, Failed, Skipped, checks_of, run_check
+from survembed.testing.case import ComponentUnderTest, Failed, Skipped
+from survembed.testing.checks import checks_of, run_check
 from tests.contract import broken
 from tests.contract.broken import dataset, downstream, head, model, tracker
 
@@ -201,7 +202,7 @@ BROKEN: list[tuple[str, type[Component], str, str]] = [
 
 
 def run(kind: str, component: type[Component], check: str, **more: Any) -> None:
-    run_check(checks_of(kind)[check], Case(kind, component, {}, **more))
+    run_check(checks_of(kind)[check], ComponentUnderTest(kind, component, {}, **more))
 
 
 @pytest.mark.filterwarnings("ignore")  # of NumPy, about what is broken
@@ -309,12 +310,14 @@ def test_expected_failures_are_strict(tmp_path: Path) -> None:
 
 
 def test_the_kit_itself_needs_no_pytest() -> None:
-    code = "import sys, survembed.testing; from survembed.testing.case import checks_of\n"
+    code = "import sys, survembed.testing; from survembed.testing.checks import checks_of\n"
     code += "[checks_of(kind) for kind in ('models', 'heads', 'downstream', 'datasets', 'segmenters')]\n"
     subprocess.run([sys.executable, "-c", code + "assert 'pytest' not in sys.modules"], check=True)
 
 
 def test_options_reach_the_component(tmp_path: Path) -> None:
-    assert Case("downstream", CoxPH, {"ridge": 3}).make() == CoxPH(ridge=3)
-    written = Case("downstream", CoxPH, lambda folder: {"ridge": len(list(folder.parent.iterdir()))}, folder=tmp_path)
+    assert ComponentUnderTest("downstream", CoxPH, {"ridge": 3}).make() == CoxPH(ridge=3)
+    written = ComponentUnderTest(
+        "downstream", CoxPH, lambda folder: {"ridge": len(list(folder.parent.iterdir()))}, folder=tmp_path
+    )
     assert [written.make().ridge, written.make().ridge] == [1, 2]  # each call has a folder of its own

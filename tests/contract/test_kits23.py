@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from survembed.cohort import Cohort
+from survembed.cohort.cohort import Cohort
 from tests.cli.command import survembed
 from tests.contract.own_tests import run_own_tests
 

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from survembed.datasets.phantom import write_phantom
+from survembed.datasets.volume.phantom import write_phantom
 from tests.cli.command import survembed, survembed_process
 from tests.conftest import ROOT
 from tests.contract import toy_nnunet

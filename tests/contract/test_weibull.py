@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from survembed.run import Runs
+from survembed.runs.run import Runs
 from tests.cli.command import survembed
 from tests.contract.own_tests import run_own_tests
 

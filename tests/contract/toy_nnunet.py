@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from survembed.datasets.nifti import open_nifti
-from survembed.datasets.orient import write_oriented
-from survembed.datasets.phantom import write_phantom
+from survembed.datasets.scan.nifti import open_nifti
+from survembed.datasets.scan.orientation import write_oriented
+from survembed.datasets.volume.phantom import write_phantom
 
 SHAPE = (64, 64, 24)
 ORIENTATION = "LPS"

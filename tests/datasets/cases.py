@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.datasets.layouts import Case
-from survembed.datasets.phantom import write_nifti
-from survembed.datasets.recipe import Recipe
-from survembed.datasets.volume import make_cube
+from survembed.datasets.scan.case import Case
+from survembed.datasets.volume.cube import make_cube
+from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.errors import DataError
+from survembed.storage.nifti import write_nifti
 
 LIMIT = 10**7
-RECIPE = Recipe(
+RECIPE = Preprocessing(
     size=(24, 24, 24),
     fov_mm=(120.0, 120.0, 120.0),
     window=(-150.0, 250.0),
@@ -63,7 +63,7 @@ def write_case(
     return case
 
 
-def is_made_or_refused(case: Case, recipe: Recipe) -> bool:
+def is_made_or_refused(case: Case, recipe: Preprocessing) -> bool:
     """Whether nothing but a `DataError` comes of a case, and that one with file and remedy."""
     try:
         make_cube(case, recipe)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from survembed.cohort import Cohort, is_prepared
-from survembed.datasets.base import Source
+from survembed.cohort.cohort import Cohort, is_prepared
+from survembed.cohort.source import Source
 from survembed.progress import QUIET, Reporter
-from survembed.storage import digest
+from survembed.storage.files import digest
 
 
 def prepared(source: Source, folder: Path, reporter: Reporter = QUIET) -> Cohort:

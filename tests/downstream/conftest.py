@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sksurv.datasets import load_whas500
 
-from survembed.survival import Float, Outcome, from_structured
+from survembed.survival.outcome import Float, Outcome, from_structured
 
 
 @dataclass

@@ -11,12 +11,13 @@ from sksurv.ensemble import ComponentwiseGradientBoostingSurvivalAnalysis, Gradi
 from sksurv.linear_model import CoxPHSurvivalAnalysis, IPCRidge
 from sksurv.tree import SurvivalTree as SksurvTree
 
-from survembed.concordance import harrell_c
 from survembed.downstream import RSF, SSVM, Coxnet, CoxPH, SurvivalTree
 from survembed.downstream.base import fit_downstream
-from survembed.downstream.scaler import LatentScaler
 from survembed.errors import DataError
-from survembed.survival import Outcome, kaplan_meier
+from survembed.survival.concordance import harrell_c
+from survembed.survival.kaplan_meier import kaplan_meier
+from survembed.survival.outcome import Outcome
+from survembed.survival.scaler import LatentScaler
 
 BUILT_IN = [CoxPH, RSF, Coxnet, SSVM, SurvivalTree]
 THIRD_PARTY = {

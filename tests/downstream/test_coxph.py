@@ -9,7 +9,7 @@ from sklearn.model_selection import cross_val_score
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 
 from survembed.downstream.coxph import CoxPHEstimator
-from survembed.survival import to_structured
+from survembed.survival.outcome import to_structured
 
 
 @pytest.mark.parametrize("ties", ["breslow", "efron"])

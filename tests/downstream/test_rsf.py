@@ -9,11 +9,11 @@ from sksurv.datasets import load_gbsg2
 from sksurv.ensemble import RandomSurvivalForest
 from sksurv.tree import SurvivalTree
 
-from survembed.concordance import harrell_c
 from survembed.downstream.base import fit_downstream
 from survembed.downstream.rsf import SurvivalForest, memory_estimate, round_to_quantiles
 from survembed.errors import DataError
-from survembed.survival import Outcome, from_structured, to_structured
+from survembed.survival.concordance import harrell_c
+from survembed.survival.outcome import Outcome, from_structured, to_structured
 
 OPTIONS = {"min_samples_split": 10, "min_samples_leaf": 5, "random_state": 0}
 
@@ -62,7 +62,7 @@ def test_coarse_times_leave_the_risk_and_survival_nearly_unchanged():
 @pytest.mark.filterwarnings("ignore:no tree has a split")
 def test_survival_functions_keep_exact_durations():
     """With one leaf the curve is the Kaplan–Meier curve of all, however coarse the times the tree saw."""
-    from survembed.survival import kaplan_meier
+    from survembed.survival.kaplan_meier import kaplan_meier
 
     rng = np.random.default_rng(0)
     outcome = Outcome(rng.exponential(size=300), rng.random(300) < 0.6)

@@ -9,10 +9,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from survembed.cohort.subjects import Channel, CohortHeader
 from survembed.figures import traversal as module
 from survembed.figures.style import new_figure
 from survembed.figures.traversal import draw_traversal, picture
-from survembed.subjects import Channel, CohortHeader
 from survembed.workflows.traverse import Traversal, Walk
 from tests.planted import SHAPES, channels_of
 

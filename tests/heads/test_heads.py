@@ -7,7 +7,7 @@ import torch
 
 from survembed.errors import UsageError
 from survembed.heads import MLP, Linear
-from survembed.losses import cox_loss
+from survembed.survival.cox_loss import cox_loss
 
 
 @pytest.mark.parametrize("component", [Linear(ties="efron"), MLP(ties="efron"), MLP(hidden=())])

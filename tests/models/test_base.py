@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from survembed.cohort.subjects import Channel
 from survembed.models.base import InputScale, Loss, Model, parameter_groups
-from survembed.subjects import Channel
 from tests.small import batch, network
 
 

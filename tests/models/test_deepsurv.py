@@ -10,8 +10,8 @@ from sksurv.metrics import concordance_index_censored
 from torch import nn
 
 from survembed.heads import Linear
-from survembed.losses import cox_loss
 from survembed.models import DeepSurv
+from survembed.survival.cox_loss import cox_loss
 from tests.planted import SHAPES, channels_of
 from tests.small import batch, network, study, trained
 

@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.distributions import Bernoulli, ContinuousBernoulli, Independent, Normal, kl_divergence
 from torch.nn import functional as F  # noqa: N812 — the name every torch user knows
 
+from survembed.cohort.subjects import Channel
 from survembed.errors import UsageError
 from survembed.models import VAE
 from survembed.models.blocks import REACH
 from survembed.models.vae import AMOUNT_GAIN, SIGMA, VAENetwork, weight_by_events
-from survembed.subjects import Channel
 from tests.small import batch, network
 
 

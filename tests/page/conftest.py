@@ -8,13 +8,13 @@ from functools import cache
 import pytest
 
 from survembed.cli.main import main
-from survembed.run import Runs
+from survembed.runs.run import Runs
+from survembed.runs.trained_model import TrainedModel
 from survembed.workflows.explore import Explorer
 from survembed.workflows.train import train
-from survembed.workflows.viewer import Viewer
 from tests.page.served import Served
 from tests.planted import install
-from tests.workflows.conftest import config
+from tests.trained import config
 
 Explorers = Callable[..., Explorer]
 Pages = Callable[[str], Served]
@@ -44,7 +44,7 @@ def explorers(tmp_path_factory: pytest.TempPathFactory) -> Explorers:
             else:
                 with pytest.raises(SystemExit):
                     main(["train", *RUNS[name].split(), *SMALL.split(), "--runs-dir", str(folder)])
-            return Explorer(Viewer.open(Runs(folder).find()))
+            return Explorer(TrainedModel.open(Runs(folder).find()))
 
     return make
 

@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from survembed.workflows.viewer import Viewer
+from survembed.runs.trained_model import TrainedModel
 from tests.page.conftest import Explorers, Pages
 from tests.page.served import Served
 
@@ -113,7 +113,7 @@ def tabs(chromium: Any, pages: Pages) -> Iterator[Callable[..., Tab]]:
 
 
 @pytest.fixture
-def viewers(explorers: Explorers) -> Callable[[str], Viewer]:
+def viewers(explorers: Explorers) -> Callable[[str], TrainedModel]:
     return lambda name: explorers(name).viewer
 
 
@@ -144,7 +144,7 @@ def assert_shown(tab: Tab, expected: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize("name", ["phantom", "volume"])
 def test_the_canvas_shows_what_the_decoder_says(
-    tabs: Callable[..., Tab], viewers: Callable[[str], Viewer], name: str
+    tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel], name: str
 ) -> None:
     tab, viewer = tabs(name), viewers(name)
     axes = viewer.coordinates()
@@ -163,7 +163,7 @@ def test_the_canvas_shows_what_the_decoder_says(
     assert lesions or name == "phantom"  # the phantom, trained for a moment, shows none yet
 
 
-def test_hazard_ratio_and_walk(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+def test_hazard_ratio_and_walk(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
     tab, viewer = tabs(), viewers("phantom")
     axes, psi = viewer.coordinates(), viewer.gradient(viewer.coordinates().centre)
     assert tab.fact("ratio") == 1
@@ -204,7 +204,7 @@ def test_a_place_beyond_the_cohort_is_shown_at_the_edge(tabs: Callable[..., Tab]
         assert tab.page.evaluate(RINGS) > 0.9 * ring
 
 
-def test_strongest_first(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+def test_strongest_first(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
     tab, viewer = tabs(), viewers("phantom")
     axes, psi = viewer.coordinates(), viewer.gradient(viewer.coordinates().centre)
 
@@ -216,7 +216,7 @@ def test_strongest_first(tabs: Callable[..., Tab], viewers: Callable[[str], View
     assert order() == [f"z{index}" for index in range(8)]
 
 
-def test_raw_axes(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+def test_raw_axes(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
     tab, viewer = tabs(), viewers("phantom")
     tab.page.select_option("#axes", "raw")
     tab.until("document.querySelector('#started').textContent === 'Start: zero'")
@@ -229,7 +229,7 @@ def test_raw_axes(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) ->
     assert tab.fact("ratio") == pytest.approx(np.exp(-3 * viewer.gradient(z)[4]), rel=1e-4)
 
 
-def test_crosshair_and_window_by_mouse(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+def test_crosshair_and_window_by_mouse(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
     tab, viewer = tabs(), viewers("phantom")
     canvas = tab.page.locator("canvas[data-plane=axial]")
     box = canvas.bounding_box()
@@ -297,7 +297,7 @@ def test_keyboard(tabs: Callable[..., Tab]) -> None:
 
 
 def test_a_click_in_the_cohort_starts_from_that_subject(
-    tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]
+    tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]
 ) -> None:
     tab, viewer = tabs(), viewers("phantom")
     canvas = tab.page.locator("#scatter canvas")
@@ -352,7 +352,7 @@ def test_an_absurd_address_starts_from_zero(tabs: Callable[..., Tab], rest: str)
     assert tab.fact("ratio") != 1
 
 
-def test_files(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer], tmp_path: Path) -> None:
+def test_files(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel], tmp_path: Path) -> None:
     from PIL import Image
 
     tab, viewer = tabs(), viewers("phantom")
@@ -374,7 +374,7 @@ def test_files(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer], tmp_p
     assert np.asarray(picture.convert("RGB"))[:-90].max() > 100
 
 
-def test_digits_have_one_plane(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+def test_digits_have_one_plane(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
     tab, viewer = tabs("digits"), viewers("digits")
     axes = viewer.coordinates()
     tab.move("z1", -3)
@@ -391,7 +391,7 @@ def test_digits_have_one_plane(tabs: Callable[..., Tab], viewers: Callable[[str]
         assert not tab.page.locator(name).is_visible()
 
 
-def test_without_a_head_there_is_no_hazard(tabs: Callable[..., Tab], viewers: Callable[[str], Viewer]) -> None:
+def test_without_a_head_there_is_no_hazard(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
     tab, viewer = tabs("headless"), viewers("headless")
     for name in ("#hazard", "#survival", "#sorting", "#fact-ratio"):
         assert not tab.page.locator(name).is_visible()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from survembed.cohort.subjects import Subjects
 from survembed.report.participants import flow, participants
-from survembed.subjects import Subjects
 
 NOTES = (
     "left out: 3 row(s) without an image: Mueller_Hans, p8, p9",

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from survembed.errors import PluginError
-from survembed.run import Runs
+from survembed.runs.run import Runs
 from survembed.trackers import MLflow, TensorBoard
 from survembed.trackers.base import flat
 from survembed.workflows.train import train
-from tests.workflows.conftest import config
+from tests.trained import config
 
 
 def test_flat() -> None:

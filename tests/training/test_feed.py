@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from survembed.cohort import Cohort
+from survembed.cohort.cohort import Cohort
 from survembed.progress import QUIET
 from survembed.training.batches import Shuffled
 from survembed.training.feed import AHEAD, Feed
 from survembed.training.images import Images
 from survembed.training.processes import Processes
-from survembed.training.study import Study
+from survembed.training.training_data import TrainingData
 from tests.planted import Planted
 from tests.small import CPU, study
 
@@ -24,10 +24,12 @@ def cohort(tmp_path: Path) -> Cohort:
     return Cohort(tmp_path / "a.h5")
 
 
-def of(cohort: Cohort, hold: bool) -> Study:
+def of(cohort: Cohort, hold: bool) -> TrainingData:
     subjects, everyone = cohort.subjects, torch.arange(30)
     images = Images(cohort, CPU, hold=hold)
-    return Study(images, torch.from_numpy(subjects.duration), torch.from_numpy(subjects.event), everyone, everyone[:0])
+    return TrainingData(
+        images, torch.from_numpy(subjects.duration), torch.from_numpy(subjects.event), everyone, everyone[:0]
+    )
 
 
 @pytest.mark.parametrize("start", [0, 7])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.special import entr
 
-from survembed.cohort import Cohort
+from survembed.cohort.cohort import Cohort
 from survembed.progress import QUIET
 from survembed.training import images as module
 from survembed.training.images import Images, free_memory

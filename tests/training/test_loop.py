@@ -18,7 +18,7 @@ from survembed.training import loop
 from survembed.training import validation as validation_module
 from survembed.training.optimizers import WARM_UP, Optimizers, rate_share
 from survembed.training.options import PRESETS, TrainOptions
-from survembed.training.study import Study
+from survembed.training.training_data import TrainingData
 from survembed.training.validation import Validation, validation
 from tests.small import Kept, batch, network, study, trained
 
@@ -27,7 +27,7 @@ def weights(model: Model) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def judged(objective: float, data: Study) -> Validation:
+def judged(objective: float, data: TrainingData) -> Validation:
     """Results of a model without a head."""
     return Validation(objective, objective, {}, torch.zeros(len(data.validation)), None)
 

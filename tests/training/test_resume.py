@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from survembed.checkpoint import Checkpoint
 from survembed.errors import RunError
 from survembed.models.base import Model
-from survembed.run import Run
+from survembed.runs.run import Run
+from survembed.training.checkpoint import Checkpoint
 from tests.small import Kept, network, study, trained
 
 RECIPES: list[dict[str, Any]] = [

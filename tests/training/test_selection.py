@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from survembed.losses import cox_loss
+from survembed.survival.cox_loss import cox_loss
 from survembed.training.selection import LAST, LOWEST, WITHIN_NOISE, Selection, rule, significantly_higher
-from survembed.training.study import Study
+from survembed.training.training_data import TrainingData
 from survembed.training.validation import Validation
 from tests.small import network, study, trained
 
 
-def judged(n: int, seed: int = 0) -> tuple[Study, Tensor]:
+def judged(n: int, seed: int = 0) -> tuple[TrainingData, Tensor]:
     """A study whose n validation subjects have the hazard exp(r), and r (n,)."""
     data = study(n=2 * n, validation=n)
     generator = torch.Generator().manual_seed(seed)
@@ -24,7 +24,7 @@ def judged(n: int, seed: int = 0) -> tuple[Study, Tensor]:
     return replace(data, duration=duration, event=torch.ones(2 * n, dtype=torch.bool)), r[n:]
 
 
-def result(data: Study, rest: float, log_hazard: Tensor) -> Validation:
+def result(data: TrainingData, rest: float, log_hazard: Tensor) -> Validation:
     part = data.validation
     cox = float(cox_loss(log_hazard, data.duration[part], data.event[part]))
     return Validation(rest + cox, rest, {}, log_hazard, None)

@@ -11,21 +11,23 @@ import numpy as np
 import pytest
 
 from survembed import registry
-from survembed.component import Component
-from survembed.concordance import harrell_c
 from survembed.errors import RunError, UsageError
-from survembed.pooling import Scored, pooled_scores
-from survembed.storage import read_json, write_json
-from survembed.survival import Outcome
-from survembed.sweep.cells import SweepFolder
-from survembed.sweep.options import SweepOptions
-from survembed.workflows import rows
+from survembed.evaluation import benchmark_table
+from survembed.evaluation.benchmark_result import Benchmark
+from survembed.evaluation.pooled_scores import Scored, pooled_scores
+from survembed.registry.component import Component
+from survembed.runs.embedding import embed
+from survembed.runs.jobs.job import SweepFolder
+from survembed.runs.jobs.options import SweepOptions
+from survembed.runs.jobs.sweep import Sweep
+from survembed.storage.files import read_json, write_json
+from survembed.survival.concordance import harrell_c
+from survembed.survival.outcome import Outcome
 from survembed.workflows import sweep as sweeping
-from survembed.workflows.benchmark import Benchmark, benchmark, check_choices
-from survembed.workflows.embed import embed
-from survembed.workflows.sweep import Sweep, plan, sweep
+from survembed.workflows.benchmark import benchmark, check_choices
+from survembed.workflows.sweep import plan, sweep
 from tests.measured import Measured, measured
-from tests.workflows.conftest import inline, measured_config
+from tests.trained import inline, measured_config
 
 COXPH: list[tuple[str, Component]] = [("coxph", registry.load("downstream", "coxph")())]
 
@@ -161,7 +163,7 @@ def test_all_rows_draw_from_the_same_subjects(swept: Sweep, monkeypatch: pytest.
         drawn.append(options["subjects"])
         return pooled_scores(*arguments, **options)
 
-    monkeypatch.setattr(rows, "pooled_scores", spy)
+    monkeypatch.setattr(benchmark_table, "pooled_scores", spy)
     benchmark(swept, COXPH, covariates=[], n_resamples=0)
     assert len(drawn) > 5
     assert all(np.array_equal(subjects, np.arange(80)) for subjects in drawn)

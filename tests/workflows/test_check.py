@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from survembed.checks import CaseCheck, StudyCheck
+from survembed.cohort.study_check import CaseCheck, StudyCheck
 from survembed.datasets import Liver, SurvDigits
-from survembed.datasets.phantom import write_nifti
-from survembed.datasets.plausible import organ_warnings, outcome_warnings
+from survembed.datasets.volume.sanity_checks import organ_warnings, outcome_warnings
 from survembed.errors import DataError, UsageError
+from survembed.storage.nifti import write_nifti
 from survembed.workflows.check import check, write_page
 from tests.datasets.cases import affine_of, anatomy, write_case, write_cohort
 

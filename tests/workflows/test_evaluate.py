@@ -16,13 +16,13 @@ from sksurv.metrics import integrated_brier_score
 from sksurv.util import Surv
 
 from survembed import registry
-from survembed.component import Component
 from survembed.errors import DataError
-from survembed.storage import read_json
-from survembed.workflows.embed import embed
+from survembed.registry.component import Component
+from survembed.runs.embedding import embed
+from survembed.storage.files import read_json
 from survembed.workflows.evaluate import evaluate
 from survembed.workflows.train import train
-from tests.workflows.conftest import Made, config
+from tests.trained import Made, config
 
 
 def downstream(*names: str) -> list[tuple[str, Component]]:

@@ -12,11 +12,11 @@ from nibabel.affines import apply_affine
 
 from survembed.errors import DataError, RunError, UsageError
 from survembed.figures.explain import title_of
-from survembed.workflows.embed import embed, open_cohort
+from survembed.runs.embedding import embed, open_cohort
+from survembed.runs.trained_model import TrainedModel
 from survembed.workflows.explain import explain, save_volumes
-from survembed.workflows.viewer import Viewer
 from tests.cli.command import survembed
-from tests.workflows.conftest import Made
+from tests.trained import Made
 
 
 @pytest.mark.parametrize(("kind", "head"), [("volume", "linear"), ("image", "linear"), ("image", "deepsurv")])
@@ -26,7 +26,7 @@ def test_the_hazard_rises_with_every_step(a_run: Made, kind: str, head: str) -> 
     np.testing.assert_array_equal(found.steps, [-3, -2, -1, 0, 1, 2])
     assert (np.diff(found.log_hazard_ratio) > 0).all()
     assert found.log_hazard_ratio[3] == 0
-    viewer = Viewer.open(run)
+    viewer = TrainedModel.open(run)
     np.testing.assert_allclose(
         found.log_hazard_ratio, viewer.log_hazard(found.z) - viewer.log_hazard(found.z[3:4]), atol=1e-6
     )
@@ -39,7 +39,7 @@ def test_the_hazard_rises_with_every_step(a_run: Made, kind: str, head: str) -> 
 def test_the_walk_starts_from_the_subjects_own_image(a_run: Made) -> None:
     run = a_run("volume")
     found = explain(run, "s007")
-    latents, viewer = embed(run), Viewer.open(run)
+    latents, viewer = embed(run), TrainedModel.open(run)
     own = latents.z[latents.position("s007")].astype(np.float64)
     with open_cohort(run) as cohort:
         image = cohort.images([cohort.position("s007")])[0]

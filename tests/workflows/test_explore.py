@@ -14,18 +14,18 @@ import pytest
 from sklearn.decomposition import PCA
 
 from survembed.errors import DataError, UsageError
-from survembed.workflows.embed import open_cohort
+from survembed.evaluation.out_of_distribution import typicality
+from survembed.runs.embedding import open_cohort
+from survembed.runs.trained_model import TrainedModel
 from survembed.workflows.explore import Explorer
-from survembed.workflows.typical import typicality
-from survembed.workflows.viewer import Viewer
-from tests.workflows.conftest import Made
+from tests.trained import Made
 from tests.workflows.test_traverse import psi_of
 
 HERE = [0.7, -1.2]
 
 
 def explorer(a_run: Made, *kind: str) -> Explorer:
-    return Explorer(Viewer.open(a_run(*kind)))
+    return Explorer(TrainedModel.open(a_run(*kind)))
 
 
 def unpacked(content: bytes) -> tuple[dict[str, Any], np.ndarray]:

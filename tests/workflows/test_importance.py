@@ -10,12 +10,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from survembed.figures.importance import draw_importance
-from survembed.run import Run
-from survembed.workflows.embed import embed
+from survembed.runs.embedding import embed
+from survembed.runs.jobs.sweep import Sweep
+from survembed.runs.run import Run
 from survembed.workflows.importance import importance, siblings
-from survembed.workflows.sweep import Sweep
-
-from .conftest import Made
+from tests.trained import Made
 
 
 def run_of(swept: Sweep, model: str, tau: float | None, seed: int = 0, fold: int = 0) -> Run:

@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from survembed.datasets.phantom import write_nifti
 from survembed.errors import DataError, PluginError, RunError, UsageError
-from survembed.run import Run
-from survembed.survival import BreslowBaseline, kaplan_meier
-from survembed.workflows.embed import embed, open_cohort
+from survembed.evaluation.out_of_distribution import mahalanobis, percentile
+from survembed.runs.embedding import embed, open_cohort
+from survembed.runs.run import Run
+from survembed.runs.trained_model import TrainedModel
+from survembed.storage.nifti import write_nifti
+from survembed.survival.breslow import BreslowBaseline
+from survembed.survival.kaplan_meier import kaplan_meier
 from survembed.workflows.predict import predict, save_numbers
-from survembed.workflows.typical import mahalanobis, percentile
-from survembed.workflows.viewer import Viewer
 from tests.cli.command import survembed
-from tests.workflows.conftest import Made
+from tests.trained import Made
 
 SECRET = "Doe_John"
 
@@ -42,7 +43,7 @@ def test_percentiles_are_those_of_brute_force() -> None:
 
 @pytest.mark.parametrize("head", ["linear", "deepsurv"])
 def test_contributions_sum_to_the_difference_of_log_hazards(a_run: Made, head: str) -> None:
-    viewer = Viewer.open(a_run("image", "coxvae", head))
+    viewer = TrainedModel.open(a_run("image", "coxvae", head))
     for parameter in viewer.model.head.parameters():  # type: ignore[union-attr]
         parameter.data *= 1.7  # a hazard as steep as after a long training
     mean = viewer.coordinates().centre
@@ -71,7 +72,7 @@ def test_a_cohorts_own_scan_has_the_cohorts_own_latents(trained_on: Made) -> Non
 
 def viewer_psi(run: Run) -> np.ndarray:
     """ψ in standardised coordinates."""
-    viewer = Viewer.open(run)
+    viewer = TrainedModel.open(run)
     axes = viewer.coordinates()
     return np.asarray(viewer.gradient(axes.centre) * axes.scale)
 
@@ -99,7 +100,7 @@ def test_survival_is_breslows(trained_on: Made) -> None:
 
 def test_distance_and_error_are_ranked_among_the_held_out(trained_on: Made) -> None:
     run = trained_on("surv-digits")
-    viewer, latents = Viewer.open(run), embed(run)
+    viewer, latents = TrainedModel.open(run), embed(run)
     with open_cohort(run) as cohort:
         picture = cohort.images([3])[0, 0]
         stored = cohort.stored([3])[0, 0]

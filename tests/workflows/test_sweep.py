@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from survembed.errors import UsageError
-from survembed.run import Run
-from survembed.storage import read_json
-from survembed.sweep.cells import Cell, SweepFolder
-from survembed.sweep.options import SweepOptions
+from survembed.runs.jobs.job import Job, SweepFolder
+from survembed.runs.jobs.options import SweepOptions
+from survembed.runs.run import Run
+from survembed.storage.files import read_json
 from survembed.workflows import sweep as module
-from survembed.workflows.cell import work_on
+from survembed.workflows.job import work_on
 from survembed.workflows.sweep import Where, parse_shard, plan, sweep
-from tests.workflows.conftest import config, inline
+from tests.conftest import ROOT
+from tests.trained import config, inline
 
-ROOT = Path(__file__).resolve().parents[2]
 TWO = SweepOptions(folds=2)
 
 
@@ -31,18 +31,18 @@ def test_the_plan_is_every_combination_once() -> None:
     axes = SweepOptions(taus=(0.1, 0.9), seeds=(0, 1), folds=3, repeats=2)
     planned = plan([config("image", "coxvae"), config("image", "vae")], axes)
     assert len(planned) == 3 * 2 * 2 * (2 + 1)
-    keys = {Cell.of(each.to_dict(), "cohort").key for each in planned}
+    keys = {Job.of(each.to_dict(), "cohort").key for each in planned}
     assert len(keys) == len(planned)
     assert {(each.split.repeat, each.split.fold) for each in planned} == {(r, f) for r in (0, 1) for f in (0, 1, 2)}
 
 
 def test_a_key_depends_on_what_decides_the_training_and_on_nothing_else() -> None:
     plain = config("image", "coxvae")
-    key = Cell.of(plain.to_dict(), "cohort").key
-    assert Cell.of(replace(plain, device="cuda:1").to_dict(), "cohort").key == key
-    assert Cell.of(replace(plain, seed=1).to_dict(), "cohort").key != key
-    assert Cell.of(plain.to_dict(), "another cohort").key != key
-    assert Cell.of(config("image", "coxvae", tau=0.3).to_dict(), "cohort").key != key
+    key = Job.of(plain.to_dict(), "cohort").key
+    assert Job.of(replace(plain, device="cuda:1").to_dict(), "cohort").key == key
+    assert Job.of(replace(plain, seed=1).to_dict(), "cohort").key != key
+    assert Job.of(plain.to_dict(), "another cohort").key != key
+    assert Job.of(config("image", "coxvae", tau=0.3).to_dict(), "cohort").key != key
 
 
 def test_a_second_call_trains_only_what_is_missing(here: None, tmp_path: Path) -> None:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from survembed.storage import read_json
-from survembed.sweep.cells import SweepFolder
-from survembed.sweep.options import SweepOptions
+from survembed.runs.jobs.job import SweepFolder
+from survembed.runs.jobs.options import SweepOptions
+from survembed.storage.files import read_json
 from survembed.workflows.sweep import Where, sweep
-from tests.workflows.conftest import config
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT
+from tests.trained import config
 
 
 @pytest.mark.slow

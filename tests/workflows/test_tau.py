@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from survembed.bootstrap import Metric
 from survembed.errors import UsageError
 from survembed.figures.tau import draw_tau
-from survembed.sweep.options import SweepOptions
-from survembed.workflows.sweep import Sweep
+from survembed.runs.jobs.options import SweepOptions
+from survembed.runs.jobs.sweep import Sweep
+from survembed.survival.bootstrap import Metric
 from survembed.workflows.tau import TauRow, advise, order, recommend
 
 

@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 import torch
 
+from survembed.cohort.subjects import SPLITS
 from survembed.errors import DataError, PluginError, RunError, UsageError
 from survembed.models.base import Model
 from survembed.progress import Reporter, Task
-from survembed.run import Run, Runs
-from survembed.storage import read_json, write_json
-from survembed.subjects import SPLITS
+from survembed.runs.configuration import TrainConfig, read_config
+from survembed.runs.embedding import load_model
+from survembed.runs.run import Run, Runs
+from survembed.storage.files import read_json, write_json
+from survembed.training.device import find_device
 from survembed.workflows import train as module
-from survembed.workflows.train import TrainConfig, find_device, load_model, read_config, train
+from survembed.workflows.train import train
 from tests.planted import planted
-from tests.workflows.conftest import Made, config
+from tests.trained import Made, config
 
 
 class Interrupting(Reporter):

@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from survembed.errors import DataError, UsageError
-from survembed.storage import read_json
-from survembed.workflows.embed import embed
-from survembed.workflows.train import load_model
+from survembed.runs.embedding import embed, load_model
+from survembed.storage.files import read_json
 from survembed.workflows.traverse import save_numbers, save_volumes, traverse
-from tests.workflows.conftest import Made
+from tests.trained import Made
 
 STEPS = np.arange(-4.0, 5.0)
 

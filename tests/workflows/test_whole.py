@@ -9,12 +9,13 @@ import pytest
 
 from survembed import registry
 from survembed.figures.traversal import draw_traversal
-from survembed.run import Runs
-from survembed.storage import cache_folder, read_json
+from survembed.runs.configuration import TrainConfig
+from survembed.runs.embedding import embed
+from survembed.runs.run import Runs
+from survembed.storage.files import cache_folder, read_json
 from survembed.training.options import TrainOptions
-from survembed.workflows.embed import embed
 from survembed.workflows.evaluate import evaluate
-from survembed.workflows.train import TrainConfig, train
+from survembed.workflows.train import train
 from survembed.workflows.traverse import save_numbers, traverse
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from survembed.component import Component, option
 from survembed.models import CoxVAE
+from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
+    from survembed.cohort.subjects import Channel
     from survembed.models.base import Model
-    from survembed.subjects import Channel
 
 
 class FlowVAE(CoxVAE):

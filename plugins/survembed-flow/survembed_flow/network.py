@@ -18,8 +18,8 @@ from survembed.models.coxvae import CoxVAENetwork
 from survembed_flow.flow import Flow
 
 if TYPE_CHECKING:
+    from survembed.cohort.subjects import Channel
     from survembed.heads.base import Head
-    from survembed.subjects import Channel
     from survembed_flow import FlowVAE
 
 DRAWS = 16

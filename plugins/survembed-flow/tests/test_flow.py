@@ -12,10 +12,10 @@ from survembed_flow.network import FlowVAENetwork
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
+from survembed.cohort.subjects import Channel
 from survembed.heads import Linear
 from survembed.models import CoxVAE
 from survembed.models.base import Batch
-from survembed.subjects import Channel
 from survembed.testing import conformance
 
 SMALL = {"latent_dim": 3, "width": 4, "blocks": 1}

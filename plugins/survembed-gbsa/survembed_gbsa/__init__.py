@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from survembed.component import Component, option
+from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
     from survembed.downstream.base import SurvivalEstimator

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from survembed.component import Component, option
 from survembed.datasets.fields import Edges, Voxels, Window
+from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
-    from survembed.datasets.base import Source
+    from survembed.cohort.source import Source
 
 
 class KiTS23(Component):

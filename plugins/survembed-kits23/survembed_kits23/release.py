@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from survembed.datasets.clinical import Clinical, Columns, read_clinical
-from survembed.datasets.cubes import CubeSource
-from survembed.datasets.layouts import find_cases
-from survembed.datasets.recipe import Recipe
-from survembed.datasets.study import Study, report_problems, say_follow_up
+from survembed.datasets.tabular.clinical_table import Clinical, Columns, read_clinical
+from survembed.datasets.volume.cubes import CubeSource
+from survembed.datasets.volume.layouts import find_cases
+from survembed.datasets.volume.preprocessing import Preprocessing
+from survembed.datasets.volume.study import Study, report_problems, say_follow_up
 from survembed.errors import DataError
 from survembed.progress import Reporter
 
@@ -41,7 +41,7 @@ class ReleaseSource(CubeSource):
     """
 
     def __init__(self, options: KiTS23) -> None:
-        recipe = Recipe(
+        recipe = Preprocessing(
             size=options.size,
             fov_mm=options.fov_mm,
             window=options.window,

@@ -11,7 +11,7 @@ import pytest
 from releases import AFFINE, SPACING, entry, labels, write_release, write_table
 from survembed_kits23 import KiTS23
 
-from survembed.cohort import Cohort
+from survembed.cohort.cohort import Cohort
 from survembed.errors import DataError
 from survembed.progress import QUIET
 from survembed.testing import conformance

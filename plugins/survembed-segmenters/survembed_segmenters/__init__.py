@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from survembed.component import Component, option
+from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
-    from survembed.segmenter import Segmenter
+    from survembed.registry.segmenter import Segmenter
 
 Device = Literal["cpu", "cuda", "mps"]
 

@@ -20,7 +20,7 @@ INSTALL = (
 
 
 class NNUNetSegmenter:
-    """See `survembed.segmenter.Segmenter`."""
+    """See `survembed.registry.segmenter.Segmenter`."""
 
     def __init__(self, options: NNUNet) -> None:
         self.options = options

@@ -20,7 +20,7 @@ ORGAN = 1
 
 
 class TotalSegmentatorSegmenter:
-    """See `survembed.segmenter.Segmenter`."""
+    """See `survembed.registry.segmenter.Segmenter`."""
 
     def __init__(self, options: TotalSegmentator) -> None:
         self.options = options

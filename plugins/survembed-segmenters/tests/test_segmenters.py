@@ -13,7 +13,7 @@ import pytest
 from programs import LOSES_LESIONS, NNUNET, TOTALSEGMENTATOR, write_program
 from survembed_segmenters import NNUNet, TotalSegmentator
 
-from survembed.datasets.layouts import find_cases
+from survembed.datasets.volume.layouts import find_cases
 from survembed.errors import DataError, PluginError, RunError, UsageError
 from survembed.progress import Reporter
 from survembed.testing import conformance

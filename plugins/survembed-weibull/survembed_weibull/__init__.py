@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from survembed.component import Component
+from survembed.registry.component import Component
 
 if TYPE_CHECKING:
     from survembed.heads.base import Head

@@ -1,0 +1,1 @@
+"""Subjects of a study, prepared: images, outcomes, covariates."""

@@ -1,0 +1,280 @@
+"""`Cohort`: the subjects of a study, prepared, in one HDF5 file that is written once and read in batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.cohort.subjects import Channel, CohortHeader, Subjects, position_of
+from survembed.errors import DataError
+from survembed.storage.files import HashIndex, read_json, sha256, write_json
+from survembed.storage.hdf5 import writing_hdf5
+
+FORMAT = "survembed-cohort"
+FORMAT_VERSION = 1
+
+Image = NDArray[np.float32]
+
+
+@contextmanager
+def writing_cohort(path: Path, header: CohortHeader, fingerprint: str) -> Iterator[CohortWriter]:
+    """Write a cohort to `path`, whole or not at all, and the manifest that vouches for it beside it.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file to be; the manifest is the same name with `.json`.
+    header
+        What holds for all subjects.
+    fingerprint
+        Hash of sources and preprocessing: the cohort's key.
+    """
+    with writing_hdf5(path) as (file, check):
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["header"] = json.dumps(header.to_dict())
+        writer = CohortWriter(file, header, check)
+        yield writer
+        if "obs" not in file:
+            raise ValueError("the cohort was not finished: call CohortWriter.finish")
+    checksum = sha256(path)
+    write_json(
+        manifest_path(path),
+        {"format": FORMAT, "format_version": FORMAT_VERSION, "fingerprint": fingerprint, "sha256": checksum},
+    )
+
+
+def is_prepared(path: Path, fingerprint: str) -> bool:
+    """Whether `path` holds a whole cohort with this fingerprint."""
+    try:
+        return path.is_file() and read_json(manifest_path(path)).get("fingerprint") == fingerprint
+    except (DataError, AttributeError):
+        return False
+
+
+def manifest_path(path: Path) -> Path:
+    """Where the manifest of the cohort at `path` stands."""
+    return path.with_suffix(".json")
+
+
+def _verified(path: Path) -> dict[str, Any]:
+    """The manifest of `path`, once the file's hash is seen to match: a file from elsewhere is never opened by HDF5."""
+    if not path.is_file():
+        raise DataError(f"no cohort {path.name}", where=str(path), try_="survembed data prepare")
+    manifest = read_json(manifest_path(path))
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("fingerprint"), str):
+        raise DataError(f"{manifest_path(path).name} is no manifest of a cohort", where=str(manifest_path(path)))
+    index = HashIndex()
+    if index.sha256(path) != manifest.get("sha256"):
+        raise DataError(
+            f"cohort {path.name} differs from its manifest: damaged or changed",
+            where=str(path),
+            try_="delete the file and run 'survembed data prepare' again",
+        )
+    index.save()
+    return manifest
+
+
+def as_stored(images: NDArray[Any], header: CohortHeader) -> NDArray[Any]:
+    """Images as the file holds them: floats in [0, 1] to the nearest of 255 steps, or whatever they are as float32."""
+    if header.dtype == "uint8":
+        return images if images.dtype == np.uint8 else np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    return images.astype(np.float32)
+
+
+class CohortWriter:
+    """Writes the images of a cohort one after the other, then its table; made by `writing_cohort`."""
+
+    def __init__(self, file: h5py.File, header: CohortHeader, check: Callable[[], None]) -> None:
+        self._file = file
+        self._check = check
+        self.header = header
+        shape = (len(header.channels), *header.shape)
+        self._image = file.create_dataset(
+            "image",
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            chunks=(max(1, min(256, 2**18 // int(np.prod(shape)))), *shape),
+            dtype=header.dtype,
+        )
+        self._image.attrs["scale"] = 1 / 255 if header.dtype == "uint8" else 1.0
+
+    def add(self, images: NDArray[Any]) -> None:
+        """Append images (m, C, *spatial): float in [0, 1], or uint8 as stored, or any float for a `float32` cohort."""
+        if images.shape[1:] != self._image.shape[1:]:
+            raise ValueError(f"images of shape {images.shape[1:]}, expected {self._image.shape[1:]}")
+        images = as_stored(images, self.header)
+        count = len(self._image)
+        self._image.resize(count + len(images), axis=0)
+        self._image[count:] = images
+        self._check()
+
+    def finish(self, subjects: Subjects, where: str) -> None:
+        """Write the table; it must have a row for each image added.
+
+        Raises
+        ------
+        DataError
+            When `Subjects.check` refuses the table.
+        """
+        subjects.check(where)
+        if len(subjects) != len(self._image):
+            raise ValueError(f"{len(subjects)} subjects for {len(self._image)} images")
+        obs = self._file.create_group("obs")
+        text = h5py.string_dtype()
+        obs.create_dataset("id", data=subjects.id.astype(object), dtype=text)
+        obs["duration"] = subjects.duration.astype(np.float64)
+        obs["event"] = subjects.event.astype(np.bool_)
+        if subjects.truth is not None:
+            obs["truth"] = subjects.truth.astype(np.float64)
+        if subjects.affine is not None:
+            self._file["affine"] = subjects.affine.astype(np.float64)
+        for name, values in (("split", subjects.split), ("source", subjects.source)):
+            if values is not None:
+                obs.create_dataset(name, data=values.astype(object), dtype=text)
+        for name, group in (("covariates", subjects.covariates), ("measures", subjects.measures)):
+            room = self._file.create_group(name, track_order=True)
+            for title, column_values in group.items():
+                column = _hdf5_name(title)
+                if column_values.dtype.kind in "OUS":
+                    room.create_dataset(column, data=column_values.astype(object), dtype=text)
+                else:
+                    room[column] = column_values.astype(np.float64)
+
+
+def _hdf5_name(title: str) -> str:
+    """`title` as the name of a dataset: to HDF5 a slash is a group and a dot the group itself."""
+    return {".": "dot"}.get(title, title.replace("/", "∕"))
+
+
+def _stretches(wanted: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+    """Places (k,) of `wanted` (m,) whose values follow one another in a file, in the order of the file."""
+    if not len(wanted):
+        return []
+    order = np.argsort(wanted, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(wanted[order]) != 1) + 1)
+
+
+class Cohort:
+    """A prepared cohort, open for reading.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, is damaged or differs from the hash in the manifest beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fingerprint: str = _verified(path)["fingerprint"]
+        self._file = h5py.File(path, "r", locking="best-effort")
+        self.header = CohortHeader.from_dict(json.loads(self._file.attrs["header"]))
+        self.subjects = self._read_subjects()
+
+    def _read_subjects(self) -> Subjects:
+        obs = self._file["obs"]
+
+        def strings(dataset: h5py.Dataset) -> NDArray[np.str_]:
+            return np.asarray(dataset.asstr()[:], dtype=np.str_)
+
+        def column(dataset: h5py.Dataset) -> NDArray[Any]:
+            return strings(dataset) if dataset.dtype.kind == "O" else np.asarray(dataset[:])
+
+        return Subjects(
+            id=strings(obs["id"]),
+            duration=np.asarray(obs["duration"][:]),
+            event=np.asarray(obs["event"][:], dtype=np.bool_),
+            split=strings(obs["split"]) if "split" in obs else None,
+            truth=np.asarray(obs["truth"][:]) if "truth" in obs else None,
+            covariates={name: column(values) for name, values in self._file["covariates"].items()},
+            measures={name: column(values) for name, values in self._file["measures"].items()},
+            affine=np.asarray(self._file["affine"][:]) if "affine" in self._file else None,
+            source=strings(obs["source"]) if "source" in obs else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """One for each image channel."""
+        return self.header.channels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Spatial shape of an image."""
+        return self.header.shape
+
+    @property
+    def voxel_ml(self) -> float | None:
+        """Volume of one voxel in ml; None where the image has no physical size."""
+        return None if self.header.spacing_mm is None else float(np.prod(self.header.spacing_mm)) / 1000
+
+    @property
+    def bytes_per_subject(self) -> int:
+        """Bytes of one stored image."""
+        return int(np.prod(self._file["image"].shape[1:])) * int(self._file["image"].dtype.itemsize)
+
+    @property
+    def scale(self) -> float:
+        """What a stored value is multiplied by."""
+        return float(self._file["image"].attrs["scale"])
+
+    def stored(self, index: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Images at `index`, as stored: (m, C, *spatial), uint8 (255 is 1) or float32, in the order of `index`."""
+        wanted = np.asarray(index, dtype=np.int64)
+        data = self._file["image"]
+        if len(wanted) and np.array_equal(wanted, np.arange(wanted[0], wanted[0] + len(wanted))):
+            return np.asarray(data[wanted[0] : wanted[0] + len(wanted)])
+        rows = np.empty((len(wanted), *data.shape[1:]), data.dtype)
+        # Asked for scattered rows at once, HDF5 takes a hundred times as long as for one stretch after another.
+        for places in _stretches(wanted):
+            first = int(wanted[places[0]])
+            rows[places] = data[first : first + len(places)]
+        return rows
+
+    def images(self, index: Sequence[int] | NDArray[np.integer[Any]]) -> Image:
+        """Images at `index`: (m, C, *spatial) float32, in [0, 1] unless the cohort is a table."""
+        return self._scaled(self.stored(index))
+
+    def as_own(self, images: NDArray[Any]) -> Image:
+        """Images (m, C, *spatial) of new subjects, as `images` would give them had they been added to the cohort."""
+        expected = (len(self.channels), *self.shape)
+        if images.shape[1:] != expected:
+            raise ValueError(f"images of shape {images.shape[1:]}, expected {expected}")
+        return self._scaled(as_stored(images, self.header))
+
+    def _scaled(self, stored: NDArray[Any]) -> Image:
+        return stored.astype(np.float32) * np.float32(self.scale)
+
+    def position(self, subject: str) -> int:
+        """Row of the subject with this id.
+
+        Raises
+        ------
+        DataError
+            When no subject has it; the nearest id is named.
+        """
+        return position_of(subject, self.subjects.id)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Cohort:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

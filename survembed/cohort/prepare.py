@@ -1,0 +1,44 @@
+"""From a dataset to its prepared cohort: made once, found again by its fingerprint."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from survembed.cohort.cohort import Cohort, is_prepared
+from survembed.cohort.source import Source
+from survembed.progress import QUIET, Reporter
+from survembed.registry.component import Component
+from survembed.storage.files import cache_folder, digest
+from survembed.storage.locks import waiting
+
+
+def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Cohort:
+    """The prepared cohort of `dataset`: found in the cache where the fingerprint is there, else made.
+
+    Parameters
+    ----------
+    dataset
+        A configured dataset component.
+    name
+        Its name, for the file.
+
+    Raises
+    ------
+    DataError
+        When the sources are missing, damaged or inconsistent.
+    """
+    source: Source = dataset.build()
+    key = digest(source.fingerprint(reporter))
+    path = cohort_path(name, key)
+    if not is_prepared(path, key):
+        with waiting(path.with_suffix(".lock")):  # of many that start at once, one prepares
+            if not is_prepared(path, key):
+                source.prepare(path, key, reporter)
+                shutil.rmtree(path.with_suffix(".parts"), ignore_errors=True)
+    return Cohort(path)
+
+
+def cohort_path(name: str, fingerprint: str) -> Path:
+    """Where the cohort with this fingerprint stands in the cache."""
+    return cache_folder() / "cohorts" / f"{name.replace(':', '-')}-{fingerprint[:16]}.h5"

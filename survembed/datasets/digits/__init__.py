@@ -1,0 +1,1 @@
+"""Digits with simulated outcomes."""

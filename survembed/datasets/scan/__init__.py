@@ -1,0 +1,1 @@
+"""Scans of one subject: files, voxel grid, NIfTI."""

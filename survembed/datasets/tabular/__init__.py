@@ -1,0 +1,1 @@
+"""Tables: clinical tables of studies, and tables as images."""

@@ -1,0 +1,238 @@
+"""tabular: a CSV, TSV, XLSX or Parquet table, or a DeepSurv HDF5 file, as a cohort of one-dimensional images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.cohort.cohort import writing_cohort
+from survembed.cohort.subjects import Channel, CohortHeader, Subjects
+from survembed.datasets.tabular import table
+from survembed.errors import DataError
+from survembed.progress import Reporter
+from survembed.storage.files import HashIndex
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from survembed.cohort.cohort import Cohort
+    from survembed.cohort.source import NewCases
+    from survembed.datasets import Tabular
+
+MAX_LEVELS = 20
+"""A column of words with more different ones is free text, and no feature unless it is asked for."""
+
+FLOAT32_MAX = np.finfo(np.float32).max
+"""Features from here on, infinity among them, count as missing."""
+
+HDF5_GROUPS = {"train": "train", "valid": "validation", "test": "test"}
+"""Groups of a DeepSurv file, and the parts of the split that they are; `valid` need not be there."""
+
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
+
+
+@dataclass
+class Features:
+    """The features of a table as they grow, column by column.
+
+    Attributes
+    ----------
+    columns
+        Float columns (n,) by feature name, NaN where missing.
+    covariates
+        The same as they stood in the table, by column: numbers, or words.
+    notes
+        What was encoded or left out.
+    """
+
+    columns: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    covariates: dict[str, NDArray[Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, name: str, cells: pd.Series[Any], asked: bool, where: str) -> None:
+        """Take a column: numbers as they are, up to `MAX_LEVELS` words as indicators of all but the first.
+
+        Raises
+        ------
+        DataError
+            When the column was `asked` for but holds too many words, or neither numbers nor words.
+        """
+        values = table.numbers(cells)
+        if values is not None:
+            values[~(np.abs(values) < FLOAT32_MAX)] = np.nan
+            if np.isfinite(values).any():
+                self.columns[name] = self.covariates[name] = values
+            else:
+                self.notes.append(f"Column '{name}' is left out: it is empty.")
+            return
+        words = table.texts(cells)
+        levels = sorted(set(words.tolist()) - {""})
+        if len(levels) > MAX_LEVELS or cells.dtype.kind == "M":
+            reason = f"column '{name}' holds {len(levels)} different words or dates"
+            if asked:
+                raise DataError(reason, where=where, expected=f"numbers, or {MAX_LEVELS} words at most")
+            self.notes.append(f"{reason[0].upper()}{reason[1:]}: left out.")
+            return
+        self.covariates[name] = words
+        for level in levels[1:]:
+            self.columns[f"{name}={level}"] = np.where(words == "", np.nan, (words == level).astype(np.float64))
+        self.notes.append(f"Column '{name}' is encoded against '{levels[0]}' as {len(levels) - 1} indicator(s).")
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A file of the user's, found but not yet read."""
+
+    options: Tabular
+
+    @property
+    def path(self) -> Path:
+        """The file.
+
+        Raises
+        ------
+        DataError
+            When no file was named, or it is not there.
+        """
+        root = self.options.root
+        if root is None or not root.is_file():
+            raise DataError(
+                "no file was named" if root is None else f"no file {root.name}",
+                where="option root" if root is None else str(root),
+                expected="a .csv, .tsv, .xlsx or .parquet table, or a DeepSurv .h5 file",
+                try_="--data tabular --root FILE",
+            )
+        return root
+
+    def fingerprint(self, reporter: Reporter) -> dict[str, Any]:
+        """Hash of the file, and how its columns are read."""
+        index = HashIndex()
+        try:
+            content = index.sha256(self.path)
+        except OSError as error:
+            raise DataError(f"cannot read {self.path.name}: {error.strerror}", where=str(self.path)) from error
+        index.save()
+        options = self.options.model_dump(mode="json", exclude={"root"})
+        return {"dataset": "tabular", "sha256": content, "name": self.path.name, **options}
+
+    def prepare(self, path: Path, fingerprint: str, reporter: Reporter) -> None:
+        """Write the cohort: images (1, d) of the features as they are; models standardise them on the training part."""
+        source = self.path
+        read = _read_deepsurv if source.suffix.lower() in HDF5_SUFFIXES else _read_columns
+        subjects, columns, notes = read(source, self.options)
+        values = np.stack(list(columns.values()), axis=1)
+        gaps = np.asarray(np.isnan(values).any(axis=1))
+        if gaps.any() and self.options.missing == "error":
+            row = int(np.flatnonzero(gaps)[0])
+            name = list(columns)[int(np.flatnonzero(np.isnan(values[row]))[0])]
+            raise DataError(
+                f"{int(gaps.sum())} of {len(gaps)} subjects miss a feature, first: subject '{subjects.id[row]}' has no "
+                f"'{name}'",
+                where=str(source),
+                expected="a number for every subject and feature",
+                try_="--set data.missing=drop, or --set data.features=… with complete columns only",
+            )
+        if gaps.any():
+            notes = [*notes, f"{int(gaps.sum())} of {len(gaps)} subjects are left out: they miss a feature."]
+            subjects, values = subjects.take(~gaps), values[~gaps]
+        subjects.check(str(source))
+        header = CohortHeader(
+            dataset="tabular",
+            title=source.stem,
+            channels=(Channel("covariates", "gaussian", standardise=True),),
+            shape=(values.shape[1],),
+            dtype="float32",
+            time_unit=self.options.duration_unit,
+            features=tuple(columns),
+            notes=tuple(notes),
+        )
+        for note in notes:
+            reporter.say(note)
+        with writing_cohort(path, header, fingerprint) as writer:
+            writer.add(values.astype(np.float32)[:, None])
+            writer.finish(subjects, where=str(source))
+
+    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+        """New rows: a table with the same features."""
+        from survembed.datasets.tabular.new_rows import read_rows
+
+        return read_rows(files, cohort, self.options, float(FLOAT32_MAX))
+
+
+Table = tuple[Subjects, dict[str, NDArray[np.float64]], list[str]]
+
+
+def _read_columns(path: Path, options: Tabular) -> Table:
+    """Subjects, feature columns and notes of a table with a row a subject."""
+    where = str(path)
+    frame = table.read_table(path)
+    duration = table.find_column(frame, options.duration_column, table.DURATION_NAMES, "duration_column", where)
+    event = table.find_column(frame, options.event_column, table.EVENT_NAMES, "event_column", where, taken=(duration,))
+    if options.id_column is not None:
+        identity: str | None = table.require_column(frame, options.id_column, where)
+    else:
+        identity = table.guess_column(frame, table.ID_NAMES, taken=(duration, event))
+    ids = (
+        np.array([f"row-{row}" for row in range(1, len(frame) + 1)])
+        if identity is None
+        else table.identifiers(frame, identity, where)
+    )
+    notes = [f"Durations are column '{duration}', events column '{event}', ids {identity or 'row numbers'}."]
+    features = Features(notes=notes)
+    used = {duration, event, identity}
+    asked = [name.strip() for name in (options.features or "").split(",") if name.strip()]
+    for name in asked or [str(name) for name in frame.columns if name not in used]:
+        if name in used:
+            raise DataError(f"column '{name}' is no feature: it holds the outcome or the ids", where=where)
+        features.add(name, frame[table.require_column(frame, name, where)], bool(asked), where)
+    if not features.columns:
+        raise DataError("no feature is left", where=where, expected="columns of numbers beside duration and event")
+    subjects = Subjects(
+        id=ids,
+        duration=table.durations(frame, duration, ids, where),
+        event=table.events(frame, event, ids, where, options.event_value),
+        covariates=features.covariates,
+    )
+    return subjects, features.columns, notes
+
+
+def _read_deepsurv(path: Path, options: Tabular) -> Table:
+    """Subjects, features and notes of an HDF5 file with groups `train` and `test` of `x` (n, d), `t` and `e` (n,)."""
+    expected = "groups train and test, each with x (n, d), t (n,) and e (n,)"
+    try:
+        with h5py.File(path, "r") as file:
+            parts = {
+                part: [np.asarray(file[group][name], dtype=np.float64) for name in "xte"]
+                for group, part in HDF5_GROUPS.items()
+                if part != "validation" or group in file
+            }
+    except Exception as error:  # h5py raises OSError, KeyError, RuntimeError and more on a damaged file
+        raise DataError(
+            f"cannot read {path.name}: no DeepSurv file, or damaged", where=str(path), expected=expected
+        ) from error
+    for part, (x, t, e) in parts.items():
+        if x.ndim != 2 or t.shape != (len(x),) or e.shape != (len(x),) or x.shape[1] != parts["train"][0].shape[1]:
+            raise DataError(
+                f"group '{part}' of {path.name} has shapes x {x.shape}, t {t.shape}, e {e.shape}",
+                where=str(path),
+                expected=expected,
+            )
+    x, t, e = (np.concatenate([parts[part][position] for part in parts]) for position in range(3))
+    ids = np.array([f"{part}-{row:04d}" for part in parts for row in range(len(parts[part][0]))])
+    bad = ~np.isin(e, (0.0, 1.0))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise DataError(f"event of '{ids[row]}' is {e[row]:g}", where=str(path), expected="0 (censored) or 1 (event)")
+    split = np.array([part for part in parts for _ in parts[part][0]])
+    x[~(np.abs(x) < FLOAT32_MAX)] = np.nan
+    columns = {f"x{number}": x[:, number] for number in range(x.shape[1])}
+    if not columns:
+        raise DataError("no feature is left", where=str(path), expected=expected)
+    subjects = Subjects(id=ids, duration=t, event=e.astype(np.bool_), split=split, covariates=dict(columns))
+    return subjects, columns, ["The split into training and test part is the file's own."]

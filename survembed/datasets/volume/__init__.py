@@ -1,0 +1,1 @@
+"""CT studies: layouts, masks, cubes."""

@@ -1,0 +1,1 @@
+"""Out-of-sample predictions and their scores."""

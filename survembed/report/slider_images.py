@@ -1,0 +1,93 @@
+"""Traversals as pictures that a slider leafs through: all steps of a row in one PNG, one below the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.figures.slices import cut, middle_of, overlaid, planes_of
+
+if TYPE_CHECKING:
+    from survembed.cohort.subjects import CohortHeader
+    from survembed.workflows.traverse import Traversal, Walk
+
+STEPS = 17
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One row of a traversal.
+
+    Attributes
+    ----------
+    name
+        `z0`, …, or `hazard`.
+    slope
+        ψ and exp(ψ) in words; empty without a head.
+    png
+        The steps, one below the other.
+    width, height
+        Of one step, in pixels.
+    texts
+        What each step means.
+    """
+
+    name: str
+    slope: str
+    png: bytes
+    width: int
+    height: int
+    texts: tuple[str, ...]
+
+
+def strips(traversal: Traversal) -> list[Strip]:
+    """A strip for each row, the hazard first; none for tables, whose decoded columns are no pictures.
+
+    Slices of volumes lie through the largest lesion that is decoded anywhere, else through the middle.
+    """
+    header = traversal.header
+    if len(header.shape) == 1:
+        return []
+    images = np.concatenate([walk.images for walk in traversal.walks])
+    lesions = [channel.overlay for channel in header.channels]
+    size = (images[:, lesions] > 0.5).reshape(len(images), -1).sum(axis=1)
+    at = middle_of(images[size.argmax()], header)
+    rows = sorted(traversal.walks, key=lambda walk: walk.name != "risk")
+    return [_strip(walk, traversal, at) for walk in rows]
+
+
+def _strip(walk: Walk, traversal: Traversal, at: tuple[int, ...]) -> Strip:
+    frames = [planes(image, traversal.header, at) for image in walk.images]
+    height, width = frames[0].shape[:2]
+    slope = "" if walk.psi is None else f"ψ {walk.psi:+.3f}, exp(ψ) {np.exp(walk.psi):.3f}"
+    texts = tuple(_text(walk, index, step, traversal) for index, step in enumerate(traversal.steps))
+    return Strip("hazard" if walk.name == "risk" else walk.name, slope, _png(frames), width, height, texts)
+
+
+def _text(walk: Walk, index: int, step: float, traversal: Traversal) -> str:
+    parts = [f"{step:+.1f} {'SD' if traversal.axes == 'standardised' else 'units'}" if step else "start"]
+    if walk.log_hazard is not None:
+        parts.append(f"hazard × {np.exp(walk.log_hazard[index]):.2f}")
+    parts += [f"{name} {volumes[index]:.1f} ml" for name, volumes in walk.volumes_ml.items()]
+    overlays = [channel.name for channel in traversal.header.channels if channel.overlay]
+    parts += [f"in red {walk.volumes_above_half_ml[name][index]:.1f} ml" for name in overlays if walk.volumes_ml]
+    return " · ".join(part.replace(" ", "\u00a0") for part in parts)  # broken between parts only
+
+
+def planes(image: NDArray[np.float32], header: CohortHeader, at: tuple[int, ...]) -> NDArray[np.float32]:
+    """An image (C, *spatial) as RGB (h, w, 3): of a volume its slices through the voxel `at`, side by side."""
+    views = [overlaid(cut(image, plane, at), header) for plane in planes_of(header)]
+    tallest = max(len(view) for view in views)
+    return np.concatenate([np.pad(view, ((0, tallest - len(view)), (0, 0), (0, 0))) for view in views], axis=1)
+
+
+def _png(frames: list[NDArray[np.float32]]) -> bytes:
+    from matplotlib.image import imsave
+
+    buffer = BytesIO()
+    imsave(buffer, np.rint(np.concatenate(frames) * 255).astype(np.uint8), format="png")
+    return buffer.getvalue()

@@ -1,0 +1,148 @@
+"""Embed a run's cohort: latents on disk, reused while their provenance is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from survembed.cohort.cohort import Cohort
+from survembed.cohort.prepare import cohort_path, prepare
+from survembed.cohort.subjects import SPLITS, CohortHeader
+from survembed.errors import RunError, UsageError
+from survembed.models.base import Model
+from survembed.progress import QUIET, Reporter
+from survembed.runs.configuration import TrainConfig, read_config
+from survembed.runs.latents import FORMAT_VERSION, Latents
+from survembed.runs.run import Run
+from survembed.training.device import find_device
+from survembed.training.images import Images
+from survembed.training.split import from_ids
+from survembed.training.validation import batch_size_without_gradient
+
+
+def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Latents:
+    """The latents of every subject of the run's cohort, from `latents.h5` of the run or made anew.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    device
+        As for training.
+
+    Raises
+    ------
+    RunError
+        When the run is damaged, or its cohort can no longer be prepared as it was.
+    """
+    path = run.path / "latents.h5"
+    provenance = {
+        "weights": run.weights_hash(),
+        "cohort": run.record["cohort"]["fingerprint"],
+        "model": read_config(run).to_dict()["model"],
+        "format_version": FORMAT_VERSION,
+    }
+    if path.is_file():
+        kept = _kept(path, reporter)
+        differing = kept.differs_from(provenance) if kept else []
+        if kept and not differing:
+            return kept
+        if differing:
+            reporter.say(f"latents.h5 was made with another {' and '.join(differing)}: embedding again")
+    with open_cohort(run, reporter) as cohort:
+        latents = _embed(run, cohort, load_model(run, device), provenance, device, reporter)
+    latents.save(path)
+    return latents
+
+
+def open_cohort(run: Run, reporter: Reporter = QUIET) -> Cohort:
+    """The cohort on which `run` was trained: from the cache, or prepared again from its sources.
+
+    Raises
+    ------
+    RunError
+        When the sources have changed since.
+    """
+    fingerprint = run.record["cohort"]["fingerprint"]
+    path = cohort_path(run.dataset, fingerprint)
+    if path.is_file():
+        return Cohort(path)
+    config = read_config(run)
+    cohort = prepare(config.data, config.dataset, reporter=reporter)
+    if cohort.fingerprint != fingerprint:
+        cohort.close()
+        raise RunError(
+            f"the data of run {run.id} have changed since it was trained",
+            where=str(run.path / "config.json"),
+            expected=f"a cohort with fingerprint {fingerprint[:16]}",
+            try_="train again, or put the old data back",
+        )
+    return cohort
+
+
+def _kept(path: Path, reporter: Reporter) -> Latents | None:
+    try:
+        return Latents.load(path)
+    except RunError as error:
+        reporter.warn(f"{error.message}: embedding again")
+        return None
+
+
+@torch.no_grad()
+def _embed(
+    run: Run, cohort: Cohort, model: Model, provenance: dict[str, object], device: str, reporter: Reporter
+) -> Latents:
+    images = Images(cohort, find_device(device), hold=False)
+    size = batch_size_without_gradient(len(cohort.shape))
+    mus, logvars, hazards = [], [], []
+    with reporter.task("embedding", len(cohort), "subjects") as task:
+        for index in torch.arange(len(cohort)).split(size):
+            mu, logvar = model.posterior(images[index])
+            mus.append(mu.cpu().numpy())
+            if logvar is not None:
+                logvars.append(logvar.cpu().numpy())
+            if model.head is not None:
+                hazards.append(model.log_hazard(mu).double().cpu().numpy())
+            task.advance(len(index))
+    subjects = cohort.subjects
+    part = np.empty(len(cohort), dtype=f"<U{max(map(len, SPLITS))}")
+    for name, index in from_ids(run.read("split.json"), subjects).items():
+        part[index] = name
+    return Latents(
+        z=np.concatenate(mus),
+        z_logvar=np.concatenate(logvars) if logvars else None,
+        log_hazard=np.concatenate(hazards) if hazards else None,
+        id=subjects.id,
+        duration=subjects.duration,
+        event=subjects.event,
+        split=part,
+        truth=subjects.truth,
+        model=run.model,
+        dataset=run.dataset,
+        title=cohort.header.title,
+        time_unit=cohort.header.time_unit,
+        provenance=provenance,
+    )
+
+
+def build_model(config: TrainConfig, header: CohortHeader) -> Model:
+    """The untrained model of a configuration, for images as `header` describes."""
+    model = config.network.build(header.channels, header.shape, config.cox)
+    if not isinstance(model, Model):
+        raise UsageError(f"'{config.model}' did not build a model", where=config.model)
+    return model
+
+
+def load_model(run: Run, device: str = "cpu") -> Model:
+    """The trained model of a finished run, in evaluation mode.
+
+    Raises
+    ------
+    RunError
+        When weights or configuration are damaged.
+    """
+    model = build_model(read_config(run), CohortHeader.from_dict(run.record["cohort"]["header"]))
+    run.load_weights(model)
+    return model.to(find_device(device))

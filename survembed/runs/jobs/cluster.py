@@ -1,0 +1,122 @@
+"""The cells of a sweep on a cluster: tasks for a Dask scheduler, under Slurm, Kubernetes, LSF or anything else.
+
+Dask only says who trains what. Each run is a process of its own, so that neither its memory nor its hold on the
+interpreter ends or silences the Dask worker. A scheduler unpickles what it gets: on a network that is not yours alone
+it wants TLS.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+from survembed.errors import PluginError, RunError
+from survembed.runs.jobs.job import SweepFolder
+from survembed.runs.jobs.process import ATTEMPTS, Answer, WorkerProcess, record_killed
+
+CONNECT_SECONDS = 30
+
+
+def run_cluster(
+    folder: SweepFolder,
+    keys: Sequence[str],
+    scheduler: str,
+    threads: int,
+    on_answer: Callable[[Answer], None],
+) -> None:
+    """Train cells on the workers of a Dask scheduler; `folder` must be theirs, too, and survembed installed there.
+
+    Start one worker a device: with `--nthreads 1`, and on a machine with several GPUs its own CUDA_VISIBLE_DEVICES
+    each. A worker with GPUs never runs more at once than it has of them, whatever its threads.
+
+    Parameters
+    ----------
+    folder, keys, threads, on_answer
+        As for `run_local`.
+    scheduler
+        Address such as `tcp://10.0.0.1:8786`, or the file that the scheduler wrote.
+
+    Raises
+    ------
+    PluginError
+        When `distributed` is not installed.
+    RunError
+        When there is no scheduler at that address, or it has gone: no cell counts as failed for that.
+    """
+    try:
+        from distributed import Client, as_completed
+    except ImportError as error:
+        raise PluginError(
+            "a cluster needs Dask", where=f"--scheduler {scheduler}", try_="pip install 'survembed[cluster]'"
+        ) from error
+    where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
+    try:
+        client = Client(**where, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise RunError(
+            f"no Dask scheduler answers: {error}",
+            where=f"--scheduler {scheduler}",
+            expected="an address such as tcp://10.0.0.1:8786, or the scheduler's file",
+            try_="dask scheduler --scheduler-file FILE",
+        ) from error
+    with client:
+        tasks = {client.submit(train_cell, str(folder.path), key, threads, pure=False): key for key in keys}
+        for task in as_completed(tasks):
+            try:
+                answer = task.result()
+            except CancelledError as error:
+                raise RunError(
+                    "the Dask scheduler has gone, or has dropped the sweep",
+                    where=f"--scheduler {scheduler}",
+                    expected="a scheduler that stays until the sweep is done",
+                    try_="the same command again: what is finished stays",
+                ) from error
+            except Exception as error:  # KilledWorker, or whatever the worker's own installation lacks
+                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                folder.fail(tasks[task], reason, type(error).__name__)
+                answer = {"key": tasks[task], "state": "failed", "reason": reason}
+            on_answer(answer)
+
+
+def train_cell(path: str, key: str, threads: int) -> Answer:
+    """One task: look for the cell's run, else train it in a process of its own.
+
+    It takes one of the worker's devices, and waits where all are in use.
+    """
+    folder = SweepFolder(Path(path))
+    for _ in range(ATTEMPTS):
+        if folder.state(key) == "finished":
+            return {"key": key, "state": "finished", "reason": ""}
+        devices = _devices()
+        device = devices.get() if devices else None
+        worker = WorkerProcess(folder, threads, device)
+        try:
+            worker.assign(key)
+            answer = worker.answer()
+            if answer is not None:
+                return answer
+        finally:
+            worker.close()
+            if devices:
+                devices.put(device)
+    return record_killed(folder, key, worker.end())
+
+
+_state: dict[str, Any] = {}
+
+
+def _devices() -> queue.Queue[str | None] | None:
+    """The GPUs of this worker that no run is on; None where it has none."""
+    if "devices" not in _state:
+        import torch
+
+        count = torch.cuda.device_count()
+        found: queue.Queue[str | None] = queue.Queue()
+        for number in range(count):
+            found.put(f"cuda:{number}")
+        _state.setdefault("devices", found if count else None)
+    found_here: queue.Queue[str | None] | None = _state["devices"]
+    return found_here

@@ -1,0 +1,113 @@
+"""A worker process that trains cells one after the other: a key goes in by stdin, a line of JSON comes out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from contextlib import suppress
+from typing import IO
+
+from survembed.runs.jobs.job import SweepFolder
+from survembed.storage.locks import break_lock
+
+MODULE = "survembed.workflows.job"
+
+ATTEMPTS = 3
+"""Workers that a cell may cost before it counts as failed: one may be killed for what its neighbours do."""
+
+Answer = dict[str, str]
+
+
+class WorkerProcess:
+    """A running worker: no more than one key at a time.
+
+    A process of its own, so that a run which is killed takes nothing with it, and memory and device are given back.
+    Its stdin is its lifeline: however its master ends, it ends too.
+
+    Parameters
+    ----------
+    folder
+        The sweep.
+    threads
+        CPU threads of a run.
+    device
+        In place of the configuration's; None keeps that.
+    """
+
+    def __init__(self, folder: SweepFolder, threads: int, device: str | None) -> None:
+        logs = folder.path / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.key = ""
+        limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+        self._log = logs / f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}.log"
+        with open(self._log, "w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", MODULE, str(folder.path), str(threads), device or "-"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **limits},
+            )
+
+    @property
+    def answers(self) -> IO[str]:
+        """Readable when there is an answer, or when the worker has ended."""
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        """Of the worker."""
+        return self._process.pid
+
+    def assign(self, key: str) -> None:
+        """Have a cell trained."""
+        assert self._process.stdin is not None
+        self.key = key
+        with suppress(BrokenPipeError):  # it has ended; its answer will say so
+            self._process.stdin.write(key + "\n")
+            self._process.stdin.flush()
+
+    def answer(self) -> Answer | None:
+        """What became of the cell, once that is known; None where the worker has ended without an answer."""
+        line = self.answers.readline()
+        if line.endswith("\n"):
+            answer: Answer = json.loads(line)
+            return answer
+        self._process.wait()
+        break_lock(self.folder.lock(self.key), self.pid)
+        return None
+
+    def end(self) -> str:
+        """How it ended, in words."""
+        code = self._process.wait()
+        if code >= 0:
+            return f"its worker ended with exit code {code}"
+        name = signal.Signals(-code).name
+        return f"its worker was killed by {name}" + (", most likely for lack of memory" if name == "SIGKILL" else "")
+
+    def close(self) -> None:
+        """End the worker, and with it the cell it is at."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with suppress(OSError):
+                stream.close()
+        break_lock(self.folder.lock(self.key), self.pid)
+        if self._log.is_file() and not self._log.stat().st_size:
+            self._log.unlink()
+
+
+def record_killed(folder: SweepFolder, key: str, how: str) -> Answer:
+    """Record a cell as failed that has cost `ATTEMPTS` workers."""
+    reason = f"{how}, {ATTEMPTS} times"
+    folder.fail(key, reason, "killed")
+    return {"key": key, "state": "failed", "reason": reason}

@@ -1,0 +1,136 @@
+"""`Latents`: the embedding of a cohort by a run, in one HDF5 file with its provenance."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.cohort.subjects import position_of
+from survembed.errors import RunError
+from survembed.storage.files import digest
+from survembed.storage.hdf5 import writing_hdf5
+
+FORMAT = "survembed-latents"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The latents of all subjects of a cohort.
+
+    Attributes
+    ----------
+    z
+        (n, L) float32: μ of the posterior, or the hidden layer of DeepSurv.
+    z_logvar
+        (n, L) float32 log-variance of the posterior; None for a deterministic embedding.
+    log_hazard
+        (n,) float64 of the run's own head; None without one. Higher dies sooner.
+    id, duration, event, split
+        (n,) as in the cohort; `split` is the run's own: `train`, `validation`, `test`.
+    truth
+        (n,) float64 true log-hazard where the data are simulated; else None.
+    model, dataset, title, time_unit
+        Names, and the unit of the durations. `title` says whether the data are synthetic.
+    provenance
+        What the latents depend on: hashes of weights and cohort, the model, the format.
+    """
+
+    z: NDArray[np.float32]
+    z_logvar: NDArray[np.float32] | None
+    log_hazard: NDArray[np.float64] | None
+    id: NDArray[np.str_]
+    duration: NDArray[np.float64]
+    event: NDArray[np.bool_]
+    split: NDArray[np.str_]
+    truth: NDArray[np.float64] | None
+    model: str
+    dataset: str
+    title: str
+    time_unit: str
+    provenance: dict[str, Any]
+
+    @property
+    def test(self) -> NDArray[np.bool_]:
+        """(n,) True for the held-out part."""
+        return np.asarray(self.split == "test")
+
+    def position(self, subject: str) -> int:
+        """Row of the subject with this id.
+
+        Raises
+        ------
+        DataError
+            When no subject has it; the nearest id is named.
+        """
+        return position_of(subject, self.id)
+
+    def save(self, path: Path) -> None:
+        """Write to `path`, whole or not at all."""
+        text = h5py.string_dtype()
+        with writing_hdf5(path) as (file, _):
+            file.attrs["format"] = FORMAT
+            file.attrs["format_version"] = FORMAT_VERSION
+            file.attrs["provenance"] = digest(self.provenance)
+            file.attrs["provenance_fields"] = json.dumps(self.provenance, sort_keys=True)
+            for name in ("model", "dataset", "title", "time_unit"):
+                file.attrs[name] = getattr(self, name)
+            file["z"] = self.z.astype(np.float32)
+            if self.z_logvar is not None:
+                file["z_logvar"] = self.z_logvar.astype(np.float32)
+            if self.log_hazard is not None:
+                file["log_hazard"] = self.log_hazard.astype(np.float64)
+            obs = file.create_group("obs")
+            obs["duration"] = self.duration
+            obs["event"] = self.event
+            for name in ("id", "split"):
+                obs.create_dataset(name, data=getattr(self, name).astype(object), dtype=text)
+            if self.truth is not None:
+                obs["truth"] = self.truth
+
+    @classmethod
+    def load(cls, path: Path) -> Latents:
+        """Read latents.
+
+        Raises
+        ------
+        RunError
+            When the file is missing, damaged or of another format.
+        """
+        try:
+            with h5py.File(path, "r", locking="best-effort") as file:
+                if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
+                    raise KeyError("format")
+                obs = file["obs"]
+                return cls(
+                    z=file["z"][:],
+                    z_logvar=file["z_logvar"][:] if "z_logvar" in file else None,
+                    log_hazard=file["log_hazard"][:] if "log_hazard" in file else None,
+                    id=obs["id"].asstr()[:].astype(np.str_),
+                    duration=obs["duration"][:],
+                    event=obs["event"][:].astype(np.bool_),
+                    split=obs["split"].asstr()[:].astype(np.str_),
+                    truth=obs["truth"][:] if "truth" in obs else None,
+                    model=str(file.attrs["model"]),
+                    dataset=str(file.attrs["dataset"]),
+                    title=str(file.attrs["title"]),
+                    time_unit=str(file.attrs["time_unit"]),
+                    provenance=json.loads(file.attrs["provenance_fields"]),
+                )
+        except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:  # as h5py sees fit
+            raise RunError(
+                f"{path.name} holds no latents of this version: {error}",
+                where=str(path),
+                try_="survembed embed",
+            ) from error
+
+    def differs_from(self, provenance: dict[str, Any]) -> list[str]:
+        """Names of the fields in which these latents were made from something else than `provenance`."""
+        names = sorted(set(self.provenance) | set(provenance))
+        return [name for name in names if self.provenance.get(name) != provenance.get(name)]

@@ -1,0 +1,45 @@
+"""A run that tells trackers, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from survembed.registry.component import Component
+from survembed.runs.run import Run
+from survembed.trackers.base import Tracker, flat
+from survembed.training.recorder import Recorder
+
+
+class Tracked:
+    """Keeps all that a training gives out in its run, and shows the numbers to trackers."""
+
+    def __init__(self, run: Run, trackers: Sequence[Tracker]) -> None:
+        self.run, self.trackers = run, trackers
+        self.save_weights = run.save_weights
+        self.save_checkpoint = run.save_checkpoint
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        """One row of numbers for each validation."""
+        self.run.append_metrics(row)
+        for tracker in self.trackers:
+            tracker.log(int(row["update"]), dict(flat(row)))
+
+
+@contextmanager
+def tracked(run: Run, components: Sequence[type[Component]]) -> Iterator[Recorder]:
+    """The keeper of a run with trackers, which are closed however the block ends.
+
+    Raises
+    ------
+    PluginError
+        When the package of a tracker is not installed.
+    """
+    with ExitStack() as stack:
+        trackers: list[Tracker] = []
+        for component in components:
+            tracker: Tracker = component().build(run.path)
+            stack.callback(tracker.close)
+            trackers.append(tracker)
+        yield Tracked(run, trackers) if trackers else run

@@ -1,0 +1,134 @@
+"""A trained run, ready to be looked at: what a latent decodes to, and what hazard and survival it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from survembed.cohort.subjects import CohortHeader
+from survembed.models.base import Model
+from survembed.progress import QUIET, Reporter
+from survembed.runs.embedding import embed, load_model
+from survembed.runs.latent_axes import Coordinates, Float
+from survembed.runs.latents import Latents
+from survembed.runs.run import Run
+from survembed.survival.breslow import BreslowBaseline
+
+PATH_NODES = 128
+"""Points of Gauss and Legendre on a path of integrated gradients: exact to float32 for a smooth head."""
+
+
+class TrainedModel:
+    """Decodes latents of one run and says what they mean. All figures and pages that show decoded images use it.
+
+    Attributes
+    ----------
+    run, header, latents, model
+        The run, its cohort's header, the embedding of its cohort, and the trained model in evaluation mode.
+    """
+
+    def __init__(self, run: Run, header: CohortHeader, latents: Latents, model: Model) -> None:
+        self.run, self.header, self.latents, self.model = run, header, latents, model
+        self.device = next(model.parameters()).device
+
+    @classmethod
+    def open(cls, run: Run, *, device: str = "cpu", reporter: Reporter = QUIET) -> TrainedModel:
+        """The viewer of a finished run; embeds its cohort first where that is not done.
+
+        Raises
+        ------
+        RunError
+            When the run is damaged, or its cohort can no longer be prepared as it was.
+        """
+        header = CohortHeader.from_dict(run.record["cohort"]["header"])
+        return cls(run, header, embed(run, reporter=reporter), load_model(run, device))
+
+    def coordinates(self, *, raw: bool = False) -> Coordinates:
+        """Axes to show: standardised by the training μ, or the paper's raw ones (settled point 13)."""
+        return Coordinates.of(self.latents.z[~self.latents.test], raw=raw)
+
+    @torch.no_grad()
+    def embed(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Latents μ (n, L) of images (n, C, *spatial) as the cohort gives them."""
+        mu, _ = self.model.posterior(torch.from_numpy(images).to(self.device))
+        return mu.cpu().numpy()
+
+    @torch.no_grad()
+    def decode(self, z: Float) -> NDArray[np.float32]:
+        """Expected images (n, C, *spatial) float32 of latents z (n, L)."""
+        return self.model.decode(self._tensor(z)).cpu().numpy()
+
+    @torch.no_grad()
+    def log_hazard(self, z: Float) -> Float:
+        """Log-hazard (n,) float64 of latents z (n, L), higher dies sooner; for a model with a head."""
+        return self.model.log_hazard(self._tensor(z)).double().cpu().numpy()
+
+    def gradient(self, z: Float) -> Float:
+        """Gradient (L,) float64 of the log-hazard at z (L,); equal to ψ for a linear head."""
+        slope: Float = self.gradients(z[None])[0]
+        return slope
+
+    def gradients(self, z: Float) -> Float:
+        """The same (n, L) at each of z (n, L)."""
+        at = self._tensor(z).requires_grad_()
+        (slopes,) = torch.autograd.grad(self.model.log_hazard(at).sum(), at)
+        found: Float = slopes.double().cpu().numpy()
+        return found
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the hazard rises by the same ψ everywhere: judged at the subjects, whatever the head is called."""
+        slopes = self.gradients(self.latents.z[:64].astype(np.float64))
+        return bool(np.allclose(slopes, slopes[0], rtol=1e-6, atol=1e-12))
+
+    def contributions(self, z: Float) -> Float:
+        """What each dimension (n, L) adds to the log-hazard of z (n, L), beyond that of the mean training μ.
+
+        Integrated gradients along the straight path from that mean: (z_i − m_i) times the mean of ∂r/∂z_i on the path.
+        For a linear head this is ψ_i·(z_i − m_i) itself. Rows sum to r(z) − r(m).
+
+        References
+        ----------
+        Sundararajan, Taly, Yan, Axiomatic attribution for deep networks, ICML 2017.
+        """
+        centre = self.coordinates().centre
+        nodes, weights = np.polynomial.legendre.leggauss(PATH_NODES)
+        share = (nodes + 1) / 2
+        slopes = [weights / 2 @ self.gradients(centre + np.outer(share, each - centre)) for each in z]
+        return (z - centre) * np.array(slopes).reshape(z.shape)
+
+    @cached_property
+    def baseline(self) -> BreslowBaseline:
+        """Breslow's baseline over the whole training part, for a model with a head (settled point 7)."""
+        train = ~self.latents.test
+        assert self.latents.log_hazard is not None
+        return BreslowBaseline.fit(
+            self.latents.log_hazard[train], self.latents.duration[train], self.latents.event[train]
+        )
+
+    def volumes_ml(self, images: NDArray[np.float32]) -> dict[str, Float]:
+        """Decoded volumes (n,) in ml of images (n, C, *spatial) by mask: the sum of the fractions; {} without scale."""
+        return self._volumes(images, np.asarray)
+
+    def volumes_above_half_ml(self, images: NDArray[np.float32]) -> dict[str, Float]:
+        """The same of the voxels with a fraction above 0.5, as an overlay shows them."""
+        return self._volumes(images, lambda fraction: fraction > 0.5)
+
+    def _volumes(
+        self, images: NDArray[np.float32], part: Callable[[NDArray[np.float32]], NDArray[np.generic]]
+    ) -> dict[str, Float]:
+        if self.header.spacing_mm is None:
+            return {}
+        voxel_ml = float(np.prod(self.header.spacing_mm)) / 1000
+        return {
+            channel.name: part(images[:, index]).reshape(len(images), -1).sum(axis=1, dtype=np.float64) * voxel_ml
+            for index, channel in enumerate(self.header.channels)
+            if channel.likelihood == "bernoulli"
+        }
+
+    def _tensor(self, z: Float) -> torch.Tensor:
+        return torch.tensor(z, dtype=torch.float32, device=self.device)

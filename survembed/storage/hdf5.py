@@ -1,0 +1,87 @@
+"""HDF5 files that are whole or absent, also when the disk fills up midway."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from survembed.storage.files import replacing
+
+
+class _Sink(io.RawIOBase):
+    """A file for HDF5 to write to, which never fails: it remembers the first error and swallows all that follows.
+
+    HDF5 keeps what it could not write and fails again while closing; a file that cannot be closed crashes the
+    interpreter later. Here the closing succeeds, into the void; `check` raises what went wrong.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = io.FileIO(path, "w+")
+        self.error: BaseException | None = None
+
+    def check(self) -> None:
+        """Raise the error of the disk, if there was one."""
+        if self.error is not None:
+            raise self.error
+
+    def write(self, data: Any, /) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        try:
+            while self.error is None and done < len(view):
+                done += self._file.write(view[done:])
+        except BaseException as error:  # Ctrl-C too must not arrive in the middle of HDF5
+            self.error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        return size or 0 if self.error else self._file.truncate(size)
+
+    def readinto(self, buffer: Any, /) -> int:
+        return self._file.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@contextmanager
+def writing_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+    """Write an HDF5 file to `path`, whole or not at all.
+
+    Yields
+    ------
+    file
+        The open file.
+    check
+        Raises the error of the disk if there was one; call it between large writes, so as not to go on in vain.
+
+    Raises
+    ------
+    DataError
+        When the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    with replacing(path) as temporary, _Sink(temporary) as sink:
+        with h5py.File(sink, "w") as file:
+            yield file, sink.check
+        sink.check()

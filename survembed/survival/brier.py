@@ -1,0 +1,108 @@
+"""Brier score and its integral over time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from survembed.errors import UsageError
+from survembed.survival.bootstrap import N_RESAMPLES, Float, Metric, bootstrap
+from survembed.survival.kaplan_meier import censoring_survival
+from survembed.survival.outcome import Outcome
+from survembed.survival.time_grid import NO_GRID
+
+
+def brier_contributions(train: Outcome, test: Outcome, survival: Float, times: Float) -> Float:
+    """Each subject's part in the Brier score, (n, T); the mean over subjects is BS(t).
+
+    Parameters
+    ----------
+    train
+        Whose censoring gives G.
+    test
+        n subjects.
+    survival
+        (n, T) predicted S(t) on `times`.
+    times
+        (T,) strictly increasing, where G is positive.
+
+    Notes
+    -----
+    S(t)² / G(T−) for who had the event by t, (1 − S(t))² / G(t) for who is followed beyond t, 0 for who was censored
+    before (Graf et al., Stat Med 18 (1999) 2529). scikit-survival takes G(T) for G(T−), and mixes up the columns of
+    unsorted times.
+
+    Raises
+    ------
+    UsageError
+        The times are not strictly increasing, or the shapes do not fit.
+    """
+    if survival.shape != (len(test.duration), len(times)):
+        raise UsageError(f"survival has shape {survival.shape}", expected=f"{(len(test.duration), len(times))}")
+    if (np.diff(times) <= 0).any():
+        raise UsageError("the times of a Brier score are not strictly increasing", expected="sorted, distinct times")
+    g = censoring_survival(*train)
+    duration = test.duration[:, None]
+    is_case, is_control = test.event[:, None] & (duration <= times), duration > times
+    # Whoever is no case gets weight 0; so a G of zero at an irrelevant time must not divide.
+    g_case = np.where(is_case, g(test.duration, left=True)[:, None], 1.0)
+    g_control = np.where(is_control, g(times), 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts: Float = is_case * survival**2 / g_case + is_control * (1.0 - survival) ** 2 / g_control
+    return parts
+
+
+def brier_curve(train: Outcome, test: Outcome, survival: Float, times: Float) -> Float:
+    """The Brier score BS(t) on `times`, (T,); parameters as for `brier_contributions`. Lower is better."""
+    curve: Float = brier_contributions(train, test, survival, times).mean(axis=0)
+    return curve
+
+
+def brier_band(
+    train: Outcome,
+    test: Outcome,
+    survival: Float,
+    times: Float,
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> tuple[Float, Float]:
+    """Lower and upper limit (T,) of `brier_curve`: 95 % at each time, bootstrap over subjects; NaN without draws."""
+    contributions = brier_contributions(train, test, survival, times)
+    if not n_resamples:
+        return np.full(len(times), np.nan), np.full(len(times), np.nan)
+    rng, n = np.random.default_rng(seed), len(contributions)
+    curves = [np.bincount(rng.integers(n, size=n), minlength=n) @ contributions / n for _ in range(n_resamples)]
+    low, high = np.percentile(curves, [2.5, 97.5], axis=0)
+    return low, high
+
+
+def integrated_brier_score(
+    train: Outcome,
+    test: Outcome,
+    survival: Float,
+    times: Float,
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> Metric:
+    """Mean of the Brier score over the grid by the trapezoidal rule; lower is better.
+
+    Parameters
+    ----------
+    train, test, survival, times
+        As for `brier_contributions`. G always comes from the whole training part, also in resamples of the test part.
+    n_resamples, seed
+        Of the bootstrap over test subjects.
+    """
+    if len(times) < 2:
+        return Metric(np.nan, reason=NO_GRID)
+    contributions = brier_contributions(train, test, survival, times)
+    area = np.trapezoid(contributions, times, axis=1) / (times[-1] - times[0])
+    if not np.isfinite(area).all():
+        return Metric(np.nan, reason="S(t) or G(t) is unknown at some of the times")
+
+    def statistic(weight: Float) -> Float:
+        score: Float = area @ weight / weight.sum(axis=0)
+        return score
+
+    return bootstrap(statistic, len(area), n_resamples=n_resamples, seed=seed)

@@ -1,0 +1,40 @@
+"""Checks of each kind of component."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+from survembed import registry
+from survembed.testing import configuration
+from survembed.testing.case import Check, ComponentUnderTest
+
+
+def checks_of(kind: str) -> dict[str, Check]:
+    """The checks of a kind by name, in the order in which they help most: those of all kinds, then its own.
+
+    Raises
+    ------
+    ValueError
+        When there is no such kind.
+    """
+    if kind not in registry.KINDS:
+        raise ValueError(f"no kind of component named '{kind}': expected one of {', '.join(registry.KINDS)}")
+    own: tuple[Check, ...] = import_module(f"survembed.testing.{kind}").CHECKS
+    return {check.__name__.replace("_", "-"): check for check in (*configuration.CHECKS, *own)}
+
+
+def run_check(check: Check, case: ComponentUnderTest) -> None:
+    """Run one check, with a folder for its files.
+
+    Raises
+    ------
+    Failed
+        When it did not pass; any other exception is one of the component's.
+    Skipped
+        When it does not apply.
+    """
+    with tempfile.TemporaryDirectory(prefix="survembed-") as folder:
+        check(replace(case, folder=Path(folder)))

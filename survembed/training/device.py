@@ -1,0 +1,35 @@
+"""The torch device of that name."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from survembed.errors import UsageError
+from survembed.training.processes import launched
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; `auto` takes a GPU where there is one.
+
+    Raises
+    ------
+    UsageError
+        When there is no such device here.
+    """
+    if name == "auto":
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        name = f"cuda:{os.environ['LOCAL_RANK']}" if launched() else "cuda"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(
+            f"no device '{name}' here",
+            where=f"--device {name}",
+            expected="cpu, cuda, cuda:N, mps or auto",
+            try_="--device cpu",
+        ) from error
+    return device

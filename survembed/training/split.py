@@ -1,0 +1,136 @@
+"""Division of a cohort into training, validation and test part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.cohort.subjects import SPLITS, Subjects
+from survembed.errors import DataError, RunError
+from survembed.training.options import SplitOptions
+
+LARGEST_VALIDATION = 2000
+"""More subjects than this do not make the choice of weights better, only slower."""
+
+Parts = dict[str, NDArray[np.int64]]
+
+
+def strata(duration: NDArray[np.float64], event: NDArray[np.bool_], n_bins: int = 4) -> NDArray[np.int64]:
+    """A label (n,) for each subject: event or censored, and within each the quantile of the duration."""
+    labels = np.zeros(len(duration), dtype=np.int64)
+    for kind in (False, True):
+        chosen = event == kind
+        if chosen.any():
+            order = duration[chosen].argsort(kind="stable").argsort(kind="stable")
+            labels[chosen] = order * n_bins // chosen.sum() + n_bins * kind
+    return labels
+
+
+def hold_out(
+    index: NDArray[np.int64], labels: NDArray[np.int64], count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide `index` into the rest and `count` held out, each stratum giving its share.
+
+    Subjects are shuffled within strata and laid out evenly over [0, 1); the `count` first are held out, so that every
+    stratum's share is right to within one subject.
+    """
+    place = np.empty(len(index))
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        place[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    order = place.argsort(kind="stable")
+    return np.sort(index[order[count:]]), np.sort(index[order[:count]])
+
+
+def fold_of(
+    duration: NDArray[np.float64], event: NDArray[np.bool_], n_folds: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """The fold (n,) of each subject, 0 to n_folds − 1; sizes, and numbers of events, differ by one at most.
+
+    Subjects in order of event and duration are dealt out, every `n_folds` neighbours in a new random order, so that
+    folds are alike in durations, too. Fewer events than folds leave folds without one; what is scored there says so.
+    """
+    by_outcome = np.lexsort((rng.random(len(duration)), duration, ~event))
+    n_rounds = -(-len(duration) // n_folds)
+    dealt = np.concatenate([rng.permutation(n_folds) for _ in range(n_rounds)])
+    fold = np.empty(len(duration), dtype=np.int64)
+    fold[by_outcome] = dealt[: len(duration)]
+    return fold
+
+
+def split(subjects: Subjects, options: SplitOptions) -> Parts:
+    """Positions of the `train`, `validation` and `test` part, each increasing.
+
+    With `options.folds` the test part is one fold of so many, stratified by event and duration; folds with the same
+    seed and repeat are disjoint and hold every subject once. An official split is then set aside. Without folds an
+    official split is kept; where it has no validation part, one is taken out of its training part. Otherwise subjects
+    are held out, stratified likewise. A row is a subject, so no subject is ever on both sides.
+
+    Parameters
+    ----------
+    subjects
+        The cohort's table.
+    options
+        Shares, folds and seed; see there.
+
+    Raises
+    ------
+    DataError
+        When the training part has fewer than two subjects or no event, or there are more folds than subjects.
+    """
+    rng = np.random.default_rng([options.seed, options.repeat] if options.repeat else options.seed)
+    labels = strata(subjects.duration, subjects.event)
+    everyone = np.arange(len(subjects))
+    parts: Parts = dict.fromkeys(SPLITS, everyone[:0])
+    if options.folds > len(subjects):
+        raise DataError(f"{options.folds} folds for {len(subjects)} subjects", where="split.folds")
+    if options.folds:
+        held_out = fold_of(subjects.duration, subjects.event, options.folds, rng) == options.fold
+        parts["train"], parts["test"] = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    elif subjects.split is not None:
+        parts |= {name: np.flatnonzero(subjects.split == name) for name in SPLITS}
+    else:
+        parts["train"], parts["test"] = hold_out(everyone, labels, round(options.test * len(everyone)), rng)
+    if len(parts["validation"]) == 0:
+        rest = parts["train"]
+        count = min(round(options.validation * len(rest)), LARGEST_VALIDATION)
+        parts["train"], parts["validation"] = hold_out(rest, labels[rest], count, rng)
+    train = parts["train"]
+    if len(train) < 2 or not subjects.event[train].any():
+        raise DataError(
+            f"the training part has {len(train)} subjects and {int(subjects.event[train].sum())} events",
+            where="split",
+            expected="two subjects or more, one with an event",
+            try_="--set split.test=0.1, or fewer folds",
+        )
+    return parts
+
+
+def as_ids(parts: Parts, subjects: Subjects) -> dict[str, list[str]]:
+    """The split by subject id, for the run folder."""
+    return {name: subjects.id[index].tolist() for name, index in parts.items()}
+
+
+def from_ids(ids: dict[str, Any], subjects: Subjects) -> Parts:
+    """The inverse of `as_ids`.
+
+    Raises
+    ------
+    RunError
+        When these are not the subjects, each in one part.
+    """
+    try:
+        listed = [subject for name in SPLITS for subject in ids[name]]
+        if len(listed) == len(set(listed)) == len(subjects):
+            position = {subject: index for index, subject in enumerate(subjects.id.tolist())}
+            return {name: np.array([position[subject] for subject in ids[name]], dtype=np.int64) for name in SPLITS}
+    except (KeyError, TypeError):
+        pass
+    raise RunError(
+        "the split does not divide the subjects of the cohort",
+        where="split.json",
+        expected=f"each of {len(subjects)} subjects in one of {', '.join(SPLITS)}",
+        try_="train again",
+    )

@@ -1,0 +1,203 @@
+"""Which file is whose, in each layout."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from survembed.datasets.scan.case import Layout
+from survembed.datasets.volume.layouts import find_cases, find_unsegmented
+from survembed.errors import DataError
+
+
+def laid_out(root: Path, *names: str) -> Layout:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return find_cases(root)
+
+
+def paths(root: Path, layout: Layout) -> dict[str, list[str]]:
+    return {case.id: [str(path.relative_to(root)) for path in case.files] for case in layout.cases}
+
+
+def test_nnunet(tmp_path: Path) -> None:
+    layout = laid_out(
+        tmp_path,
+        "imagesTr/b_0000.nii.gz",
+        "imagesTr/b_0001.nii.gz",
+        "labelsTr/b.nii.gz",
+        "imagesTr/a_0000.nii",
+        "labelsTr/a.nii.gz",
+    )
+    assert layout.name == "nnU-Net"
+    assert paths(tmp_path, layout) == {
+        "a": ["imagesTr/a_0000.nii", "labelsTr/a.nii.gz"],
+        "b": ["imagesTr/b_0000.nii.gz", "labelsTr/b.nii.gz"],
+    }
+    assert layout.problems == ()
+
+
+def test_nnunet_predictions_beside_images(tmp_path: Path) -> None:
+    layout = laid_out(tmp_path, "imagesTs/a_0000.nii.gz", "predictions/a.nii.gz")
+    assert paths(tmp_path, layout) == {"a": ["imagesTs/a_0000.nii.gz", "predictions/a.nii.gz"]}
+
+
+def test_flat_folder_of_predictions_with_and_without_ct(tmp_path: Path) -> None:
+    layout = laid_out(tmp_path / "masks", "a.nii.gz", "b.nii.gz", ".hidden.nii.gz", "._a.nii.gz", "notes.txt")
+    assert paths(tmp_path / "masks", layout) == {"a": ["a.nii.gz"], "b": ["b.nii.gz"]}
+    layout = laid_out(tmp_path / "both", "a.nii.gz", "a_0000.nii.gz")
+    assert paths(tmp_path / "both", layout) == {"a": ["a_0000.nii.gz", "a.nii.gz"]}
+
+
+def test_names_that_end_in_four_digits_are_no_channels(tmp_path: Path) -> None:
+    masks = [f"p_{number:04d}.nii.gz" for number in range(12)]
+    assert len(laid_out(tmp_path / "masks", *masks).cases) == 12
+    layout = laid_out(tmp_path / "flat", "p_0000.nii.gz", "p_0000_0000.nii.gz", "p_0001.nii.gz", "p_0001_0000.nii.gz")
+    assert paths(tmp_path / "flat", layout) == {
+        "p_0000": ["p_0000_0000.nii.gz", "p_0000.nii.gz"],
+        "p_0001": ["p_0001_0000.nii.gz", "p_0001.nii.gz"],
+    }
+    names = ("imagesTr/p_0000.nii.gz", "imagesTr/p_0001.nii.gz", "labelsTr/p_0000.nii.gz", "labelsTr/p_0001.nii.gz")
+    layout = laid_out(tmp_path / "plain", *names)
+    assert (len(layout.cases), layout.problems) == (2, ())
+    waiting = find_unsegmented(tmp_path / "flat")
+    assert (waiting.images, waiting.there) == ({}, ("p_0000", "p_0001"))
+
+
+def test_predictions_in_the_folder_above_the_images(tmp_path: Path) -> None:
+    layout = laid_out(tmp_path, "imagesTs/a_0000.nii.gz", "a.nii.gz")
+    assert paths(tmp_path, layout) == {"a": ["imagesTs/a_0000.nii.gz", "a.nii.gz"]}
+
+
+@pytest.mark.parametrize("names", [("imagesTr/a_0000.nii.gz",), ("a_0000.nii.gz",), ("a/ct.nii.gz",)])
+def test_cts_that_wait_for_masks_are_named(tmp_path: Path, names: tuple[str, ...]) -> None:
+    layout = laid_out(tmp_path, *names)
+    assert (layout.cases, [problem.message for problem in layout.problems]) == ((), ["a: a CT without its mask"])
+
+
+def test_decathlon(tmp_path: Path) -> None:
+    entries = [{"image": f"./imagesTr/liver_{i}.nii.gz", "label": f"./labelsTr/liver_{i}.nii.gz"} for i in (1, 2)]
+    (tmp_path / "dataset.json").write_text(json.dumps({"training": entries}))
+    layout = laid_out(tmp_path, "imagesTr/liver_1.nii.gz", "labelsTr/liver_1.nii.gz", "labelsTr/liver_2.nii.gz")
+    assert layout.name == "Medical Segmentation Decathlon"
+    assert paths(tmp_path, layout) == {"liver_1": ["imagesTr/liver_1.nii.gz", "labelsTr/liver_1.nii.gz"]}
+    assert [problem.message for problem in layout.problems] == ["liver_2: listed in dataset.json, not there"]
+
+
+def test_decathlon_list_with_nnunet_names_and_a_list_that_is_none(tmp_path: Path) -> None:
+    entries = [{"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"}]
+    (tmp_path / "dataset.json").write_text(json.dumps({"training": entries}))
+    layout = laid_out(tmp_path, "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz")
+    assert paths(tmp_path, layout) == {"a": ["imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz"]}
+    (tmp_path / "dataset.json").write_text(json.dumps({"numTraining": 1, "file_ending": ".nii.gz"}))
+    assert find_cases(tmp_path).name == "nnU-Net"
+
+
+def test_decathlon_never_leaves_its_folder(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    laid_out(tmp_path, "root/imagesTr/x.nii.gz", "outside.nii.gz")
+    (root / "dataset.json").write_text(
+        json.dumps({"training": [{"image": "imagesTr/x.nii.gz", "label": "../outside.nii.gz"}]})
+    )
+    layout = find_cases(root)
+    assert layout.cases == ()
+    assert "leads out of the folder" in layout.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[", '{"training": [1]}', '{"training": [{"image": "a"}]}', "[1]", '{"training": [{"image": 1, "label": 2}]}'],
+)
+def test_damaged_dataset_json_is_our_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "dataset.json").write_text(content)
+    with pytest.raises(DataError):
+        find_cases(tmp_path)
+
+
+def test_lits(tmp_path: Path) -> None:
+    layout = laid_out(
+        tmp_path, "volume-0.nii", "segmentation-0.nii", "batch 2/volume-10.nii", "batch 2/segmentation-10.nii"
+    )
+    assert layout.name == "LiTS"
+    assert paths(tmp_path, layout) == {
+        "0": ["volume-0.nii", "segmentation-0.nii"],
+        "10": ["batch 2/volume-10.nii", "batch 2/segmentation-10.nii"],
+    }
+
+
+def test_subject_folders(tmp_path: Path) -> None:
+    layout = laid_out(
+        tmp_path,
+        "P1/ct.nii.gz",
+        "P1/liver.nii.gz",
+        "P1/tumour_1.nii.gz",
+        "P1/tumor2.nii.gz",
+        "P2/ct.nii.gz",
+        "P2/liver.nii.gz",
+        "P3/imaging.nii.gz",
+        "P3/segmentation.nii.gz",
+        "P4/ct.nii.gz",
+    )
+    assert paths(tmp_path, layout) == {
+        "P1": ["P1/ct.nii.gz", "P1/liver.nii.gz", "P1/tumor2.nii.gz", "P1/tumour_1.nii.gz"],
+        "P2": ["P2/ct.nii.gz", "P2/liver.nii.gz"],
+        "P3": ["P3/imaging.nii.gz", "P3/segmentation.nii.gz"],
+    }
+    assert [case.tumours is None for case in layout.cases] == [False, True, True]
+    assert [problem.message for problem in layout.problems] == ["P4: a CT without its mask"]
+
+
+def test_a_ct_or_a_mask_alone_and_two_of_one_are_named(tmp_path: Path) -> None:
+    layout = laid_out(
+        tmp_path,
+        *("imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz"),
+        *("imagesTr/b_0000.nii.gz", "labelsTr/c.nii.gz"),
+        *("imagesTr/d_0000.nii.gz", "labelsTr/d.nii.gz", "labelsTr/d.nii"),
+    )
+    assert list(paths(tmp_path, layout)) == ["a"]
+    reasons = sorted(problem.message for problem in layout.problems)
+    assert reasons == [
+        "b: a CT without its mask",
+        "c: a mask without its CT",
+        "d: several files: d.nii, d.nii.gz, d_0000.nii.gz",
+    ]
+    assert all(problem.where and problem.try_ for problem in layout.problems)
+
+
+def test_nothing_found_says_what_would_be(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no images or masks") as refused:
+        find_cases(tmp_path)
+    assert "labelsTr" in str(refused.value.expected)
+    with pytest.raises(DataError, match="no folder"):
+        find_cases(tmp_path / "nowhere")
+
+
+def test_real_layouts(test_data: Path) -> None:
+    kits = find_cases(test_data / "kits23")
+    assert len(kits.cases) == 302
+    assert kits.problems == ()
+    assert kits.cases[0].ct is None
+    release = find_cases(test_data / "kits23_release" / "dataset")
+    assert [case.id for case in release.cases] == ["case_00000", "case_00004", "case_00010", "case_00012"]
+    assert len(find_cases(test_data / "ct" / "nnunet").cases) == 1
+
+
+NAMES = st.sampled_from(["imagesTr/a.nii.gz", "labelsTr/a.nii.gz", "../x", "", ".", "\0", "/etc/passwd"]) | st.text(
+    max_size=9
+)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(entries=st.lists(st.dictionaries(st.sampled_from(["image", "label"]), NAMES | st.integers()), max_size=3))
+def test_any_dataset_json_raises_only_our_errors(tmp_path: Path, entries: list[dict[str, object]]) -> None:
+    (tmp_path / "dataset.json").write_text(json.dumps({"training": entries}))
+    with suppress(DataError):
+        for case in laid_out(tmp_path, "labelsTr/a.nii.gz").cases:
+            assert all(path.resolve().is_relative_to(tmp_path.resolve()) for path in case.files)

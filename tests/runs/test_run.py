@@ -1,0 +1,257 @@
+"""Runs: found by what a user types, refused when they are not whole, and plain data throughout."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from survembed.errors import DataError, RunError
+from survembed.runs.run import FIELDS, PARTS_OF_A_FINISHED_RUN, Run, Runs
+from survembed.storage.files import read_json, write_json
+from tests.small import network
+
+RECORD = {"model": "coxvae", "head": "linear", "dataset": "liver", "abilities": ["decode", "hazard"], "cohort": {}}
+
+
+def begin(folder: Path, name: str = "coxvae-liver", created: str = "2026-01-01T00:00:00Z", **record: Any) -> Run:
+    run = Run.create(folder, name, {**RECORD, **record}, {"model": {"name": "coxvae"}})
+    run.update(created=created)
+    return run
+
+
+def finished(folder: Path, name: str = "coxvae-liver", created: str = "2026-01-01T00:00:00Z", **record: Any) -> Run:
+    run = begin(folder, name, created, **record)
+    write_json(run.path / "split.json", {})
+    run.save_weights(network("coxvae"))
+    run.update(status="finished")
+    return run
+
+
+def test_a_new_run(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "runs", "my/odd name", RECORD, {"a": 1})
+    assert run.id.split("-", 2)[2].startswith("my-odd-name-")
+    assert run.status == "running"
+    assert run.read("config.json") == {"a": 1}
+    assert set(FIELDS) <= set(run.record)
+    assert {"python", "torch", "survembed"} <= set(run.record["versions"])
+    assert Run(run.path).record == run.record
+
+
+def test_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished(tmp_path)
+    assert Run(run.path).status == "finished"
+    run.update(status="failed")
+    assert Run(run.path).status == "failed"
+    run.update(status="running")
+    monkeypatch.setattr(os, "kill", lambda process, signal: (_ for _ in ()).throw(ProcessLookupError))
+    assert Run(run.path).status == "cut short"
+
+
+@pytest.mark.parametrize("part", PARTS_OF_A_FINISHED_RUN[1:])
+def test_a_run_that_lacks_a_part(tmp_path: Path, part: str) -> None:
+    run = finished(tmp_path)
+    Runs(tmp_path).set_latest(run)
+    (run.path / part).unlink()
+    with pytest.raises(RunError, match="is cut short") as caught:
+        Runs(tmp_path).find()
+    assert caught.value.try_ == "survembed runs list"
+
+
+@pytest.mark.parametrize("content", ["", '{"format": "survembed-run", "form', "[]", "7", "null", '{"format": "else"}'])
+def test_a_record_cut_short(tmp_path: Path, content: str) -> None:
+    whole, torn = finished(tmp_path), finished(tmp_path, created="2026-02-02T00:00:00Z")
+    Runs(tmp_path).set_latest(torn)
+    (torn.path / "run.json").write_text(content)
+    with pytest.raises(RunError):
+        Run(torn.path)
+    with pytest.raises(RunError):
+        Runs(tmp_path).find(str(torn.path))
+    assert [run.id for run in Runs(tmp_path).list()] == [whole.id]
+    assert Runs(tmp_path).find().id == whole.id  # the newest that is whole
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_record_that_lacks_a_field(tmp_path: Path, field: str) -> None:
+    run = finished(tmp_path)
+    write_json(run.path / "run.json", {name: value for name, value in run.record.items() if name != field})
+    with pytest.raises(RunError, match=f"lacks {field}"):
+        Run(run.path)
+
+
+def test_weights_there_and_back(tmp_path: Path) -> None:
+    run, model, other = begin(tmp_path), network("coxvae", seed=0), network("coxvae", seed=1)
+    run.save_weights(model)
+    run.load_weights(other)
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in model.state_dict().items())
+    assert not other.training
+    before = run.weights_hash()
+    run.save_weights(network("coxvae", seed=1))
+    assert run.weights_hash() != before
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, -1])
+def test_weights_cut_short(tmp_path: Path, keep: int) -> None:
+    run = finished(tmp_path)
+    path = run.path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(RunError, match="cannot be read"):
+        run.load_weights(network("coxvae"))
+
+
+def test_weights_of_another_shape_or_none(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    with pytest.raises(RunError, match="cannot be read"):
+        run.load_weights(network("coxvae", latent_dim=3))
+    (run.path / "model.safetensors").unlink()
+    with pytest.raises(RunError, match="cannot be read"):
+        run.load_weights(network("coxvae"))
+    with pytest.raises(RunError, match="has no weights"):
+        run.weights_hash()
+
+
+@pytest.fixture
+def full_disk() -> Any:
+    """No file may grow above a thousand bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_weights_on_a_full_disk(tmp_path: Path, full_disk: None) -> None:
+    run = begin(tmp_path)
+    with pytest.raises(DataError, match=r"cannot write model\.safetensors"):
+        run.save_weights(network("coxvae"))
+    assert {path.name for path in run.path.iterdir()} == {"config.json", "run.json"}
+
+
+def test_metrics_on_a_full_disk(tmp_path: Path, full_disk: None) -> None:
+    run = begin(tmp_path)
+    with pytest.raises(DataError, match=r"cannot write metrics\.jsonl"):
+        run.append_metrics({"text": "x" * 2000})
+
+
+def test_metrics_are_lines(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    for update in (5, 10):
+        run.append_metrics({"update": update})
+    lines = (run.path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["update"] for line in lines] == [5, 10]
+
+
+def test_damaged_json_of_a_run(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    (run.path / "config.json").write_text('{"a": ')
+    with pytest.raises(RunError, match="is damaged"):
+        run.read("config.json")
+    (run.path / "config.json").unlink()
+    (run.path / "config.json").mkdir()
+    with pytest.raises(RunError, match="is damaged"):
+        run.read("config.json")
+
+
+def test_find_by_what_a_user_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = finished(tmp_path, "one"), finished(tmp_path, "two", "2026-02-02T00:00:00Z")
+    runs = Runs(tmp_path)
+    runs.set_latest(one)
+    assert runs.find().id == one.id  # what latest.json says, not what is newest
+    assert runs.find(two.id).id == two.id
+    same = [a == b for a, b in zip(one.id, two.id, strict=False)]
+    prefix = one.id[: same.index(False)]
+    assert runs.find(two.id[: len(prefix) + 1]).id == two.id
+    assert runs.find(str(two.path)).id == two.id
+    assert runs.find(f"{two.path}/").id == two.id
+    with pytest.raises(RunError, match="2 runs begin with"):
+        runs.find(prefix)
+    with pytest.raises(RunError, match="no run 'zzz'"):
+        runs.find("zzz")
+    with pytest.raises(RunError, match="no run 'xxx"):
+        runs.find("x" * 5000)
+    monkeypatch.chdir(two.path)
+    assert Runs(Path("elsewhere")).find(".").id == two.id
+    with pytest.raises(RunError) as caught:
+        runs.find(f"{one.id[:-1]}?")
+    assert caught.value.try_ == f"--run {one.id}"
+
+
+def test_an_id_that_begins_another(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    longer = run.path.with_name(run.id + "-copy")
+    run.path.rename(longer)
+    (tmp_path / "keep").mkdir()
+    again = finished(tmp_path)
+    again.path.rename(run.path)
+    assert Runs(tmp_path).find(run.id).id == run.id
+
+
+def test_no_run_at_all(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(RunError, match="no finished run") as caught:
+            Runs(folder).find()
+        assert "survembed train" in (caught.value.try_ or "")
+
+
+@pytest.mark.parametrize("status", ["running", "failed"])
+def test_an_unfinished_run(tmp_path: Path, status: str) -> None:
+    run = begin(tmp_path)
+    run.update(status=status)
+    with pytest.raises(RunError, match=f"is {status}"):
+        Runs(tmp_path).find(run.id)
+    with pytest.raises(RunError, match="no finished run"):
+        Runs(tmp_path).find()
+
+
+def test_an_unable_run_names_the_newest_able_one(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    unable = finished(tmp_path, "deepsurv", "2026-05-05T00:00:00Z", model="deepsurv", abilities=["hazard"])
+    runs.set_latest(unable)
+    with pytest.raises(RunError, match="deepsurv, which cannot decode") as caught:
+        runs.find(ability="decode")
+    assert caught.value.try_ == "survembed train coxvae"
+    finished(tmp_path, "older", "2026-01-01T00:00:00Z")
+    newest = finished(tmp_path, "newer", "2026-03-03T00:00:00Z")
+    begin(tmp_path, "unfinished", "2026-04-04T00:00:00Z")
+    with pytest.raises(RunError, match="cannot decode") as caught:
+        runs.find(ability="decode")
+    assert caught.value.try_ == f"--run {newest.id}"
+    assert runs.find(ability="hazard").id == unable.id
+
+
+def test_latest_is_relative_and_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "runs"
+    one, two = finished(folder, "one"), finished(folder, "two")
+    Runs(folder).set_latest(one)
+    assert read_json(folder / "latest.json")["run"] == one.id
+
+    def full(descriptor: int) -> None:
+        raise OSError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(DataError, match=r"cannot write latest\.json"):
+            Runs(folder).set_latest(two)
+    assert Runs(folder).find().id == one.id
+    assert {path.name for path in folder.iterdir()} == {one.id, two.id, "latest.json"}
+    moved = tmp_path / "moved"
+    folder.rename(moved)
+    assert Runs(moved).find().path == moved / one.id
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"run": "gone"}', "null"])
+def test_a_damaged_latest_falls_back_to_the_newest(tmp_path: Path, content: str) -> None:
+    finished(tmp_path, "old")
+    newest = finished(tmp_path, "new", "2026-02-02T00:00:00Z")
+    (tmp_path / "latest.json").write_text(content)
+    assert Runs(tmp_path).find().id == newest.id
+
+
+def test_discard(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    run.discard()
+    assert list(tmp_path.iterdir()) == []

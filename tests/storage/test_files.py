@@ -1,0 +1,139 @@
+"""Files are whole or absent, and hashes are remembered only while nothing changed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from survembed.errors import DataError
+from survembed.storage import files
+from survembed.storage.files import (
+    HashIndex,
+    cache_folder,
+    digest,
+    read_json,
+    replacing,
+    sha256,
+    write_json,
+    write_text,
+)
+
+
+def test_replacing_makes_folders_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.h5"
+    with replacing(path) as temporary:
+        assert temporary.suffix == ".h5"
+        assert temporary.parent == path.parent
+        temporary.write_text("one")
+        assert not path.exists()
+    assert path.read_text() == "one"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("bug"), KeyboardInterrupt()])
+def test_replacing_keeps_the_old_file_on_failure(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match=r"cannot write a\.json: No space left on device") as caught:
+        write_json(tmp_path / "a.json", {"a": 1})
+    assert caught.value.where == str(tmp_path / "a.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(DataError, match=r"cannot write a\.txt"):
+        write_text(tmp_path / "taken" / "a.txt", "words")
+
+
+def test_json_round_trip_and_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"b": [1, 2.5], "a": "ä"})
+    assert read_json(path) == {"b": [1, 2.5], "a": "ä"}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, float("nan"))
+    assert read_json(path)["a"] == "ä"
+    path.write_text('{"b": [1, ')
+    with pytest.raises(DataError, match="damaged"):
+        read_json(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="damaged"):
+        read_json(path)
+    with pytest.raises(DataError, match="no file"):
+        read_json(tmp_path / "none.json")
+
+
+@given(st.dictionaries(st.text(), st.one_of(st.integers(), st.text(), st.booleans(), st.none())))
+def test_digest_knows_no_order(values: dict[str, object]) -> None:
+    assert digest(values) == digest(dict(reversed(values.items())))
+    assert digest(values) != digest({**values, "one more key than before": 0})
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_cache_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SURVEMBED_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("SURVEMBED_CACHE")
+    assert cache_folder().name == "survembed"
+
+
+def test_hash_index_reads_once_and_notices_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, memory = tmp_path / "data", tmp_path / "index.json"
+    file.write_text("one")
+    read: list[Path] = []
+
+    def counting(path: Path) -> str:
+        read.append(path)
+        return sha256(path)
+
+    monkeypatch.setattr(files, "sha256", counting)
+    index = HashIndex(memory)
+    first = index.sha256(file)
+    index.save()
+    assert file.name not in memory.read_text()
+    again = HashIndex(memory)
+    assert again.sha256(file) == first
+    assert len(read) == 1
+    file.write_text("two")  # of the same size
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))
+    assert again.sha256(file) != first
+    file.write_text("three")
+    assert again.sha256(file) == sha256(file)
+    assert len(read) == 3
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", "7", "null"])
+def test_a_damaged_hash_index_is_started_anew(tmp_path: Path, content: str) -> None:
+    (tmp_path / "index.json").write_text(content)
+    (tmp_path / "data").write_text("one")
+    index = HashIndex(tmp_path / "index.json")
+    assert index.sha256(tmp_path / "data") == sha256(tmp_path / "data")
+    index.save()
+    assert len(json.loads((tmp_path / "index.json").read_text())) == 1
