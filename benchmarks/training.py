@@ -34,8 +34,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from survembed.cohort.subjects import Channel
 from survembed.heads import Linear
 from survembed.models import CoxVAE
-from survembed.models.base import Batch, Model
+from survembed.models.base import Model
 from survembed.progress import QUIET
+from survembed.survival.batch import Batch
 from survembed.training.augment import Augmentation
 from survembed.training.graph import Replayed
 from survembed.training.images import Images

@@ -18,7 +18,6 @@ from survembed import registry
 from survembed.cohort.subjects import Channel, Subjects
 from survembed.errors import DataError, UsageError
 from survembed.progress import QUIET
-from survembed.survival.breslow import BreslowBaseline
 from survembed.survival.outcome import Float
 from survembed.training.device import find_device
 from survembed.training.images import Images
@@ -62,8 +61,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         The trained network.
     outcome_
         How training ended.
-    baseline_
-        Breslow's baseline hazard, from all subjects given to `fit`; absent for a model without a head.
     unique_times_
         Distinct durations (T,) given to `fit`; absent for a model without a head.
     psi_
@@ -156,10 +153,11 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         self.n_features_in_ = int(np.shape(X)[1])
         self._n_features_out = model.latent_dim
         self._shape = images.shape[1:]
-        for name in ("baseline_", "psi_", "unique_times_"):  # of an earlier fit
+        for name in ("psi_", "unique_times_"):  # of an earlier fit
             self.__dict__.pop(name, None)
         if model.head is not None:
-            self.baseline_ = BreslowBaseline.fit(self.predict(X), subjects.duration, subjects.event)
+            z = torch.from_numpy(self.transform(X)).to(device)
+            model.head.fit_baseline(z, study.duration, study.event)
             self.unique_times_ = np.unique(subjects.duration)
             weight = dict(model.head.named_parameters()).get("psi.weight")
             if weight is not None:
@@ -235,13 +233,19 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         UsageError
             When the model has no head.
         """
-        log_hazard = self.predict(X)
-        if return_array:
-            return self.baseline_.survival(log_hazard, self.unique_times_)
+        z = torch.from_numpy(self.transform(X)).to(next(self.model_.parameters()).device)
+        if self.model_.head is None:
+            raise UsageError(
+                f"{self.model} predicts no hazard", where="predict_survival_function", try_="Embedder('coxvae')"
+            )
         # Before its first time scikit-survival's function keeps the value it has there: so let 0 be the first.
-        times = np.union1d([0.0], self.unique_times_)
-        functions = np.empty(len(log_hazard), dtype=object)
-        functions[:] = [StepFunction(times, row) for row in self.baseline_.survival(log_hazard, times)]
+        times = self.unique_times_ if return_array else np.union1d([0.0], self.unique_times_)
+        with torch.no_grad():
+            survival = self.model_.head.survival(z, torch.from_numpy(times)).cpu().numpy()
+        if return_array:
+            return survival
+        functions = np.empty(len(survival), dtype=object)
+        functions[:] = [StepFunction(times, row) for row in survival]
         return functions
 
     def _components(self, dimensions: int, n_train: int) -> tuple[Component, Component | None, TrainOptions]:

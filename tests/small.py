@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from survembed import registry
-from survembed.models.base import Batch, Model
+from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
+from survembed.survival.batch import Batch
 from survembed.training.checkpoint import Checkpoint
 from survembed.training.images import Images
 from survembed.training.loop import fit

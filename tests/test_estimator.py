@@ -199,11 +199,11 @@ def test_a_second_fit_forgets_the_first() -> None:
     model = Embedder("coxvae", **QUICK).fit(x, y)
     assert hasattr(model, "psi_")
     model.set_params(model="vae").fit(x, y)
-    for name in ("psi_", "baseline_", "unique_times_"):
+    for name in ("psi_", "unique_times_"):
         assert not hasattr(model, name)
     model.set_params(model="coxvae", head="deepsurv").fit(x, y)
     assert not hasattr(model, "psi_")
-    assert hasattr(model, "baseline_")
+    assert hasattr(model, "unique_times_")
 
 
 def y_of(event: list[bool], time: list[float]) -> NDArray[np.void]:

@@ -1,4 +1,4 @@
-"""Predicted survival, with the interval that the training subjects behind the baseline give it."""
+"""Predicted survival with its interval from resampling the subjects behind the baseline."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from survembed.heads.base import Breslow
 from survembed.progress import QUIET, Reporter
 from survembed.runs.trained_model import TrainedModel
 from survembed.survival.breslow import BreslowBaseline
@@ -13,8 +14,8 @@ from survembed.survival.kaplan_meier import StepFunction
 from survembed.survival.outcome import Float
 
 RESAMPLES = 200
-MOST_TIMES = 200
-"""Event times at which survival is written out."""
+MAX_TIMES = 200
+"""Event times at which survival is given."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class Survival:
     Attributes
     ----------
     times
-        (T,) from 0 through event times of the training part to the end of its follow-up, beyond which nothing is known.
-    value, low, high
-        (n, T) S(t), and its pointwise 95 % interval from resampling the training subjects behind the baseline. The
-        weights of the model are held: the interval is too narrow by what they would have varied.
+        (T,) from 0 through event times of the development set to the end of its follow-up.
+    value
+        (n, T) S(t) by the head.
+    low, high
+        (n, T) pointwise 95 % interval of S(t) from resampling the subjects behind a Breslow baseline. The weights of
+        the model are fixed: the interval leaves out their variance. NaN for a head without such a baseline.
     median, median_low, median_high
-        (n,) first time at which S(t) is 0.5 or less, with the same interval; NaN where that is not reached.
+        (n,) first time at which S(t) is 0.5 or less, with the same interval; NaN where S(t) stays above 0.5.
     """
 
     times: Float
@@ -42,43 +45,51 @@ class Survival:
 
 
 class SurvivalBand:
-    """Turns log-hazards of one run into survival; the resampling is done once.
+    """Survival functions of latents of one run, with intervals; the resampling is done once.
 
     Parameters
     ----------
-    viewer
-        Of a run whose model has a head.
+    model
+        A trained model with a head.
     """
 
-    def __init__(self, viewer: TrainedModel, reporter: Reporter = QUIET) -> None:
-        baseline = viewer.baseline
-        low, high = _band(viewer, reporter)
-        self._curves = baseline, high, low  # a high baseline hazard is a low survival
-        count = len(baseline.times)
-        seen = baseline.times[np.linspace(0, count - 1, min(count, MOST_TIMES)).astype(int)]
-        self.times: Float = np.unique([0.0, *seen, baseline.last_time])
+    def __init__(self, model: TrainedModel, reporter: Reporter = QUIET) -> None:
+        latents = model.latents
+        development = ~latents.test
+        events = np.unique(latents.duration[development & (latents.event > 0)])
+        shown = events[np.linspace(0, len(events) - 1, min(len(events), MAX_TIMES)).astype(int)]
+        self.model = model
+        self.times: Float = np.unique([0.0, *shown, latents.duration[development].max()])
+        self._band = _band(model, reporter) if isinstance(model.head, Breslow) else None
 
-    def survival(self, log_hazard: Float) -> Survival:
-        """Survival of subjects with these log-hazards (n,)."""
-        return Survival(
-            self.times,
-            *(each.survival(log_hazard, self.times) for each in self._curves),
-            *(each.median(log_hazard) for each in self._curves),
-        )
+    def survival(self, z: Float) -> Survival:
+        """Survival of latents z (n, L)."""
+        value, median = self.model.survival(z, self.times), self.model.median_survival(z)
+        if self._band is None:
+            unknown, no_median = np.full_like(value, np.nan), np.full_like(median, np.nan)
+            return Survival(self.times, value, unknown, unknown, median, no_median, no_median)
+        log_hazard = self.model.log_hazard(z)
+        intervals = [baseline.survival(log_hazard, self.times) for baseline in self._band]
+        medians = [baseline.median(log_hazard) for baseline in self._band]
+        return Survival(self.times, value, intervals[0], intervals[1], median, medians[0], medians[1])
 
 
-def _band(viewer: TrainedModel, reporter: Reporter) -> tuple[BreslowBaseline, BreslowBaseline]:
-    """The baseline with its cumulative hazard at the ends of the pointwise 95 % interval over resamples."""
-    latents, baseline = viewer.latents, viewer.baseline
+def _band(model: TrainedModel, reporter: Reporter) -> tuple[BreslowBaseline, BreslowBaseline]:
+    """The baseline at the upper and the lower end of the pointwise 95 % interval of its cumulative hazard.
+
+    The upper end comes first: a high baseline hazard is a low survival.
+    """
+    latents, random = model.latents, np.random.default_rng(0)
     assert latents.log_hazard is not None
-    train, random = np.flatnonzero(~latents.test), np.random.default_rng(0)
+    assert isinstance(model.head, Breslow)
+    baseline, development = model.head.baseline, np.flatnonzero(~latents.test)
     curves = np.empty((RESAMPLES, len(baseline.times)))
     with reporter.task("resampling the baseline", RESAMPLES, "resamples") as task:
         for curve in curves:
-            rows = random.choice(train, len(train))
+            rows = random.choice(development, len(development))
             fit = BreslowBaseline.fit(latents.log_hazard[rows], latents.duration[rows], latents.event[rows])
             curve[:] = StepFunction(fit.times, fit.log_cumulative_hazard, before=-np.inf)(baseline.times)
             task.advance()
-    ends = np.quantile(curves, [0.025, 0.975], axis=0, method="closest_observation")  # there is no mean with -inf
-    low, high = (BreslowBaseline(baseline.times, end, baseline.last_time) for end in ends)
-    return low, high
+    ends = np.quantile(curves, [0.975, 0.025], axis=0, method="closest_observation")  # there is no mean with -inf
+    high, low = (BreslowBaseline(baseline.times, end, baseline.last_time) for end in ends)
+    return high, low

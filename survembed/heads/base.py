@@ -1,24 +1,121 @@
-"""What every head is: a module from latents to log-hazards that also owns its loss."""
+"""Interface of a head: latents to log-hazards, a loss, and survival functions."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from survembed.survival.batch import Batch
+from survembed.survival.breslow import BreslowBaseline
 from survembed.survival.cox_loss import cox_loss
-from survembed.survival.risk_set import join, rescaled
+from survembed.survival.risk_set import Rows, rescaled
+
+BISECTIONS = 60
+"""Halvings of an interval of times: exact to float64."""
 
 
 class Head(nn.Module):
-    """Maps latents (n, L) to log-hazards (n,); higher dies sooner.
+    """Maps latents (n, L) to log-hazards (n,), higher dies sooner, and to survival functions.
 
-    The loss is Cox's partial likelihood; a parametric head overrides `loss`, and `fit_outcome` where it must know the
-    unit of time. The log-hazard need not be linear: what a latent does to it is read from its gradient.
+    A Cox head derives from `CoxHead` and implements `forward` only. A parametric head implements `forward`, `loss` and
+    `survival`, and `fit_outcome` where it needs the unit of time. The log-hazard may be nonlinear: its gradient gives
+    the effect of a latent.
 
-    What `survembed.testing` holds a head to: log-hazards and the loss stay finite for latents up to 100 in size, for
-    durations of 0, and without an event; the loss keeps its graph then. A subject's log-hazard does not depend on the
-    batch, and nothing is drawn in evaluation mode.
+    `survembed.testing` requires: log-hazards and the loss are finite for latents up to 100 in size, for durations of 0
+    and without an event, where the loss keeps its graph. A subject's log-hazard does not depend on the batch.
+    Evaluation mode draws no random number. S(t) starts at 1, never increases and is lower for a higher hazard.
+
+    Attributes
+    ----------
+    last_time
+        Longest duration of the development set, from `fit_baseline`.
+    """
+
+    last_time: float
+
+    def fit_outcome(self, duration: Tensor, event: Tensor) -> None:
+        """Receive durations (n,) and events (n,) of the training part once before training; Cox heads ignore them.
+
+        State kept here belongs in buffers, which are saved with the weights.
+        """
+
+    def loss(self, z: Tensor, batch: Batch) -> Tensor:
+        """Scalar loss of latents (n, L) of the subjects of `batch`; a zero with a graph where there is no event."""
+        raise TypeError(f"{type(self).__name__} must implement loss")
+
+    def fit_baseline(self, z: Tensor, duration: Tensor, event: Tensor) -> None:
+        """Fit what `survival` needs, once after training, on the development set: all subjects outside the test set.
+
+        Parameters
+        ----------
+        z
+            (n, L) latents.
+        duration, event
+            (n,) float64 and (n,) bool or integer code.
+
+        Notes
+        -----
+        This is not part of the weights: it is fitted again whenever a run is opened.
+        """
+        self.last_time = float(duration.max())
+
+    def survival(self, z: Tensor, times: Tensor) -> Tensor:
+        """S(t | z), shape (n, T) float64, of latents (n, L) at `times` (T,), after `fit_baseline`.
+
+        NaN where the head knows nothing, such as beyond the follow-up for a Breslow baseline.
+        """
+        raise TypeError(f"{type(self).__name__} must implement survival")
+
+    def median_survival(self, z: Tensor) -> Tensor:
+        """First time (n,) float64 at which S(t | z) is 0.5 or less; NaN where S(t) is above 0.5 at `last_time`."""
+        low = torch.zeros(len(z), dtype=torch.float64)
+        high = torch.full_like(low, self.last_time)
+        reached = self._survival_at(z, high) <= 0.5
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            is_after = self._survival_at(z, middle) <= 0.5
+            low, high = torch.where(is_after, low, middle), torch.where(is_after, middle, high)
+        return torch.where(reached, high, torch.nan)
+
+    def _survival_at(self, z: Tensor, time: Tensor) -> Tensor:
+        """S(t_i | z_i), one time (n,) for each subject."""
+        return self.survival(z, time).diagonal()
+
+
+class Breslow(Head):
+    """Survival functions of a proportional hazards head by Breslow's baseline.
+
+    Attributes
+    ----------
+    baseline
+        From `fit_baseline`.
+    """
+
+    baseline: BreslowBaseline
+
+    @torch.no_grad()
+    def fit_baseline(self, z: Tensor, duration: Tensor, event: Tensor) -> None:
+        """Fit Breslow's baseline hazard on the whole development set (settled point 7)."""
+        super().fit_baseline(z, duration, event)
+        self.baseline = BreslowBaseline.fit(_numbers(self(z)), duration.cpu().numpy(), event.cpu().numpy() > 0)
+
+    @torch.no_grad()
+    def survival(self, z: Tensor, times: Tensor) -> Tensor:
+        """S(t | z) = exp(−H0(t) exp r(z)); NaN beyond the follow-up."""
+        return torch.from_numpy(self.baseline.survival(_numbers(self(z)), times.cpu().numpy()))
+
+    @torch.no_grad()
+    def median_survival(self, z: Tensor) -> Tensor:
+        """First event time of the development set at which S(t | z) is 0.5 or less; NaN where there is none."""
+        return torch.from_numpy(self.baseline.median(_numbers(self(z))))
+
+
+class CoxHead(Breslow):
+    """Head with Cox's partial likelihood as loss.
 
     Parameters
     ----------
@@ -30,17 +127,12 @@ class Head(nn.Module):
         super().__init__()
         self.ties = ties
 
-    def fit_outcome(self, duration: Tensor, event: Tensor) -> None:
-        """Take durations (n,) and events (n,) of the training part, once before training; Cox needs none of it.
-
-        What is kept belongs into buffers, so that it travels with the weights.
-        """
-
-    def loss(self, z: Tensor, duration: Tensor, event: Tensor) -> Tensor:
-        """Scalar loss of latents (n, L) with durations (n,) and events (n,); a zero with a graph where no event is.
-
-        Equation (2) of the paper for the Cox model, over all micro-batches and processes of an update where there are
-        several (`survembed.survival.risk_set`). A loss that is a mean over subjects has no need of the others.
-        """
-        rows, factor = join(self(z), duration, event)
+    def loss(self, z: Tensor, batch: Batch) -> Tensor:
+        """Equation (2) of the paper, over the risk set of the batch: all micro-batches and processes of an update."""
+        rows, factor = batch.risk_set.join(Rows(self(z), batch.duration, batch.event > 0))
         return rescaled(cox_loss(*rows, ties=self.ties), factor)
+
+
+def _numbers(values: Tensor) -> NDArray[np.float64]:
+    numbers: NDArray[np.float64] = values.detach().double().cpu().numpy()
+    return numbers

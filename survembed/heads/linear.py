@@ -6,10 +6,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from survembed.heads.base import Head
+from survembed.heads.base import CoxHead
 
 
-class LinearHead(Head):
+class LinearHead(CoxHead):
     """r = ψᵀz, no bias: a constant cancels in Cox's likelihood.
 
     ψ starts small (standard deviation 0.1/√L, where a usual layer starts at ±1/√L): at the paper's rate of 1e-5 a

@@ -7,10 +7,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from survembed.heads.base import Head
+from survembed.heads.base import CoxHead
 
 
-class MLPHead(Head):
+class MLPHead(CoxHead):
     """r = MLP(z), smooth (SiLU), so that the gradient along which the hazard rises exists everywhere.
 
     Parameters

@@ -10,28 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from survembed.heads.base import Head
+from survembed.survival.batch import Batch
 
 if TYPE_CHECKING:
     from survembed.cohort.subjects import Channel
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Subjects of one update.
-
-    Attributes
-    ----------
-    image
-        (n, C, *spatial) float32.
-    duration
-        (n,) float64.
-    event
-        (n,) bool.
-    """
-
-    image: Tensor
-    duration: Tensor
-    event: Tensor
 
 
 @dataclass(frozen=True)

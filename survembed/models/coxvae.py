@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from survembed.models.base import Batch, Loss
+from survembed.models.base import Loss
 from survembed.models.vae import VAENetwork
+from survembed.survival.batch import Batch
 
 if TYPE_CHECKING:
     from survembed.cohort.subjects import Channel
@@ -47,6 +48,6 @@ class CoxVAENetwork(VAENetwork):
         weighted = {name: self.tau * term for name, term in terms.items()}
         if self.head is not None:
             with torch.autocast(z.device.type, enabled=False):
-                record["cox"] = self.head.loss(z, batch.duration, batch.event)
+                record["cox"] = self.head.loss(z, batch)
             weighted["cox"] = (1 - self.tau) * record["cox"]
         return Loss(weighted, record)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from survembed.models.base import Batch, InputScale, Loss, Model, full_precision
+from survembed.models.base import InputScale, Loss, Model, full_precision
 from survembed.models.blocks import Encoder, geometry
+from survembed.survival.batch import Batch
 
 if TYPE_CHECKING:
     from survembed.cohort.subjects import Channel
@@ -58,5 +59,5 @@ class DeepSurvNetwork(Model):
         if self.head is None:
             raise TypeError("DeepSurv needs a head")
         with torch.autocast(z.device.type, enabled=False):
-            cox = self.head.loss(z, batch.duration, batch.event)
+            cox = self.head.loss(z, batch)
         return Loss({"cox": cox}, {"cox": cox})

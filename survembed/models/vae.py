@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 — the name every torch user knows
 
-from survembed.models.base import Batch, InputScale, Loss, Model, full_precision
+from survembed.models.base import InputScale, Loss, Model, full_precision
 from survembed.models.blocks import Decoder, Encoder, geometry
 from survembed.models.losses import binary_entropy, normal_kl
+from survembed.survival.batch import Batch
 
 if TYPE_CHECKING:
     from survembed.cohort.subjects import Channel

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from survembed.errors import UsageError, corrected, nearest
 
-API_VERSION = 1
+API_VERSION = 2
 """Version of the plugin interface, an integer. A component written for another one is refused, with a reason.
 
 The interface is what `survembed.testing` checks and the docstrings of `Component`, `Source`, `Model`, `Head`,
@@ -18,7 +18,7 @@ of `build` or of a method comes, goes or changes its meaning, shape, unit or dir
 that it need not have before; an entry-point group is renamed. It stays when a plugin may ignore the change: another
 kind, an argument with a default on our side, a method that is used only where it is there, a check of what was written
 already. Every change of either sort stands in the changelog under *Plugin API*. A plugin names the version that it was
-written for, `api_version: ClassVar[int] = 1`; one that only inherits it would claim to fit any.
+written for, `api_version: ClassVar[int] = 2`; one that only inherits it would claim to fit any.
 """
 
 

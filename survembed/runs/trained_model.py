@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from survembed.cohort.subjects import CohortHeader
+from survembed.heads.base import Head
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
 from survembed.runs.embedding import embed, load_model
 from survembed.runs.latent_axes import Coordinates, Float
 from survembed.runs.latents import Latents
 from survembed.runs.run import Run
-from survembed.survival.breslow import BreslowBaseline
 
 PATH_NODES = 128
 """Points of Gauss and Legendre on a path of integrated gradients: exact to float32 for a smooth head."""
@@ -102,13 +102,23 @@ class TrainedModel:
         return (z - centre) * np.array(slopes).reshape(z.shape)
 
     @cached_property
-    def baseline(self) -> BreslowBaseline:
-        """Breslow's baseline over the whole training part, for a model with a head (settled point 7)."""
-        train = ~self.latents.test
-        assert self.latents.log_hazard is not None
-        return BreslowBaseline.fit(
-            self.latents.log_hazard[train], self.latents.duration[train], self.latents.event[train]
-        )
+    def head(self) -> Head:
+        """The head, its baseline fitted on the development set: all subjects outside the test set."""
+        head, development = self.model.head, ~self.latents.test
+        assert head is not None
+        outcome = (torch.from_numpy(values[development]) for values in (self.latents.duration, self.latents.event))
+        head.fit_baseline(self._tensor(self.latents.z[development]), *outcome)
+        return head
+
+    @torch.no_grad()
+    def survival(self, z: Float, times: Float) -> Float:
+        """S(t) (n, T) by the head, of latents z (n, L) at `times` (T,); NaN beyond the follow-up."""
+        return self.head.survival(self._tensor(z), torch.from_numpy(times)).cpu().numpy()
+
+    @torch.no_grad()
+    def median_survival(self, z: Float) -> Float:
+        """Median survival time (n,) by the head; NaN where S(t) stays above 0.5 in the follow-up."""
+        return self.head.median_survival(self._tensor(z)).cpu().numpy()
 
     def volumes_ml(self, images: NDArray[np.float32]) -> dict[str, Float]:
         """Decoded volumes (n,) in ml of images (n, C, *spatial) by mask: the sum of the fractions; {} without scale."""
@@ -130,5 +140,5 @@ class TrainedModel:
             if channel.likelihood == "bernoulli"
         }
 
-    def _tensor(self, z: Float) -> torch.Tensor:
+    def _tensor(self, z: NDArray[np.floating]) -> torch.Tensor:
         return torch.tensor(z, dtype=torch.float32, device=self.device)

@@ -1,15 +1,13 @@
-"""One Cox likelihood over more subjects than one forward pass holds: those of other micro-batches and processes.
+"""Risk set of an update: the subjects of other micro-batches and processes count in a Cox likelihood, too.
 
-A Cox head hands its rows to `join`. Usually they come back as they are. While a training shares risk sets, the other
-rows of the update are put around them as constants, so that the likelihood is that of the whole update, while gradients
-flow through the rows at hand only. Summed over all passes these are the gradients of the whole likelihood.
+A batch carries its risk set. A Cox head asks it for all rows of the update; the rows of other passes are constants, so
+that gradients flow through the rows at hand only. Summed over all passes these are the gradients of the whole
+likelihood.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,81 +31,54 @@ class Rows(NamedTuple):
     event: Tensor
 
 
-class Sharing(Protocol):
-    """What stands behind `join` while risk sets are shared."""
+class RiskSet:
+    """The subjects of the batch alone."""
 
     def join(self, rows: Rows) -> tuple[Rows, float]:
-        """The rows of the whole update around `rows`, and how many times as many they are."""
-        ...
+        """The rows of the whole update (N,) around `rows` (n,), and N / n, the factor for `rescaled`."""
+        return rows, 1.0
 
 
-class Collecting:
-    """Remembers the rows that pass, without their graph, and gives them back alone: the first of two passes."""
+BATCH_ALONE = RiskSet()
+
+
+class Collecting(RiskSet):
+    """Keeps the rows of each batch without their graph: the first of two passes."""
 
     def __init__(self) -> None:
         self.rows: list[Rows] = []
 
     def join(self, rows: Rows) -> tuple[Rows, float]:
-        """`rows`, remembered."""
+        """`rows`, of which a copy without graph is kept."""
         self.rows.append(Rows(rows.log_hazard.detach(), rows.duration, rows.event))
         return rows, 1.0
 
 
-class Surrounding:
-    """Puts the rows at hand back into all rows of the update, which are constants.
+class Surrounding(RiskSet):
+    """Puts the rows of a batch back into all rows of the update, which are constants.
 
     Parameters
     ----------
     everyone
         Rows of the whole update.
     start
-        Where among them the rows at hand begin.
+        Position of the first row of the batch among them.
     """
 
     def __init__(self, everyone: Rows, start: int) -> None:
         self.everyone, self.start = everyone, start
 
     def join(self, rows: Rows) -> tuple[Rows, float]:
-        """All rows, those at hand with their graph."""
+        """All rows; those of the batch have a graph."""
         before, end = self.everyone.log_hazard[: self.start], self.start + len(rows.log_hazard)
         log_hazard = torch.cat([before, rows.log_hazard, self.everyone.log_hazard[end:]])
         return self.everyone._replace(log_hazard=log_hazard), len(log_hazard) / len(rows.log_hazard)
 
 
-_sharing: Sharing | None = None
-
-
-@contextmanager
-def shared(sharing: Sharing) -> Iterator[None]:
-    """Let `join` in this block go through `sharing`."""
-    global _sharing
-    before, _sharing = _sharing, sharing
-    try:
-        yield
-    finally:
-        _sharing = before
-
-
-def join(log_hazard: Tensor, duration: Tensor, event: Tensor) -> tuple[Rows, float]:
-    """Rows over which a Cox likelihood is taken, and the factor by which `rescaled` must raise its gradient.
-
-    Parameters
-    ----------
-    log_hazard, duration, event
-        (n,) each, of the subjects at hand.
-
-    Returns
-    -------
-    All rows of the update (N,), and N / n; the same rows and 1 where nothing is shared.
-    """
-    rows = Rows(log_hazard, duration, event)
-    return _sharing.join(rows) if _sharing else (rows, 1.0)
-
-
 def rescaled(loss: Tensor, factor: float) -> Tensor:
     """`loss` with its value kept and its gradient times `factor`.
 
-    A likelihood over N rows of which n have a graph gives n / N of what a mean over those n rows would count, once
+    A likelihood over N rows of which n have a graph gives n / N of the gradient of a mean over those n rows, once
     passes of n rows are averaged: hence N / n.
     """
     return loss if factor == 1.0 else factor * loss - (factor - 1.0) * loss.detach()

@@ -1,4 +1,4 @@
-"""Checks of a head: log-hazards of any latents, a loss of its own, and the right sign."""
+"""Checks of a head: log-hazards, loss, survival functions, and the right sign."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from survembed.heads.base import Head
-from survembed.models.base import Batch
+from survembed.survival.batch import Batch
 from survembed.survival.concordance import harrell_c
 from survembed.testing.case import Check, ComponentUnderTest, no_trace, require
 from survembed.testing.planted import planted_latents
@@ -44,7 +44,7 @@ def planted(n: int, latent_dim: int = 3) -> Batch:
 def loss_of(head: Head, batch: Batch, what: str) -> Tensor:
     """The head's loss, found to be a finite scalar with finite gradients."""
     z = batch.image.clone().requires_grad_()
-    loss = head.loss(z, batch.duration, batch.event)
+    loss = head.loss(z, batch)
     require(loss.shape == (), f"loss() gives shape {tuple(loss.shape)} {what}, not a scalar")
     require(loss.requires_grad, f"the loss has no graph {what}: backward() would fail")
     require(loss.isfinite(), f"the loss is {float(loss.detach())} {what}")
@@ -112,7 +112,7 @@ def same_seed_same_result(case: ComponentUnderTest) -> None:
     one.eval()
     batch = planted(7)
     require(torch.equal(one(batch.image), one(batch.image)), "log-hazards differ from call to call in evaluation mode")
-    losses = [one.loss(batch.image, batch.duration, batch.event) for _ in range(2)]
+    losses = [one.loss(batch.image, batch) for _ in range(2)]
     require(torch.equal(*losses), "the loss differs from call to call in evaluation mode")
 
 
@@ -123,10 +123,10 @@ def leaves_no_trace(case: ComponentUnderTest) -> None:
     batch = planted(7)
     before = [batch.image.clone(), batch.duration.clone(), batch.event.clone()]
     with no_trace("the loss in training", torch_draws=True):
-        head.train().loss(batch.image, batch.duration, batch.event).backward()
+        head.train().loss(batch.image, batch).backward()
     with no_trace("evaluation"), torch.no_grad():
         head.eval()(batch.image)
-        head.loss(batch.image, batch.duration, batch.event)
+        head.loss(batch.image, batch)
     after = [batch.image, batch.duration, batch.event]
     require(all(map(torch.equal, before, after)), "the head changes the arrays given to it")
 
@@ -148,6 +148,33 @@ def sign_of_the_hazard(case: ComponentUnderTest) -> None:
     require(c > 0.6, f"C is {c:.2f} on planted data where 0.85 can be had" + (": the sign is wrong" if c < 0.4 else ""))
 
 
+def survival_functions(case: ComponentUnderTest) -> None:
+    """S(t) starts at 1, never increases, is lower for a higher hazard, and leaves the weights alone."""
+    head, batch = trained(case), planted(300)
+    before = {name: value.clone() for name, value in head.state_dict().items()}
+    head.fit_baseline(batch.image, batch.duration, batch.event)
+    after = head.state_dict()
+    unchanged = after.keys() == before.keys() and all(torch.equal(after[name], before[name]) for name in before)
+    require(unchanged, "fit_baseline changes state_dict: weights would depend on it")
+    times = torch.cat([torch.zeros(1), torch.linspace(0, float(batch.duration.max()), 50)[1:]]).double()
+    z = planted(40).image
+    with torch.no_grad():
+        hazard, survival, median = head(z), head.survival(z, times), head.median_survival(z)
+    require(survival.shape == (40, 50), f"survival gives {tuple(survival.shape)} for 40 latents, 50 times")
+    require(survival.dtype == torch.float64, f"survival is {survival.dtype}, not float64")
+    require(survival.isfinite().all(), "S(t) is not finite within the follow-up")
+    require((survival[:, 0] == 1).all(), "S(0) is not 1")
+    require((survival.diff(dim=1) <= 1e-12).all(), "S(t) increases")
+    order = hazard.argsort()
+    means = survival[order].mean(1)
+    require(means[:10].mean() > means[-10:].mean(), "a higher log-hazard does not lower S(t)")
+    require(median.shape == (40,), f"median_survival gives {tuple(median.shape)}, not (40,)")
+    known = median.isfinite()
+    with torch.no_grad():
+        at_median = head.survival(z[known], median[known]).diagonal()
+    require((at_median <= 0.5 + 1e-9).all(), "S(t) at the median survival time is above 0.5")
+
+
 def trained(case: ComponentUnderTest) -> Head:
     """The head after 200 updates on planted latents, in evaluation mode."""
     head, batch = built(case).train(), planted(300)
@@ -156,7 +183,7 @@ def trained(case: ComponentUnderTest) -> Head:
         torch.manual_seed(0)
         for _ in range(200):
             optimizer.zero_grad()
-            head.loss(batch.image, batch.duration, batch.event).backward()
+            head.loss(batch.image, batch).backward()
             optimizer.step()
     return head.eval()
 
@@ -171,4 +198,5 @@ CHECKS: tuple[Check, ...] = (
     leaves_no_trace,
     weights_in_safetensors,
     sign_of_the_hazard,
+    survival_functions,
 )

@@ -12,7 +12,8 @@ from torch import Tensor
 from survembed import registry
 from survembed.errors import SurvembedError
 from survembed.heads.base import Head
-from survembed.models.base import Batch, Loss, Model, parameter_groups
+from survembed.models.base import Loss, Model, parameter_groups
+from survembed.survival.batch import Batch
 from survembed.survival.concordance import harrell_c
 from survembed.testing.case import Check, ComponentUnderTest, Skipped, no_trace, require
 from survembed.testing.planted import CHANNELS, SHAPES, batch_of, planted_images

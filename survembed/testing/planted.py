@@ -11,7 +11,7 @@ from survembed.cohort.subjects import Channel
 from survembed.survival.outcome import Float, Outcome
 
 if TYPE_CHECKING:
-    from survembed.models.base import Batch
+    from survembed.survival.batch import Batch
 
 SHAPES = {"table": (5,), "image": (7, 9), "volume": (5, 6, 7)}
 """Spatial shapes of small images of each sort, with odd edges."""
@@ -65,7 +65,7 @@ def batch_of(sort: str, n: int, seed: int = 0) -> Batch:
     """Planted subjects as a model's `loss` takes them."""
     import torch
 
-    from survembed.models.base import Batch
+    from survembed.survival.batch import Batch
 
     images, outcome = planted_images(sort, n, seed)
     return Batch(torch.from_numpy(images), torch.from_numpy(outcome.duration), torch.from_numpy(outcome.event))

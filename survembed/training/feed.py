@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from survembed.models.base import Batch
+from survembed.survival.batch import Batch
 from survembed.training.batches import Batches
 from survembed.training.processes import Processes
 from survembed.training.training_data import TrainingData
@@ -71,8 +71,8 @@ class Feed:
         self.waited += time.perf_counter() - start
         there = on_device(index, images.device)
         duration, event = self._duration[there], self._event[there]
-        size = -(-len(index) // self.micro_batches)
-        parts = zip(images.split(size), duration.split(size), event.split(size), strict=True)
+        count = self.processes.micro_batches(len(everyone), self.micro_batches)
+        parts = zip(*(column.tensor_split(count) for column in (images, duration, event)), strict=True)
         return [Batch(*part) for part in parts], len(everyone)
 
     def _images(self, update: int, index: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from survembed.models.base import Batch, Loss
+from survembed.models.base import Loss
+from survembed.survival.batch import Batch
 from survembed.training.step import Step
 
 TRIALS = 3
@@ -32,7 +33,7 @@ class Replayed:
 
     def __init__(self, step: Step, batch: Batch) -> None:
         self.step = step
-        self.batch = Batch(*(values.clone() for values in (batch.image, batch.duration, batch.event)))
+        self.batch = Batch(batch.image.clone(), batch.duration.clone(), batch.event.clone())
         before = [value.clone() for value in self._state()]
         n_before = len(before)
         side = torch.cuda.Stream()

@@ -8,7 +8,8 @@ from typing import Literal
 
 import torch
 
-from survembed.models.base import Batch, Model
+from survembed.models.base import Model
+from survembed.survival.batch import Batch
 
 TOLERANCE = 0.02
 """Largest relative difference of the loss at which bf16 is said to agree with float32."""

@@ -17,7 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from survembed.survival.risk_set import Rows, Surrounding
+from survembed.errors import UsageError
+from survembed.survival.risk_set import RiskSet, Rows, Surrounding
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,25 @@ class Processes:
         small, more = divmod(n, self.count)
         ends = [small * rank + min(rank, more) for rank in range(self.count + 1)]
         return [slice(start, end) for start, end in pairwise(ends)]
+
+    def micro_batches(self, n: int, wanted: int) -> int:
+        """Micro-batches of an update of n subjects: `wanted`, or fewer where a process has fewer subjects.
+
+        All processes have the same number: each forward pass exchanges batch statistics between them.
+
+        Raises
+        ------
+        UsageError
+            When there are fewer subjects than processes.
+        """
+        if n < self.count:
+            raise UsageError(
+                f"a batch of {n} subject(s) for {self.count} processes",
+                where="--nproc",
+                expected="at least one subject for each process",
+                try_=f"--nproc {n}, or a larger --batch-size",
+            )
+        return min(wanted, n // self.count)
 
     def gather(self, rows: Rows, n: int) -> tuple[Rows, int]:
         """Rows of all processes (n,), as constants, and where among them this one's begin."""
@@ -100,8 +120,8 @@ class Processes:
         return bytes(held.tolist()).decode()
 
 
-class Gathering:
-    """Gathers the rows of all processes when a Cox head asks: one pass for each process.
+class Gathering(RiskSet):
+    """Gathers the rows of all processes, one pass for each process.
 
     Parameters
     ----------

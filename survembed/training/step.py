@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from survembed.models.base import Batch, Loss, Model
-from survembed.survival.risk_set import Collecting, Rows, Surrounding, shared
+from survembed.models.base import Loss, Model
+from survembed.survival.batch import Batch
+from survembed.survival.risk_set import Collecting, Rows, Surrounding
 from survembed.training.augment import Augmentation
 from survembed.training.batches import derived_seed
 from survembed.training.optimizers import Average, Optimizers
@@ -75,16 +76,14 @@ class Step:
         everyone, start = self._all_rows(update, micro_batches, n) if len(micro_batches) > 1 else (None, 0)
         self.optimizers.clear()
         for number, batch in enumerate(micro_batches):
-            sharing: AbstractContextManager[None] = nullcontext()
             if everyone is not None:
-                sharing = shared(Surrounding(everyone, start))
+                batch = replace(batch, risk_set=Surrounding(everyone, start))
             elif self.processes.count > 1:
-                sharing = shared(Gathering(self.processes, n))
+                batch = replace(batch, risk_set=Gathering(self.processes, n))
             self._seed(update, number)
-            with sharing:
-                loss = self.forward(batch)
-            (loss.total * (len(batch.event) / n)).backward()
-            start += len(batch.event)
+            loss = self.forward(batch)
+            (loss.total * (len(batch) / n)).backward()
+            start += len(batch)
         self.processes.sum_gradients(self.parameters)
         self.move()
         return loss.detached()
@@ -122,10 +121,10 @@ class Step:
         one micro-batch; the price is one more forward pass.
         """
         collecting = Collecting()
-        with torch.no_grad(), shared(collecting), _frozen_statistics(self.model):
+        with torch.no_grad(), _frozen_statistics(self.model):
             for number, batch in enumerate(micro_batches):
                 self._seed(update, number)
-                self.forward(batch)
+                self.forward(replace(batch, risk_set=collecting))
         if not collecting.rows:  # a head whose loss is a mean over subjects, or none
             return Rows(*(torch.empty(0) for _ in range(3))), 0
         mine = Rows(*(torch.cat(columns) for columns in zip(*collecting.rows, strict=True)))

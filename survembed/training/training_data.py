@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from survembed.models.base import Batch, Model
+from survembed.models.base import Model
+from survembed.survival.batch import Batch
 from survembed.training.images import Images
 
 

@@ -23,6 +23,7 @@ from survembed.progress import QUIET, Reporter
 from survembed.runs.latent_axes import Float, Gradient
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.nifti import volume_image
+from survembed.storage.result import plain
 
 FARTHEST = 1000.0
 """No latent of any use lies farther out; the largest step along the hazard, too, is a fraction of this."""
@@ -170,12 +171,12 @@ class Explorer:
         }
         if self.outlook:
             log_hazard, slope = self.viewer.log_hazard(z[None]), self._gradient(z)
-            told = self.outlook.survival(log_hazard)
+            told = self.outlook.survival(z[None])
             numbers |= {
                 "log_hazard": float(log_hazard[0]),
                 "slope": slope.tolist(),
                 "hazard_sd": math.sqrt(max(0.0, float(slope @ self.axes.covariance @ slope))),
-                "survival": [curve[0].round(5).tolist() for curve in (told.value, told.low, told.high)],
+                "survival": plain([curve[0].round(5) for curve in (told.value, told.low, told.high)]),
                 "median": [_known(each[0]) for each in (told.median, told.median_low, told.median_high)],
             }
         return Scene(numbers, image[0])

@@ -205,7 +205,7 @@ def predict(
         percentile=percentile(log_hazard, latents.log_hazard[train]),
         contributions=viewer.contributions(z),
         linear=viewer.is_linear,
-        survival=SurvivalBand(viewer, reporter).survival(log_hazard),
+        survival=SurvivalBand(viewer, reporter).survival(z),
         typicality=typical,
         measures=new.measures,
         warnings=new.warnings,

@@ -16,7 +16,7 @@ from survembed.heads import Linear
 
 class Thing(Linear):
     '''A head.'''
-    api_version: ClassVar[int] = 1
+    api_version: ClassVar[int] = 2
 """
 DYING = (
     GOOD + "    def build(self, latent_dim):\n        import os, signal\n        os.kill(os.getpid(), signal.SIGSEGV)\n"

@@ -17,7 +17,7 @@ from survembed.registry.component import Component, option
 class Good(Component):
     """A head."""
 
-    api_version: ClassVar[int] = 1
+    api_version: ClassVar[int] = 2
     size: int = option(1, help="A number.")
     where: Path | None = option(None, help="A path.")
 
@@ -55,7 +55,7 @@ class Small(CoxVAE):
 class Deaf(Component):
     """A tracker that keeps nothing."""
 
-    api_version: ClassVar[int] = 1
+    api_version: ClassVar[int] = 2
 
     def build(self, run_path: Path) -> Any:
         class Tracker:
@@ -72,7 +72,7 @@ def spoilt(base: type[Component], spoil: Callable[[Any], Any]) -> type[Component
     class Spoilt(base):  # type: ignore[misc, valid-type]
         """Spoilt."""
 
-        api_version: ClassVar[int] = 1
+        api_version: ClassVar[int] = 2
 
         def build(self, *arguments: Any, **more: Any) -> Any:
             return spoil(super().build(*arguments, **more))

@@ -131,8 +131,18 @@ BROKEN: list[tuple[str, type[Component], str, str]] = [
     ("heads", head("forward", lambda _, right, z: right(z)[:, None]), "shapes", "not (7,)"),
     ("heads", head("forward", lambda _, right, z: right(z) - right(z).mean()), "shapes", "depends on the others"),
     ("heads", head("loss", lambda _, right, *given: right(*given).detach()), "loss-is-a-scalar", "no graph"),
-    ("heads", head("loss", lambda _, right, z, t, e: right(z, t, e) / e.sum()), "no-event", "without an event"),
-    ("heads", head("loss", lambda _, right, z, t, e: right(z, t, e) + t.log().mean()), "extremes", "durations of 0"),
+    (
+        "heads",
+        head("loss", lambda _, right, z, batch: right(z, batch) / batch.event.sum()),
+        "no-event",
+        "without an event",
+    ),
+    (
+        "heads",
+        head("loss", lambda _, right, z, batch: right(z, batch) + batch.duration.log().mean()),
+        "extremes",
+        "durations of 0",
+    ),
     ("heads", head("forward", lambda _, right, z: right(z) + z.square().sum(1).exp()), "extremes", "latents up to 100"),
     ("heads", head("forward", lambda _, right, z: right(z) + (z - z).sum(1).sqrt()), "gradient", "not finite"),
     (
@@ -148,6 +158,15 @@ BROKEN: list[tuple[str, type[Component], str, str]] = [
         "Python's random",
     ),
     ("heads", head("forward", turned), "sign-of-the-hazard", "the sign is wrong"),
+    (
+        "heads",
+        head("survival", lambda _, right, z, times: right(z, times).float()),
+        "survival-functions",
+        "not float64",
+    ),
+    ("heads", head("survival", lambda _, right, z, times: 1 - right(z, times)), "survival-functions", "S(0) is not 1"),
+    ("heads", head("survival", lambda _, right, z, times: right(-z, times)), "survival-functions", "does not lower"),
+    ("heads", head("median_survival", lambda _, right, z: right(z) / 2), "survival-functions", "above 0.5"),
     ("downstream", downstream("predict", lambda _, right, z: right(z)[:, None]), "shapes", "shape"),
     ("downstream", downstream("predict", lambda _, right, z: np.sqrt(5 - right(z))), "extremes", "not finite"),
     (

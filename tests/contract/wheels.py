@@ -34,7 +34,7 @@ from survembed.models import CoxVAE
 class Thing(CoxVAE):
     '''{summary}'''
 
-    api_version = 1
+    api_version = 2
     latent_dim: int = 2
     width: int = 4
     blocks: int = 1

@@ -7,6 +7,7 @@ import torch
 
 from survembed.errors import UsageError
 from survembed.heads import MLP, Linear
+from survembed.survival.batch import Batch
 from survembed.survival.cox_loss import cox_loss
 
 
@@ -18,7 +19,9 @@ def test_shapes_and_loss(component: Linear | MLP, n: int) -> None:
     assert head(z).shape == (n,)
     duration, event = torch.randint(1, 4, (n,)).double(), torch.ones(n, dtype=torch.bool)
     torch.testing.assert_close(
-        head.loss(z, duration, event), cox_loss(head(z), duration, event, ties=component.ties), equal_nan=False
+        head.loss(z, Batch(z, duration, event)),
+        cox_loss(head(z), duration, event, ties=component.ties),
+        equal_nan=False,
     )
 
 

@@ -19,7 +19,7 @@ def test_tau_weighs_the_terms(tau: float) -> None:
     cox_vae, vae = network("coxvae", tau=tau, **options).eval(), network("vae", **options).eval()
     vae.load_state_dict({name: value for name, value in cox_vae.state_dict().items() if not name.startswith("head.")})
     assert cox_vae.head is not None
-    cox = cox_vae.head.loss(cox_vae.posterior(data.image)[0], data.duration, data.event)
+    cox = cox_vae.head.loss(cox_vae.posterior(data.image)[0], data)
     loss = cox_vae.loss(data)
     torch.testing.assert_close(loss.terms["cox"], (1 - tau) * cox)
     torch.testing.assert_close(loss.total, tau * vae.loss(data).total + (1 - tau) * cox)

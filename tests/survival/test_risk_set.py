@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survembed.heads import MLP, Linear
-from survembed.models.base import Batch, Model
-from survembed.survival.risk_set import Collecting, Rows, Surrounding, shared
+from survembed.heads import MLP
+from survembed.models.base import Model
+from survembed.survival.batch import Batch
+from survembed.survival.risk_set import Collecting, Rows, Surrounding
 from survembed.training.augment import Augmentation
 from survembed.training.batchnorm import SharedBatchNorm, share_batch_norms
 from survembed.training.optimizers import Average, Optimizers
@@ -40,34 +42,24 @@ def test_parts_add_up_to_the_whole(sizes: list[int], ties: str, seed: int) -> No
     head = MLP(hidden=(5,), dropout=0.0, ties=ties).build(3).double()  # type: ignore[arg-type]
     z = torch.randn(n, 3, dtype=torch.float64)
     duration, event = torch.randint(1, 5, (n,)).double(), torch.rand(n) < 0.6
-    whole = head.loss(z, duration, event)
+    data = Batch(z, duration, event)
+    whole = head.loss(z, data)
     whole.backward()
     expected = [parameter.grad.clone() for parameter in head.parameters() if parameter.grad is not None]
     head.zero_grad()
     collecting = Collecting()
-    with shared(collecting):
-        for part in zip(z.split(sizes), duration.split(sizes), event.split(sizes), strict=True):
-            head.loss(*part)
+    for part in parts_of(data, sizes):
+        head.loss(part.image, replace(part, risk_set=collecting))
     everyone = Rows(*(torch.cat(columns) for columns in zip(*collecting.rows, strict=True)))
     assert not everyone.log_hazard.requires_grad
     start = 0
-    for part in zip(z.split(sizes), duration.split(sizes), event.split(sizes), strict=True):
-        with shared(Surrounding(everyone, start)):
-            loss = head.loss(*part)
+    for part in parts_of(data, sizes):
+        loss = head.loss(part.image, replace(part, risk_set=Surrounding(everyone, start)))
         assert float(loss.detach()) == pytest.approx(float(whole.detach()), abs=1e-12)
-        (loss * len(part[0]) / n).backward()
-        start += len(part[0])
+        (loss * len(part) / n).backward()
+        start += len(part)
     for parameter, gradient in zip(head.parameters(), expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-12, atol=1e-12)
-
-
-def test_outside_the_block_nothing_is_shared() -> None:
-    head = Linear().build(2)
-    z, duration, event = torch.randn(4, 2), torch.arange(4.0), torch.ones(4, dtype=torch.bool)
-    alone = head.loss(z, duration, event)
-    with shared(Surrounding(Rows(torch.zeros(9), torch.arange(9.0), torch.ones(9, dtype=torch.bool)), 0)):
-        assert head.loss(z, duration, event) != alone
-    assert head.loss(z, duration, event) == alone
 
 
 def step_of(model: Model, processes: Processes | None = None, **options: float) -> Step:

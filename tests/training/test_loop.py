@@ -12,8 +12,9 @@ import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
 from survembed.errors import RunError
-from survembed.models.base import Batch, Loss, Model
+from survembed.models.base import Loss, Model
 from survembed.progress import Reporter, Task
+from survembed.survival.batch import Batch
 from survembed.training import loop
 from survembed.training import validation as validation_module
 from survembed.training.optimizers import WARM_UP, Optimizers, rate_share

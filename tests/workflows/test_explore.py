@@ -48,16 +48,16 @@ def test_hazard_ratio_is_exp_of_psi_times_the_step(a_run: Made) -> None:
 def test_survival_is_breslows_at_the_described_times(a_run: Made) -> None:
     ours = explorer(a_run, "image")
     told, times = ours.scene(np.array(HERE)).numbers, np.array(ours.describe()["times"])
-    assert (times[0], times[-1]) == (0, ours.viewer.baseline.last_time)
+    assert (times[0], times[-1]) == (0, ours.viewer.head.baseline.last_time)
     assert (np.diff(times) > 0).all()
     hazard = ours.viewer.log_hazard(np.array([HERE]))
     value, low, high = np.array(told["survival"])
-    np.testing.assert_allclose(value, ours.viewer.baseline.survival(hazard, times)[0], atol=1e-5)
+    np.testing.assert_allclose(value, ours.viewer.head.baseline.survival(hazard, times)[0], atol=1e-5)
     assert value[0] == 1
     assert (low <= value).all()
     assert (value <= high).all()
     assert (low < high).any()
-    known = ours.viewer.baseline.median(hazard)[0]
+    known = ours.viewer.head.baseline.median(hazard)[0]
     assert told["median"][0] == (pytest.approx(known) if np.isfinite(known) else None)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class FlowVAE(CoxVAE):
     """CoxVAE whose prior is a normalising flow that is learnt with the rest (RealNVP)."""
 
-    api_version: ClassVar[int] = 1
+    api_version: ClassVar[int] = 2
 
     couplings: int = option(4, ge=1, help="Coupling layers of the prior.", panel="Prior")
     hidden: int = option(32, ge=1, help="Hidden units of each coupling layer.", panel="Prior")

@@ -15,7 +15,7 @@ from torch.distributions import Normal, kl_divergence
 from survembed.cohort.subjects import Channel
 from survembed.heads import Linear
 from survembed.models import CoxVAE
-from survembed.models.base import Batch
+from survembed.survival.batch import Batch
 from survembed.testing import conformance
 
 SMALL = {"latent_dim": 3, "width": 4, "blocks": 1}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class GBSA(Component):
     """Gradient boosting of regression trees on Cox's likelihood (scikit-survival)."""
 
-    api_version: ClassVar[int] = 1
+    api_version: ClassVar[int] = 2
 
     n_estimators: int = option(100, ge=1, help="Number of trees.")
     learning_rate: float = option(0.1, gt=0, le=1, help="Shrinkage of each tree.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class KiTS23(Component):
     """The KiTS23 release: kidneys with tumours and cysts, and survival after nephrectomy."""
 
-    api_version: ClassVar[int] = 1
+    api_version: ClassVar[int] = 2
 
     root: Path = option(..., help="Folder of the release: it holds dataset/kits23.json and dataset/case_*/.")
     size: Voxels = option((64, 64, 64), help="Voxels of the cube: one number, or three in RAS order.")

@@ -16,7 +16,7 @@ Device = Literal["cpu", "cuda", "mps"]
 class NNUNet(Component):
     """nnU-Net v2 with a model folder, run as a program of its own."""
 
-    api_version: ClassVar[int] = 1
+    api_version: ClassVar[int] = 2
 
     model: Path = option(..., help="Folder of the trained model, with dataset.json, plans.json and fold_*.")
     command: str = option("nnUNetv2_predict_from_modelfolder", help="The program, with any words before its options.")
@@ -37,7 +37,7 @@ class NNUNet(Component):
 class TotalSegmentator(Component):
     """TotalSegmentator: the liver as label 1 and its lesions as label 2, run as a program of its own."""
 
-    api_version: ClassVar[int] = 1
+    api_version: ClassVar[int] = 2
 
     command: str = option("TotalSegmentator", help="The program, with any words before its options.")
     environment: str = option("", help="Variables for the program: NAME=VALUE, separated by commas.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Weibull(Component):
     """Weibull model of the durations, linear in the latents: hazards and times from one likelihood."""
 
-    api_version: ClassVar[int] = 1
+    api_version: ClassVar[int] = 2
 
     def build(self, latent_dim: int) -> Head:
         """The head for latents (n, latent_dim)."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from survembed.heads.base import Head
+from survembed.survival.batch import Batch
 
 LARGEST = 30.0
 """The cumulative hazard goes on as a straight line from e³⁰ on: nobody lives there, and the loss must stay finite."""
@@ -49,16 +52,32 @@ class WeibullHead(Head):
         """Log-hazards (n,) of latents (n, L), less those of z = 0: −ρ βᵀz, higher dies sooner."""
         return -self.log_rho.exp() * (z * self.beta).sum(-1)
 
-    def loss(self, z: Tensor, duration: Tensor, event: Tensor) -> Tensor:
-        """Mean negative log-likelihood of latents (n, L), durations (n,) and events (n,), censored on the right.
+    def loss(self, z: Tensor, batch: Batch) -> Tensor:
+        """Mean negative log-likelihood of right-censored durations at latents (n, L).
 
-        −(1/n) Σ event · log h(t) − (t / λ)^ρ, in float64 inside. It needs no risk set, and no event.
+        −(1/n) Σ event · log h(t) − (t / λ)^ρ, computed in float64. It needs neither a risk set nor an event.
         """
-        log_time = duration.double().clamp(min=self.shortest).log()
+        log_time = batch.duration.double().clamp(min=self.shortest).log()
         log_rho = self.log_rho.double()
-        log_cumulative = log_rho.exp() * (log_time - self.log_unit - self.alpha) + self(z).double()
+        log_cumulative = self._log_cumulative_hazard(z, log_time)
         log_hazard = log_rho - log_time + log_cumulative
         below = log_cumulative.clamp(max=LARGEST)
         cumulative = below.exp() * (1 + log_cumulative - below)
-        loss: Tensor = (cumulative - event.double() * log_hazard).mean()
+        loss: Tensor = (cumulative - (batch.event > 0).double() * log_hazard).mean()
         return loss.to(torch.promote_types(z.dtype, torch.float32))
+
+    def survival(self, z: Tensor, times: Tensor) -> Tensor:
+        """S(t | z) (n, T) float64 at `times` (T,): the head's own curve, which has no steps and no end."""
+        exponent = self._log_cumulative_hazard(z[:, None], times.double().to(z.device).log())
+        return (-exponent.exp()).exp()
+
+    def median_survival(self, z: Tensor) -> Tensor:
+        """λ (log 2)^(1/ρ) (n,) float64; NaN where it lies beyond the follow-up."""
+        log_rho = self.log_rho.double()
+        log_lambda = self.log_unit + self.alpha - self(z).double() * (-log_rho).exp()
+        median = (log_lambda + math.log(math.log(2)) * (-log_rho).exp()).exp()
+        return torch.where(median <= self.last_time, median, torch.nan)
+
+    def _log_cumulative_hazard(self, z: Tensor, log_time: Tensor) -> Tensor:
+        """log H(t | z) = ρ (log t − log λ(z))."""
+        return self.log_rho.double().exp() * (log_time - self.log_unit - self.alpha) + self(z).double()

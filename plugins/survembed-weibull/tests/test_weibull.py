@@ -13,6 +13,7 @@ from survembed_weibull import Weibull
 from survembed_weibull.head import WeibullHead
 from torch import Tensor
 
+from survembed.survival.batch import Batch
 from survembed.testing import conformance
 
 test_contract = conformance("heads", Weibull)
@@ -41,7 +42,7 @@ def fitted(z: Tensor, duration: Tensor, event: Tensor) -> WeibullHead:
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = head.loss(z.double(), duration, event)
+        loss = head.loss(z.double(), Batch(z, duration, event))
         loss.backward()
         return loss
 
@@ -62,10 +63,32 @@ def test_coefficients_and_likelihood_are_those_of_lifelines(data: Any) -> None:
     intercept = float(head.log_unit) + float(head.alpha.detach())
     assert intercept == pytest.approx(location["Intercept"], abs=2e-4)
     assert float(head.log_rho.detach()) == pytest.approx(peer.params_["rho_"]["Intercept"], abs=2e-4)
-    assert -len(z) * float(head.loss(z, times, seen).detach()) == pytest.approx(peer.log_likelihood_, abs=1e-3)
+    assert -len(z) * float(head.loss(z, Batch(z, times, seen)).detach()) == pytest.approx(
+        peer.log_likelihood_, abs=1e-3
+    )
     # Longer lives have lower hazards: the order of lifelines' medians, turned round.
     risk = head(z.double()).detach().numpy()
     assert np.corrcoef(risk, np.log(peer.predict_median(frame)))[0, 1] == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("data", [rossi, gbsg2])
+def test_survival_functions_are_those_of_lifelines(data: Any) -> None:
+    frame, duration, event = data()
+    covariates = [name for name in frame.columns if name not in (duration, event)]
+    frame[covariates] = (frame[covariates] - frame[covariates].mean()) / frame[covariates].std()
+    peer = WeibullAFTFitter().fit(frame, duration, event)
+    z, times, seen = tensors(frame, duration, event)
+    head = fitted(z, times, seen)
+    head.fit_baseline(z.double(), times, seen)
+    grid = np.linspace(0, frame[duration].max(), 30)
+    with torch.no_grad():
+        survival = head.survival(z.double(), torch.from_numpy(grid)).numpy()
+        median = head.median_survival(z.double()).numpy()
+    np.testing.assert_allclose(survival[:, 1:], peer.predict_survival_function(frame, grid[1:]).to_numpy().T, atol=1e-3)
+    expected = peer.predict_median(frame).to_numpy()
+    known = np.isfinite(median)
+    np.testing.assert_allclose(median[known], expected[known], rtol=2e-3)
+    assert (expected[~known] > 0.99 * head.last_time).all()
 
 
 def test_log_hazards_are_differences_of_log_hazard_functions() -> None:
@@ -94,12 +117,12 @@ def test_the_loss_is_that_of_scipy_whatever_the_unit() -> None:
     scale = (head.log_unit + head.alpha + z @ head.beta).exp().detach().numpy()
     law = weibull_min(np.exp(0.3), scale=scale)
     expected = -np.where(event, law.logpdf(duration), law.logsf(duration)).mean()
-    assert float(head.loss(z, duration, event).detach()) == pytest.approx(expected, rel=1e-5)
+    assert float(head.loss(z, Batch(z, duration, event)).detach()) == pytest.approx(expected, rel=1e-5)
     other = WeibullHead(1)  # in years instead of days: the same start, but for the density's unit
     other.load_state_dict(head.state_dict())
     other.fit_outcome(duration / 365, event)
     with torch.no_grad():
-        shift = float(head.loss(z, duration, event) - other.loss(z, duration / 365, event))
+        shift = float(head.loss(z, Batch(z, duration, event)) - other.loss(z, Batch(z, duration / 365, event)))
     assert shift == pytest.approx(float(event.double().mean()) * np.log(365), rel=1e-5)
 
 
@@ -110,7 +133,7 @@ def test_durations_of_0_count_as_half_of_the_shortest() -> None:
     assert float(head.log_unit.exp()) == pytest.approx(5)  # ten units lived, two deaths
     assert float(head.shortest) == 1
     same = torch.tensor([1.0, 2.0, 8.0], dtype=torch.float64)
-    torch.testing.assert_close(head.loss(z, duration, event), head.loss(z, same, event))
+    torch.testing.assert_close(head.loss(z, Batch(z, duration, event)), head.loss(z, Batch(z, same, event)))
 
 
 def test_without_any_event_everyone_lives_long() -> None:
@@ -118,7 +141,7 @@ def test_without_any_event_everyone_lives_long() -> None:
     head, z = WeibullHead(1), torch.zeros(3, 1)
     duration, event = torch.tensor([1.0, 2.0, 8.0], dtype=torch.float64), torch.zeros(3, dtype=torch.bool)
     head.fit_outcome(duration, event)
-    loss = head.loss(z, duration, event)
+    loss = head.loss(z, Batch(z, duration, event))
     loss.backward()
     assert 0 < float(loss.detach()) < torch.inf
     assert head.alpha.grad is not None
@@ -132,7 +155,7 @@ def test_far_beyond_the_data_the_loss_goes_on_as_a_line() -> None:
         head.beta.fill_(-1.0)
     z = torch.tensor([[29.0], [31.0], [1000.0]], requires_grad=True)
     one = torch.ones(1, dtype=torch.float64)
-    losses = torch.stack([head.loss(row[None], one, one == 0) for row in z])
+    losses = torch.stack([head.loss(row[None], Batch(row[None], one, one == 0)) for row in z])
     (slope,) = torch.autograd.grad(losses.sum(), z)
     assert losses.isfinite().all()
     torch.testing.assert_close(slope[:, 0], torch.tensor([29.0, 30.0, 30.0]).exp())

@@ -1,0 +1,38 @@
+"""Subjects of one update, as models and heads receive them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from survembed.survival.risk_set import BATCH_ALONE, RiskSet
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Subjects of one update or micro-batch.
+
+    Attributes
+    ----------
+    image
+        (n, C, *spatial) float32.
+    duration
+        (n,) float64, time of event or censoring.
+    event
+        (n,) bool or integer code: 0 is censored, each other number a cause.
+    covariates
+        (n, P) float32, encoded; None where the model takes none.
+    risk_set
+        Subjects over which a Cox likelihood is taken; those of the batch by default.
+    """
+
+    image: Tensor
+    duration: Tensor
+    event: Tensor
+    covariates: Tensor | None = None
+    risk_set: RiskSet = BATCH_ALONE
+
+    def __len__(self) -> int:
+        """Number of subjects."""
+        return len(self.duration)
