@@ -74,7 +74,7 @@ def _draw_numbers(axis: Axes, curves: Sequence[GroupCurve]) -> None:
     ticks = [tick for tick in axis.get_xticks() if 0 <= tick <= axis.get_xlim()[1]]
     axis.set_xticks(ticks)  # also those of the curves, which share the axis
     for row, (curve, (colour, _), _) in enumerate(_styled(curves)):
-        for tick, number in zip(ticks, curve.at_risk(np.array(ticks)), strict=True):
+        for tick, number in zip(ticks, curve.n_at_risk(np.array(ticks)), strict=True):
             axis.text(tick, row, str(number), ha="center", va="center", fontsize=7.5, color=colour, clip_on=False)
     axis.set_ylim(len(curves) - 0.4, -0.6)
     axis.set_yticks(range(len(curves)), [group for _, _, group in _styled(curves)], fontsize=7.5)
