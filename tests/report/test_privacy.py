@@ -95,9 +95,11 @@ def test_paths_in_the_command(path: str, option: str, joined: bool) -> None:
 @pytest.mark.parametrize("joined", ["--set=", "--set "])
 @pytest.mark.parametrize("path", [*PATHS, NAME])
 def test_paths_in_settings(path: str, joined: str) -> None:
-    line = f"survembed report {joined}{shlex.quote(f'data.root={path}')} --set downstream.coxnet.l1_ratio=half --set rsf.n=3"
+    line = (
+        f"survembed report {joined}{shlex.quote(f'data.root={path}')} --set downstream.coxnet.l1_ratio=half --set a.n=3"
+    )
     shown = hide_command_paths(line, DOWNSTREAM)
-    assert shown == f"survembed report {joined}data.root=PATH --set downstream.coxnet.l1_ratio=half --set rsf.n=3"
+    assert shown == f"survembed report {joined}data.root=PATH --set downstream.coxnet.l1_ratio=half --set a.n=3"
 
 
 folders = st.lists(
