@@ -75,11 +75,11 @@ def predict(
 def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> None:
     """The numbers of one subject, or a table of several, and the paths of the files."""
     from survembed.cohort.captions import DISCLAIMER, data_name
-    from survembed.figures.predict import facts_of, in_words
+    from survembed.figures.predict import prediction_facts, time_text
 
     data = data_name(prediction.header.title, prediction.header.synthetic)
     if len(prediction.labels) == 1:
-        show_facts({"subject": prediction.labels[0], "trained on": data, **facts_of(prediction, 0)})
+        show_facts({"subject": prediction.labels[0], "trained on": data, **prediction_facts(prediction, 0)})
         columns = ["dimension", "z (standardised)", "added to the log-hazard"]
         rows = zip(prediction.coordinates[0].tolist(), prediction.contributions[0].tolist(), strict=True)
         show_table(columns, [[f"z{index}", *values] for index, values in enumerate(rows)])
@@ -89,7 +89,7 @@ def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> Non
             prediction.labels,
             prediction.log_hazard.tolist(),
             prediction.percentile.tolist(),
-            [in_words(median) for median in prediction.survival.median],
+            [time_text(median) for median in prediction.survival.median],
             ["yes" if far else "" for far in prediction.typicality.far],
             strict=True,
         )

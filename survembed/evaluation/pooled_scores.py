@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.survival.bootstrap import N_RESAMPLES, Float, Metric, bootstrap
+from survembed.survival.bootstrap import N_RESAMPLES, Metric, bootstrap
 from survembed.survival.brier import brier_contributions
 from survembed.survival.concordance import NO_PAIR, count_pairs, death_order, inverse_censoring
-from survembed.survival.outcome import Outcome
+from survembed.survival.outcome import Float, Outcome
 from survembed.survival.time_grid import NO_GRID, time_grid
 
 Positions = NDArray[np.int64]

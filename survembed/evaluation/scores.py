@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from survembed.survival.bootstrap import N_RESAMPLES, Float, Metric, combine
+from survembed.survival.bootstrap import N_RESAMPLES, Metric, combine
 from survembed.survival.brier import integrated_brier_score
 from survembed.survival.concordance import harrell_c, time_dependent_auc, uno_c
 from survembed.survival.kaplan_meier import kaplan_meier_survival
-from survembed.survival.outcome import Outcome
+from survembed.survival.outcome import Float, Outcome
 from survembed.survival.time_grid import NO_GRID
 
 

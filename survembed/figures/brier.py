@@ -1,4 +1,4 @@
-"""Brier score over time of held-out subjects beside the Kaplan–Meier null model, one panel a model."""
+"""Brier score over time on the test set, compared with the Kaplan–Meier null model; one panel per model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH = 3.2
 
 @dataclass(frozen=True)
 class BrierCurve:
-    """BS(t) of one model: values with their interval, each (T,), and the integrated score. Lower is better."""
+    """Brier score BS(t) of one model with its interval, (T,) each, and the integrated score. Lower is better."""
 
     score: Float
     low: Float
@@ -30,26 +30,33 @@ class BrierCurve:
 def draw_brier(
     curves: Mapping[str, BrierCurve], null: BrierCurve, times: Float, time_unit: str, title: str, path: Path
 ) -> list[Path]:
-    """Draw the curves of the models, each beside that of the null model, to `path` as PNG and PDF.
+    """Draw the curve of each model and that of the null model to `path` as PNG and PDF.
 
     Parameters
     ----------
     curves
-        One or more, by model.
+        By model, one or more.
     null
-        Of Kaplan–Meier, which knows nothing of a subject.
+        Curve of the Kaplan–Meier estimate, which predicts the same for all subjects.
     times, time_unit
-        (T,) where the scores were taken.
+        (T,) times of the scores, with their unit.
     title
-        Above all; says where data are synthetic.
+        Title of the figure; it marks synthetic data.
     """
     with drawing():
         figure = new_figure(max(WIDTH * len(curves), 4.2) + 0.7, 3.6)
         entitle(figure, title)
         axes = figure.subplots(1, len(curves), squeeze=False, sharex=True, sharey=True)[0]
         for axis, (name, curve) in zip(axes, curves.items(), strict=True):
-            axis.plot(times, null.score, color=GREY, ls="--", lw=1.2, label=f"Kaplan–Meier, IBS {_short(null)}")
-            axis.plot(times, curve.score, color=BLUE, lw=1.5, label=f"{name}, IBS {_short(curve)}")
+            axis.plot(
+                times,
+                null.score,
+                color=GREY,
+                ls="--",
+                lw=1.2,
+                label=f"Kaplan–Meier, IBS {with_interval(null.integrated)}",
+            )
+            axis.plot(times, curve.score, color=BLUE, lw=1.5, label=f"{name}, IBS {with_interval(curve.integrated)}")
             axis.fill_between(times, curve.low, curve.high, color=BLUE, alpha=0.15, lw=0)
             axis.set_ylim(bottom=0)
             axis.set_xlim(times[0], times[-1])
@@ -57,7 +64,3 @@ def draw_brier(
             axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), fontsize=7.5)
         axes[0].set_ylabel("Brier score")
         return save(figure, path)
-
-
-def _short(curve: BrierCurve) -> str:
-    return with_interval(curve.integrated)

@@ -1,32 +1,34 @@
-"""The strip of one subject: walked along the hazard, what the decoder says of each step, and what differs."""
+"""One subject moved along the hazard: moved and decoded image of each step, and their difference."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from survembed.cohort.captions import DISCLAIMER, data_name
-from survembed.figures.slices import aspect, bare, cut, middle_of, overlaid
+from survembed.figures.slices import aspect, cut, hide_frame, middle_of, overlaid, planes_of
 from survembed.figures.style import drawing, new_figure, save
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from survembed.workflows.explain import Explanation
 
+    Grid = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
+
 CELL = 1.35
 SIDE = 1.2
-MOVED = "subject's own image,\nmoved"
+MOVED = "image of the\nsubject, moved"
 
 
 def draw_explanation(explanation: Explanation, path: Path) -> list[Path]:
-    """Draw the strip to `path` as PNG and PDF, in the axial slice amid the lesion. A synthetic cohort is called one.
+    """Draw the explanation to `path` as PNG and PDF, in the axial slice through the middle of the lesion.
 
-    Above stands the subject's own image with the decoded difference added, below it what is decoded, then the
-    difference to the subject's own reconstruction, of each channel in its own unit: red is more, blue is less.
+    Rows from the top: the image of the subject with the decoded difference added; the decoded image; and for each
+    channel the difference to the reconstruction of the subject, in the unit of the channel (red: increase, blue:
+    decrease). The title marks synthetic data.
     """
     header, steps = explanation.header, explanation.steps
     channels, columns = len(header.channels), len(steps)
@@ -42,19 +44,20 @@ def draw_explanation(explanation: Explanation, path: Path) -> list[Path]:
         return save(figure, path)
 
 
-def _draw_images(axes: np.ndarray[tuple[int, ...], np.dtype[np.object_]], explanation: Explanation) -> None:
-    header, plane, at = explanation.header, _plane(explanation), middle_of(explanation.image, explanation.header)
+def _draw_images(axes: Grid, explanation: Explanation) -> None:
+    header, at = explanation.header, middle_of(explanation.image, explanation.header)
+    plane = planes_of(header)[0]
     for row, (name, images) in enumerate(((MOVED, explanation.walked), ("decoded", explanation.decoded))):
         for axis, image in zip(axes[row], images, strict=True):
             axis.imshow(overlaid(cut(image, plane, at), header), aspect=aspect(header, plane), interpolation="nearest")
-            bare(axis)
+            hide_frame(axis)
         axes[row][0].set_ylabel(name, fontsize=8)
     for number, axis in enumerate(axes[0]):
-        axis.set_title(title_of(explanation, number), fontsize=8)
+        axis.set_title(step_title(explanation, number), fontsize=8)
 
 
-def title_of(explanation: Explanation, number: int) -> str:
-    """Step in standard deviations of the log-hazard, hazard ratio to the subject, lesion volumes of its moved image."""
+def step_title(explanation: Explanation, number: int) -> str:
+    """Step in standard deviations of the log-hazard, hazard ratio to the subject, and lesion volumes after the move."""
     step, ratio = explanation.steps[number], float(np.exp(explanation.log_hazard_ratio[number]))
     lines = [f"{step:+g} SD" if step else "subject itself", f"hazard × {ratio:.3g}"]
     overlays = [channel.name for channel in explanation.header.channels if channel.overlay]
@@ -64,29 +67,18 @@ def title_of(explanation: Explanation, number: int) -> str:
     return "\n".join(lines)
 
 
-def _draw_difference(
-    figure: Figure, axes: np.ndarray[tuple[int, ...], np.dtype[np.object_]], explanation: Explanation, number: int
-) -> None:
-    header, plane = explanation.header, _plane(explanation)
-    channel, at = header.channels[number], middle_of(explanation.image, explanation.header)
+def _draw_difference(figure: Figure, axes: Grid, explanation: Explanation, number: int) -> None:
+    header, channel = explanation.header, explanation.header.channels[number]
+    plane = planes_of(header)[0]
     low, high = channel.window
-    flat = cut(explanation.difference[:, number], plane, at) * (high - low)
-    reach = float(np.abs(flat).max()) or 1.0
-    for axis, values in zip(axes, flat, strict=True):
-        shown = axis.imshow(
-            values, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect=aspect(header, plane), interpolation="nearest"
-        )
-        bare(axis)
+    slices = cut(explanation.difference[:, number], plane, middle_of(explanation.image, header)) * (high - low)
+    limit = float(np.abs(slices).max()) or 1.0
+    style: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "aspect": aspect(header, plane)}
+    for axis, values in zip(axes, slices, strict=True):
+        shown = axis.imshow(values, interpolation="nearest", **style)
+        hide_frame(axis)
     unit = channel.unit or "fraction" if channel.overlay or channel.organ else channel.unit
     axes[0].set_ylabel(f"difference,\n{channel.name}", fontsize=8)
-    bar = figure.colorbar(shown, ax=_list(axes), shrink=0.85, pad=0.01, fraction=0.02)
+    bar = figure.colorbar(shown, ax=axes.tolist(), shrink=0.85, pad=0.01, fraction=0.02)
     bar.set_label(unit, fontsize=7)
     bar.ax.tick_params(labelsize=7)
-
-
-def _list(axes: np.ndarray[tuple[int, ...], np.dtype[np.object_]]) -> list[Axes]:
-    return list(axes.tolist())
-
-
-def _plane(explanation: Explanation) -> str:
-    return "axial" if len(explanation.header.shape) == 3 else ""

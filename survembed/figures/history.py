@@ -1,4 +1,4 @@
-"""Learning curves: the loss and each of its terms over the updates, the share of each, and which weights were kept."""
+"""Learning curves: loss and terms over the updates, share of each term, and update of the selected weights."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NAMES = {
 
 
 def draw_history(history: History, title: str, path: Path) -> list[Path]:
-    """Draw learning curves to `path` as PNG and PDF; `title` says where data are synthetic."""
+    """Draw learning curves to `path` as PNG and PDF; `title` marks synthetic data."""
     order = ["objective", "cox", "reconstruction", "kl_nats", "active_units"]
     terms = sorted(
         {*history.train, *history.validation}, key=lambda name: (order.index(name) if name in order else 9, name)
     )
-    share = len(history.shares) > 1
-    count = len(terms) + share
+    has_shares = len(history.shares) > 1
+    count = len(terms) + has_shares
     with drawing():
         columns = min(COLUMNS, count)
         rows = ceil(count / columns)
@@ -41,7 +41,7 @@ def draw_history(history: History, title: str, path: Path) -> list[Path]:
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
         for axis, name in zip(axes, terms, strict=False):
             _draw_term(axis, name, history)
-        if share:
+        if has_shares:
             _draw_shares(axes[len(terms)], history)
         for axis in axes[count:]:
             axis.set_axis_off()
@@ -51,9 +51,10 @@ def draw_history(history: History, title: str, path: Path) -> list[Path]:
             if number + columns >= count:
                 axis.set_xlabel("update")
                 axis.tick_params(labelbottom=True)
+        selected = f"selected weights (update {history.best_update})"
         handles = [
             axes[0].plot([], [], color=ORANGE, lw=1, label="training batch")[0],
-            axes[0].plot([], [], color=GREY, lw=0.8, ls=":", label=f"weights kept (update {history.best_update})")[0],
+            axes[0].plot([], [], color=GREY, lw=0.8, ls=":", label=selected)[0],
         ]
         if history.validation:
             handles.insert(1, axes[0].plot([], [], color=BLUE, lw=1.5, label="validation part")[0])

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is saved: PNG and PDF, fonts embedded, the same bytes for the same numbers."""
+"""Style and saving of all figures: PNG and PDF, embedded fonts, equal bytes for equal numbers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from survembed.storage.files import replacing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart with every kind of colour vision.
+# Colours of Okabe and Ito, distinct under every kind of colour vision.
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 COLOURS = (BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9")
 
 GREY = "0.45"
 
 RC: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # matplotlib brings it: the same letters on every machine
+    "font.family": "DejaVu Sans",  # part of matplotlib: the same glyphs on every machine
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -37,7 +37,7 @@ RC: dict[Any, Any] = {
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Our style, without a display and without touching the caller's settings."""
+    """Context with the style of survembed; the settings of the caller are kept."""
     import matplotlib as mpl
 
     with mpl.rc_context(RC):
@@ -45,7 +45,7 @@ def drawing() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of that size in inches, bound to no window."""
+    """An empty figure of `width` × `height` inches, without a window."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -55,21 +55,26 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def entitle(figure: Figure, text: str) -> None:
-    """The line above a figure, in several lines of about the same length where the figure is narrow."""
-    letters_an_inch = 12
-    most = int(letters_an_inch * figure.get_figwidth())
-    count = len(wrap(text, most))
-    lines = next(lines for width in range(len(text) // count, most + 1) if len(lines := wrap(text, width)) <= count)
+    """Set the title of a figure, wrapped into lines of about equal length where the figure is narrow."""
+    max_width = int(12 * figure.get_figwidth())  # about 12 characters per inch
+    count = len(wrap(text, max_width))
+    widths = range(len(text) // count, max_width + 1)
+    lines = next(lines for width in widths if len(lines := wrap(text, width)) <= count)
     figure.suptitle("\n".join(lines), fontsize=10)
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
-    """Write `path` with the suffixes `.png` and `.pdf`; neither holds a date, so equal figures are equal files."""
+    """Write `path` with the suffixes `.png` and `.pdf`, without dates, so that equal figures are equal files."""
     written = []
     for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Producer": None})):
         target = path.with_suffix(suffix)
         with drawing(), replacing(target) as temporary:
             figure.savefig(temporary, format=suffix[1:], metadata=metadata)
-        figure.set_layout_engine("none")  # what the first file has found holds for the other: it takes long to find
+        figure.set_layout_engine("none")  # keep the layout of the first file: it takes long to compute
         written.append(target)
     return written
+
+
+def p_value_text(p_value: float) -> str:
+    """`p = 0.012`, or `p < 0.001`."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"

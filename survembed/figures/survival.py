@@ -1,4 +1,4 @@
-"""Kaplan–Meier curves of held-out subjects by predicted risk, with the numbers at risk below."""
+"""Kaplan–Meier curves of test subjects by predicted risk, above the numbers at risk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, entitle, new_figure, save
+from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, entitle, new_figure, p_value_text, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,19 +29,19 @@ def draw_survival(
     Parameters
     ----------
     groups
-        By model: one to four curves by rising predicted risk, and their log-rank test.
+        By model: one to four curves by increasing predicted risk, and their log-rank test.
     time_unit
-        Of the durations.
+        Unit of the durations.
     title
-        Above all; says where data are synthetic.
+        Title of the figure; it marks synthetic data.
     """
-    most = max(len(curves) for curves, _ in groups.values())
+    n_groups = max(len(curves) for curves, _ in groups.values())
     with drawing():
-        figure = new_figure(max(WIDTH * len(groups), 4.4) + 0.7, 3.7 + 0.17 * most)
-        figure.set_layout_engine("constrained", w_pad=0.14)  # numbers at risk stand astride the ends of the axes
+        figure = new_figure(max(WIDTH * len(groups), 4.4) + 0.7, 3.7 + 0.17 * n_groups)
+        figure.set_layout_engine("constrained", w_pad=0.14)  # numbers at risk extend beyond the axes
         entitle(figure, title)
         grid = figure.subplots(
-            2, len(groups), squeeze=False, sharex=True, sharey="row", height_ratios=[11, 0.75 * most]
+            2, len(groups), squeeze=False, sharex=True, sharey="row", height_ratios=[11, 0.75 * n_groups]
         )
         longest = max(curve.times[-1] for curves, _ in groups.values() for curve in curves)
         for top, bottom, (name, (curves, test)) in zip(*grid, groups.items(), strict=True):
@@ -60,26 +60,26 @@ def _draw_curves(axis: Axes, curves: Sequence[GroupCurve], test: LogRank | None,
             np.concatenate([[start], values])
             for start, values in ((0, curve.times), (1, curve.survival), (1, curve.low), (1, curve.high))
         )
-        label = f"{group} risk: {curve.n_events} of {curve.n} had the event"
+        label = f"{group} risk: {curve.n_events} events in {curve.n} subjects"
         axis.step(times, survival, where="post", color=colour, ls=line, lw=1.4, label=label)
         axis.fill_between(times, low, high, step="post", color=colour, alpha=0.15, lw=0)
         censored = np.unique(curve.duration[~curve.event])
         axis.plot(censored, survival[np.searchsorted(times, censored)], "|", color=colour, ms=4, mew=0.7)
     axis.set_ylim(0, 1.02)
-    axis.set_title(f"{name}: {p_value(test)}")
+    axis.set_title(f"{name}: log-rank {p_value_text(test.p_value)}" if test else f"{name}: no log-rank test")
     axis.legend(loc="upper right", fontsize=7, handlelength=2.4)
 
 
 def _draw_numbers(axis: Axes, curves: Sequence[GroupCurve]) -> None:
     ticks = [tick for tick in axis.get_xticks() if 0 <= tick <= axis.get_xlim()[1]]
-    axis.set_xticks(ticks)  # also those of the curves, which share the axis
+    axis.set_xticks(ticks)  # also of the curves above, which share the axis
     for row, (curve, (colour, _), _) in enumerate(_styled(curves)):
-        for tick, number in zip(ticks, curve.at_risk(np.array(ticks)), strict=True):
+        for tick, number in zip(ticks, curve.n_at_risk(np.array(ticks)), strict=True):
             axis.text(tick, row, str(number), ha="center", va="center", fontsize=7.5, color=colour, clip_on=False)
     axis.set_ylim(len(curves) - 0.4, -0.6)
     axis.set_yticks(range(len(curves)), [group for _, _, group in _styled(curves)], fontsize=7.5)
     axis.tick_params(length=0, labelbottom=False)
-    axis.tick_params(axis="y", pad=14)  # the numbers at time 0 stand astride the axis
+    axis.tick_params(axis="y", pad=14)  # the numbers at time 0 extend beyond the axis
     axis.spines[["left", "bottom"]].set_visible(False)
     axis.set_title("number at risk", fontsize=7.5, loc="left", pad=2)
 
@@ -87,10 +87,3 @@ def _draw_numbers(axis: Axes, curves: Sequence[GroupCurve]) -> None:
 def _styled(curves: Sequence[GroupCurve]) -> list[tuple[GroupCurve, tuple[str, Any], str]]:
     names = NAMES[len(curves)]
     return [(curve, LINES[style], name) for curve, style, name in zip(curves, STYLES[len(curves)], names, strict=True)]
-
-
-def p_value(test: LogRank | None) -> str:
-    """A log-rank test in words."""
-    if test is None:
-        return "no log-rank test"
-    return "log-rank p < 0.001" if test.p_value < 0.001 else f"log-rank p = {test.p_value:.3f}"

@@ -1,4 +1,4 @@
-"""Which τ to take: the latent space for several τ, above what each does to survival and reconstruction."""
+"""Choice of τ: latent space for several τ, above C-index, IBS, reconstruction and order for each τ."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from survembed.cohort.captions import data_name
-from survembed.figures.latents import draw_plane, scale_of
+from survembed.figures.latents import colour_scale, draw_projection
 from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, entitle, new_figure, save
 
 if TYPE_CHECKING:
@@ -17,47 +17,47 @@ if TYPE_CHECKING:
 
     from survembed.workflows.tau import TauAdvice
 
-MOST_PLANES = 6
+MAX_PROJECTIONS = 6
 
 
 def draw_tau(advice: TauAdvice, path: Path) -> list[Path]:
-    """Draw the advice to `path` as PNG and PDF; crosses are censored subjects. A synthetic cohort is called one."""
+    """Draw the advice to `path` as PNG and PDF; crosses are censored subjects. The title marks synthetic data."""
     count = len(advice.rows)
-    shown = np.unique(np.linspace(0, count - 1, min(count, MOST_PLANES)).round().astype(int))
+    shown = np.unique(np.linspace(0, count - 1, min(count, MAX_PROJECTIONS)).round().astype(int))
     rows, embedded = [advice.rows[index] for index in shown], [advice.embedded[index] for index in shown]
     with drawing():
         figure = new_figure(max(8.0, 1.9 * len(shown)), 5.4)
         entitle(figure, f"{data_name(advice.title, advice.synthetic)}: {advice.model}, test subjects")
         above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.15, 1])[:, 0]
-        planes = above.subplots(1, len(shown), squeeze=False)[0]
-        for axis, row, plane in zip(planes, rows, embedded, strict=True):
-            dots = draw_plane(axis, plane, scale_of(embedded))
+        axes = above.subplots(1, len(shown), squeeze=False)[0]
+        for axis, row, projection in zip(axes, rows, embedded, strict=True):
+            dots = draw_projection(axis, projection, colour_scale(embedded))
             mark = " (recommended)" if row.tau == advice.recommended else ""
             axis.set_title(f"τ = {row.tau:g}{mark}\norder {row.order:.2f}")
-        above.colorbar(dots, ax=planes.tolist(), label=advice.colour, pad=0.01, shrink=0.8)
+        above.colorbar(dots, ax=axes.tolist(), label=advice.colour, pad=0.01, shrink=0.8)
         _draw_curves(below.subplots(1, 4), advice)
         return save(figure, path)
 
 
 def _draw_curves(axes: Sequence[Axes], advice: TauAdvice) -> None:
-    place = np.arange(len(advice.rows))
+    position = np.arange(len(advice.rows))
     for axis, name, title in ((axes[0], "harrell_c", "C-index"), (axes[1], "ibs", "IBS")):
         metrics = [getattr(row, name) for row in advice.rows]
         value, low, high = np.array([[each.value, each.low, each.high] for each in metrics]).T
-        axis.errorbar(place, value, [value - low, high - value], color=BLUE, marker="o", ms=4, capsize=2)
+        axis.errorbar(position, value, [value - low, high - value], color=BLUE, marker="o", ms=4, capsize=2)
         axis.set_title(title, fontsize=9)
-    axes[2].plot(place, [row.explained for row in advice.rows], color=GREEN, marker="o", ms=4, label="explained")
+    axes[2].plot(position, [row.explained for row in advice.rows], color=GREEN, marker="o", ms=4, label="explained")
     if any(row.dice is not None for row in advice.rows):
         dice = [np.nan if row.dice is None else row.dice for row in advice.rows]
-        axes[2].plot(place, dice, color=RED, marker="s", ms=4, label="Dice of lesion")
+        axes[2].plot(position, dice, color=RED, marker="s", ms=4, label="Dice of lesion")
         axes[2].legend(frameon=False, fontsize=7)
     axes[2].set_title("reconstruction", fontsize=9)
     spread = [0.0 if np.isnan(row.order_sd) else row.order_sd for row in advice.rows]
-    axes[3].errorbar(place, [row.order for row in advice.rows], spread, color=ORANGE, marker="o", ms=4, capsize=2)
+    axes[3].errorbar(position, [row.order for row in advice.rows], spread, color=ORANGE, marker="o", ms=4, capsize=2)
     axes[3].set_title("order on PC 1", fontsize=9)
     for axis in axes:
-        axis.set_xticks(place, [f"{row.tau:g}" for row in advice.rows], fontsize=8)
+        axis.set_xticks(position, [f"{row.tau:g}" for row in advice.rows], fontsize=8)
         axis.set_xlabel("τ")
-        for position, row in enumerate(advice.rows):
+        for index, row in enumerate(advice.rows):
             if row.tau == advice.recommended:
-                axis.axvline(position, color="0.8", lw=6, zorder=0)
+                axis.axvline(index, color="0.8", lw=6, zorder=0)

@@ -1,4 +1,4 @@
-"""Figure 3 of the paper: rows are latent dimensions, columns positions along them, the lesion in red."""
+"""Figure 3 of the paper: decoded images, one row per latent dimension, one column per step; lesions in red."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.captions import data_name
-from survembed.figures.slices import bare, cut, overlaid, planes_of
+from survembed.figures.slices import cut, hide_frame, overlaid, planes_of
 from survembed.figures.style import drawing, entitle, new_figure, save
 
 if TYPE_CHECKING:
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from survembed.cohort.subjects import CohortHeader
     from survembed.workflows.traverse import Traversal, Walk
 
-CELL = 0.95
-TEXT = 1.75
+IMAGE_SIDE = 0.95
+TEXT_WIDTH = 1.75
 
 
 def draw_traversal(traversal: Traversal, path: Path) -> list[Path]:
     """Draw a traversal to `path` as PNG and PDF.
 
-    Volumes show their middle axial slice in radiological convention (the subject's right on the left); a lesion is red
-    where its decoded fraction is above 0.5. At the right stand ψ, exp(ψ) and ψ·sd(μ), and from first to last step the
-    volume of a mask, the sum of its fractions, and what of it is red. A synthetic cohort is called one.
+    Volumes are shown in the middle axial slice in radiological convention; lesions are red where the decoded fraction
+    is above 0.5. The text on the right of a row gives ψ, exp(ψ) and ψ·sd(μ), and at the first and last step the volume
+    of each mask (sum of its fractions) and of its red part. The title marks synthetic data.
     """
     header = traversal.header
     rows, columns = len(traversal.walks), len(traversal.steps)
-    tall = CELL if len(header.shape) > 1 else max(CELL, 0.17 * len(header.features) + 0.2)
+    tall = IMAGE_SIDE if len(header.shape) > 1 else max(IMAGE_SIDE, 0.17 * len(header.features) + 0.2)
     with drawing():
-        figure = new_figure(0.5 + CELL * columns + TEXT, 0.9 + tall * rows)
+        figure = new_figure(0.5 + IMAGE_SIDE * columns + TEXT_WIDTH, 0.9 + tall * rows)
         entitle(figure, _title(traversal))
-        ratios = [columns * CELL, TEXT] if len(header.shape) == 1 else [*[CELL] * columns, TEXT]
+        ratios = [columns * IMAGE_SIDE, TEXT_WIDTH] if len(header.shape) == 1 else [*[IMAGE_SIDE] * columns, TEXT_WIDTH]
         grid = figure.subplots(rows, len(ratios), width_ratios=ratios, squeeze=False)
         for index, (axes, walk) in enumerate(zip(grid, traversal.walks, strict=True)):
             _draw_row(axes, walk, traversal, first=index == 0)
@@ -55,33 +55,33 @@ def _draw_row(axes: Sequence[Axes], walk: Walk, traversal: Traversal, *, first: 
         _draw_table(axes[0], walk, traversal, first=first)
     else:
         for axis, image, step in zip(axes[:-1], walk.images, traversal.steps, strict=True):
-            axis.imshow(picture(image, traversal.header), interpolation="nearest", vmin=0, vmax=1)
-            bare(axis)
+            axis.imshow(middle_slice(image, traversal.header), interpolation="nearest", vmin=0, vmax=1)
+            hide_frame(axis)
             if first:
                 axis.set_title(f"{step:+g}" if step else "0", fontsize=9)
     axes[0].set_ylabel("hazard" if walk.name == "risk" else walk.name, rotation=0, ha="right", va="center", fontsize=10)
     axes[-1].set_axis_off()
-    axes[-1].text(0.02, 0.5, _numbers(walk, traversal.header), va="center", fontsize=8, transform=axes[-1].transAxes)
+    axes[-1].text(0.02, 0.5, _row_text(walk, traversal.header), va="center", fontsize=8, transform=axes[-1].transAxes)
 
 
-def _numbers(walk: Walk, header: CohortHeader) -> str:
+def _row_text(walk: Walk, header: CohortHeader) -> str:
     lines = []
     if walk.psi is not None and walk.psi_sd is not None:
         lines += [f"ψ = {walk.psi:+.3f}", f"exp(ψ) = {np.exp(walk.psi):.3f}", f"ψ·sd(μ) = {walk.psi_sd:+.3f}"]
-    red = {channel.name for channel in header.channels if channel.overlay}
+    overlays = {channel.name for channel in header.channels if channel.overlay}
     for name, volumes in walk.volumes_ml.items():
         lines.append(f"{name} {volumes[0]:.1f} → {volumes[-1]:.1f} ml")
-        if name in red:
-            seen = walk.volumes_above_half_ml[name]
-            lines.append(f"in red {seen[0]:.1f} → {seen[-1]:.1f} ml")
+        if name in overlays:
+            red = walk.volumes_above_half_ml[name]
+            lines.append(f"in red {red[0]:.1f} → {red[-1]:.1f} ml")
     return "\n".join(lines)
 
 
 def _draw_table(axis: Axes, walk: Walk, traversal: Traversal, *, first: bool) -> None:
-    """Decoded columns of a table, each scaled by its own spread along this row."""
+    """Draw decoded columns of a table, each scaled to its range in this row."""
     values = walk.images[:, 0].T
-    spread = np.ptp(values, axis=1, keepdims=True)
-    shown = (values - values.min(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    value_range = np.ptp(values, axis=1, keepdims=True)
+    shown = (values - values.min(axis=1, keepdims=True)) / np.where(value_range > 0, value_range, 1.0)
     axis.imshow(shown, aspect="auto", cmap="cividis", vmin=0, vmax=1)
     axis.set_yticks(range(len(values)), traversal.header.features or [str(i) for i in range(len(values))], fontsize=6)
     axis.set_xticks(range(len(traversal.steps)), [f"{step:+g}" for step in traversal.steps] if first else [])
@@ -89,10 +89,10 @@ def _draw_table(axis: Axes, walk: Walk, traversal: Traversal, *, first: bool) ->
     axis.tick_params(length=0)
 
 
-def picture(image: NDArray[np.float32], header: CohortHeader) -> NDArray[np.float32]:
-    """An image (C, *spatial) as RGB (h, w, 3) in [0, 1]: the first channel in grey, lesions above one half in red.
+def middle_slice(image: NDArray[np.float32], header: CohortHeader) -> NDArray[np.float32]:
+    """Image (C, *spatial) as RGB (h, w, 3) in [0, 1]: first channel in grey, lesions above 0.5 in red.
 
-    Of a volume (x, y, z) in RAS the middle axial slice, anterior up and the subject's right on the left.
+    Of a volume (x, y, z) in RAS order, the middle axial slice: anterior at the top, right of the subject on the left.
     """
     plane = planes_of(header)[0]
     return overlaid(cut(image, plane, tuple(edge // 2 for edge in header.shape)), header)

@@ -1,1 +1,1 @@
-"""The report: numbers and pictures in, one HTML file out."""
+"""Report of a run or a sweep as one HTML file."""

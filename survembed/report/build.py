@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import struct
 import tempfile
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from survembed.report.card import model_card
 from survembed.report.facts import Facts
 from survembed.report.page import write_page
 from survembed.report.participants import Flow, flow, participants
+from survembed.report.privacy import hide_command_paths, option_rows
 from survembed.report.slider_images import STEPS, Strip, strips
 from survembed.report.tripod import checklist
 from survembed.runs.embedding import embed, open_cohort
@@ -146,13 +146,13 @@ def report(asked: FigureRequest, path: Path, *, command: str, reporter: Reporter
         "items": items,
         "n_open": n_open,
         "n_partly": sum(bool(item.answer and item.missing) for item in items),
-        "command": shlex.join(_place(word) for word in shlex.split(command)),
+        "command": hide_command_paths(command, asked.downstream),
         "provenance": _provenance(run),
-        "options": _options(run),
+        "options": option_rows(run.read("config.json")),
         "versions": [[name, str(version)] for name, version in run.record.get("versions", {}).items()],
         "sweep": asked.sweep is not None,
     }
-    write_page(content, path)
+    write_page(content, path, _paths(asked, path))
     names = tuple(dict.fromkeys(picture.name for picture in pictures))
     return Reported(path, path.stat().st_size, names, absent, n_open)
 
@@ -354,16 +354,10 @@ def _provenance(run: Run) -> list[list[str]]:
     ]
 
 
-def _options(run: Run) -> list[list[str]]:
-    """Every option as a name and a text."""
-    config = run.read("config.json")
-    rows = [["seed", str(config["seed"])]]
-    for section in ("data", "model", "head", "train", "split"):
-        for name, value in (config[section] or {}).items():
-            rows.append([f"{section}.{name}", "" if value is None else _place(str(value))])
-    return rows
-
-
-def _place(text: str) -> str:
-    """`text`, of an absolute path its last part only: folders may be named after people."""
-    return Path(text).name if Path(text).is_absolute() else text
+def _paths(asked: FigureRequest, path: Path) -> list[Path]:
+    """Paths of this report, which an error or a note may contain."""
+    folders = [path, *(run.path for run in asked.runs), *([asked.sweep.folder.path] if asked.sweep else [])]
+    data = asked.runs[0].read("config.json")["data"].get("root")
+    folders += [Path(data)] if isinstance(data, str) else []
+    known = [Path.cwd(), Path.home(), *folders, *(folder.absolute() for folder in folders)]
+    return [each for each in known if len(each.parts) > 1]

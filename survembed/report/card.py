@@ -1,4 +1,4 @@
-"""A model card: what a model is for and what not, what it was trained on, how well it does, where it fails.
+"""Model card: intended use, training data, performance and limitations.
 
 References
 ----------
@@ -14,39 +14,39 @@ if TYPE_CHECKING:
 
 
 def model_card(facts: Facts) -> list[tuple[str, list[str]]]:
-    """Headings, each with its sentences."""
+    """Headings with their sentences."""
     data = f"{facts.title}: {facts.n} subjects with {facts.n_events} events, median follow-up {facts.follow_up}."
-    synthetic = ["These are synthetic data: what was learnt from them says nothing of any patient."]
+    synthetic = ["The data are synthetic: results do not apply to patients."]
     return [
         (
             "Intended use",
             [
-                "Research: to explore which directions of a latent space of images go with survival, and to compare "
-                "embeddings.",
-                "Not a medical device. Not for diagnosis, prognosis or treatment of a person.",
+                "Research: to study which directions of a latent space of images are associated with survival, and to "
+                "compare embeddings.",
+                "Not a medical device. Not for diagnosis, prognosis or treatment of patients.",
             ],
         ),
         (
             "Model",
             [
                 f"{facts.model} with {facts.latent_dim} latent dimensions and {facts.parameters:,} parameters"
-                + (f", head {facts.head}" if facts.head else ", without a head of its own")
+                + (f", head {facts.head}" if facts.head else ", without a head")
                 + f" (survembed {facts.version}).",
                 facts.training,
             ],
         ),
         ("Training data", [data, facts.inputs, facts.division, *(synthetic if facts.synthetic else [])]),
-        ("Performance on held-out subjects", [*facts.scores, *([facts.calibration] if facts.calibration else [])]),
+        ("Performance on test subjects", [*facts.scores, *([facts.calibration] if facts.calibration else [])]),
         (
             "Limitations",
             [
-                "One cohort, no external validation; intervals are over subjects, not over trainings or centres.",
-                "Equal performance in groups of people was not examined.",
-                "A latent dimension moved alone may leave the data; decoded images are averages, not scans."
+                "One cohort, no external validation. Intervals are over subjects, not over trainings or centres.",
+                "Performance in subgroups (sex, age, ethnicity, centre) was not examined.",
+                "A change of one latent dimension may leave the data. Decoded images are averages, not scans."
                 if facts.decodes
-                else "Latents cannot be turned back into images.",
-                "Hazards are assumed to be proportional; beyond the follow-up of the training part nothing is known.",
-                "Images from other scanners, protocols, masks or populations may be embedded wrongly without a sign.",
+                else "The model cannot decode latents into images.",
+                "Proportional hazards are assumed. Survival is unknown beyond the follow-up of the training part.",
+                "Images from other scanners, protocols, masks or populations may be embedded wrongly, without warning.",
             ],
         ),
     ]

@@ -1,4 +1,4 @@
-"""What a report knows of its model and data, in the words that checklist and model card share."""
+"""Statements about a run that checklist and model card share."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Facts:
-    """Plain statements about a run, or about the run that a report of a sweep shows.
+    """Statements about a run; for a sweep, about the run that the report shows.
 
     Attributes
     ----------
     title, synthetic
-        Of the cohort; the title calls synthetic data that.
+        Of the cohort; the title marks synthetic data.
     model, head, dataset
         Names of the components; `head` is empty for a model without one.
     n, n_events
@@ -20,27 +20,27 @@ class Facts:
     follow_up
         Median follow-up with its unit, or `not reached`.
     division
-        How subjects were divided for training and scoring.
+        Division of the subjects for training and evaluation.
     inputs
-        What an image holds.
+        Content and size of an image.
     predictors
-        Of an image or a table: what the model is given.
+        Input of the model.
     training
-        How the weights came about.
+        Length of the training, and selection of the weights.
     latent_dim, parameters
-        Sizes of the model.
+        Number of latent dimensions and of parameters.
     scores
-        What was scored, each with its interval, a sentence each.
+        One sentence per model: scores with intervals.
     calibration
-        The same for calibration; empty where there is none.
+        Calibration slopes with intervals; empty without any.
     columns
-        Survival models fitted on the latents.
+        Downstream models.
     n_left_out
-        Records left out in preparation.
+        Records excluded in the preparation.
     n_resamples
-        Behind each interval.
+        Bootstrap resamples of each interval.
     decodes
-        Whether latents can be turned back into images.
+        Whether the model decodes latents into images.
     version
         Of survembed.
     """

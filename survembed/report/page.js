@@ -1,4 +1,4 @@
-/* On paper nothing can be unfolded. */
+/* Open all details for printing. */
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => (each.open = true)));
 
 for (const walk of document.querySelectorAll(".walk")) {

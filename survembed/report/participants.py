@@ -1,4 +1,4 @@
-"""Who is in a cohort and who is not: the flow of exclusions, and what is known of the subjects, without naming any."""
+"""Flow of exclusions into a cohort, and table of its subjects; no subject is named."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from survembed.survival.kaplan_meier import follow_up
 
 FILE = re.compile(r"\S+\.(?:nii(?:\.gz)?|dcm|nrrd|csv|tsv|xlsx|json|parquet|h5|hdf5)\b")
 COUNTED = re.compile(r"(\d+) (?:of \d+ )?(.*)")
-MOST_LEVELS = 6
-"""A column of words with more is no category that a table shows."""
+MAX_LEVELS = 6
+"""The table omits text columns with more distinct values."""
 
 
 @dataclass(frozen=True)
 class Flow:
-    """From what was found to what was used.
+    """Numbers of records from source to cohort.
 
     Attributes
     ----------
     found
-        Records found: subjects used and those left out.
+        Number of records: subjects in the cohort and excluded ones.
     left_out
-        Reasons, each with its number of records; as far as the preparation noted them.
+        Reasons of exclusion with their number of records, as far as the preparation noted them.
     remarks
-        What else was noted: doubts about subjects that are used, columns left out, how data were made.
+        Other notes: warnings about included subjects, ignored columns, generation of the data.
     """
 
     found: int
@@ -40,17 +40,17 @@ class Flow:
 
 
 def flow(notes: Sequence[str], ids: Sequence[str], n: int) -> Flow:
-    """The flow of exclusions into a cohort of `n` subjects, from the notes of its preparation.
+    """Flow of exclusions into a cohort of `n` subjects, from the notes of its preparation.
 
-    Names of subjects and files, which a note may hold, are taken out; equal reasons are counted together.
+    Names of subjects and files in the notes are removed; equal reasons are counted together.
     """
     left_out: Counter[str] = Counter()
     remarks: Counter[str] = Counter()
-    known = {str(each) for each in ids}
+    subjects = {str(each) for each in ids}
     for note in notes:
         subject, _, rest = note.partition(": ")
-        if subject in known:
-            remarks[_nameless(rest)] += 1
+        if subject in subjects:
+            remarks[_without_names(rest)] += 1
         elif note.startswith("left out: "):
             reason, count = _counted(note.removeprefix("left out: "))
             left_out[reason] += count
@@ -64,21 +64,21 @@ def flow(notes: Sequence[str], ids: Sequence[str], n: int) -> Flow:
 
 
 def _counted(text: str) -> tuple[str, int]:
-    """A reason and for how many: `3 row(s) without an image: a, b, c`, or `case: reason` for one."""
-    counted = COUNTED.fullmatch(text)
-    if counted is None:
-        return _nameless(text.partition(": ")[2] or text), 1
-    words, _, rest = counted[2].partition(": ")
-    words = re.sub(r"\s*(subjects )?(are )?left out$", "", words)
-    return _nameless(words or rest), int(counted[1])
+    """Reason and number of records, from `3 row(s) without an image: a, b, c` or, for one record, `case: reason`."""
+    match = COUNTED.fullmatch(text)
+    if match is None:
+        return _without_names(text.partition(": ")[2] or text), 1
+    reason, _, rest = match[2].partition(": ")
+    reason = re.sub(r"\s*(subjects )?(are )?left out$", "", reason)
+    return _without_names(reason or rest), int(match[1])
 
 
-def _nameless(text: str) -> str:
+def _without_names(text: str) -> str:
     return FILE.sub("a file", text).strip(" .…")
 
 
 def participants(subjects: Subjects, parts: Mapping[str, NDArray[np.bool_]], unit: str) -> list[list[str]]:
-    """A table of the subjects in each part (masks (n,) by name): rows of a name and a text for each part."""
+    """Table of the subjects in each part (masks (n,) by name): rows of a name and one text for each part."""
     rows = [
         ["subjects", *(str(int(part.sum())) for part in parts.values())],
         ["events", *(_share(subjects.event[part]) for part in parts.values())],
@@ -86,17 +86,17 @@ def participants(subjects: Subjects, parts: Mapping[str, NDArray[np.bool_]], uni
         [f"duration ({unit})", *(_spread(subjects.duration[part]) for part in parts.values())],
     ]
     for name, values in subjects.measures.items():
-        words = name.removesuffix("_ml").replace("_", " ") + (" volume (ml)" if name.endswith("_ml") else "")
-        rows.append([words, *(_spread(np.asarray(values)[part]) for part in parts.values())])
+        label = name.removesuffix("_ml").replace("_", " ") + (" volume (ml)" if name.endswith("_ml") else "")
+        rows.append([label, *(_spread(np.asarray(values)[part]) for part in parts.values())])
     for name in usable(subjects.covariates):
         values = subjects.covariates[name]
-        if name in subjects.measures:  # the same, as the clinical table has it
+        if name in subjects.measures:  # the same values in the clinical table
             continue
         if values.dtype.kind not in "OUS":
             rows.append([name, *(_spread(values[part].astype(np.float64)) for part in parts.values())])
             continue
         levels = sorted(set(values.tolist()) - {""})
-        if len(levels) <= MOST_LEVELS:
+        if len(levels) <= MAX_LEVELS:
             rows += [
                 [f"{name}: {level}", *(_share(values[part] == level) for part in parts.values())] for level in levels
             ]
@@ -117,10 +117,10 @@ def _follow_up(subjects: Subjects, part: NDArray[np.bool_]) -> str:
 
 
 def _spread(values: NDArray[np.float64]) -> str:
-    """Median and quartiles, and how many are missing."""
-    known = values[np.isfinite(values)]
-    if not len(known):
+    """Median, quartiles and number of missing values."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return "–"
-    low, middle, high = np.percentile(known, [25, 50, 75])
-    missing = len(values) - len(known)
+    low, middle, high = np.percentile(finite, [25, 50, 75])
+    missing = len(values) - len(finite)
     return f"{middle:.4g} ({low:.4g} to {high:.4g})" + (f"; {missing} missing" if missing else "")

@@ -1,4 +1,4 @@
-"""Traversals as pictures that a slider leafs through: all steps of a row in one PNG, one below the other."""
+"""Images for the sliders of the report: all steps of a latent dimension in one PNG, from top to bottom."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ STEPS = 17
 
 @dataclass(frozen=True)
 class Strip:
-    """One row of a traversal.
+    """Decoded images along one latent dimension, or along the hazard.
 
     Attributes
     ----------
     name
         `z0`, …, or `hazard`.
     slope
-        ψ and exp(ψ) in words; empty without a head.
+        ψ and exp(ψ) as text; empty without a head.
     png
-        The steps, one below the other.
+        All steps, from top to bottom.
     width, height
-        Of one step, in pixels.
+        Size of one step in pixels.
     texts
-        What each step means.
+        Description of each step.
     """
 
     name: str
@@ -45,9 +45,9 @@ class Strip:
 
 
 def strips(traversal: Traversal) -> list[Strip]:
-    """A strip for each row, the hazard first; none for tables, whose decoded columns are no pictures.
+    """One strip for each row of a traversal, the hazard first; none for tables.
 
-    Slices of volumes lie through the largest lesion that is decoded anywhere, else through the middle.
+    Slices of volumes go through the largest decoded lesion, or through the middle of the image.
     """
     header = traversal.header
     if len(header.shape) == 1:
@@ -55,32 +55,34 @@ def strips(traversal: Traversal) -> list[Strip]:
     images = np.concatenate([walk.images for walk in traversal.walks])
     lesions = [channel.overlay for channel in header.channels]
     size = (images[:, lesions] > 0.5).reshape(len(images), -1).sum(axis=1)
-    at = middle_of(images[size.argmax()], header)
+    voxel = middle_of(images[size.argmax()], header)
     rows = sorted(traversal.walks, key=lambda walk: walk.name != "risk")
-    return [_strip(walk, traversal, at) for walk in rows]
+    return [_strip(walk, traversal, voxel) for walk in rows]
 
 
-def _strip(walk: Walk, traversal: Traversal, at: tuple[int, ...]) -> Strip:
-    frames = [planes(image, traversal.header, at) for image in walk.images]
+def _strip(walk: Walk, traversal: Traversal, voxel: tuple[int, ...]) -> Strip:
+    frames = [slices_side_by_side(image, traversal.header, voxel) for image in walk.images]
     height, width = frames[0].shape[:2]
     slope = "" if walk.psi is None else f"ψ {walk.psi:+.3f}, exp(ψ) {np.exp(walk.psi):.3f}"
-    texts = tuple(_text(walk, index, step, traversal) for index, step in enumerate(traversal.steps))
+    texts = tuple(_step_text(walk, index, step, traversal) for index, step in enumerate(traversal.steps))
     return Strip("hazard" if walk.name == "risk" else walk.name, slope, _png(frames), width, height, texts)
 
 
-def _text(walk: Walk, index: int, step: float, traversal: Traversal) -> str:
+def _step_text(walk: Walk, index: int, step: float, traversal: Traversal) -> str:
     parts = [f"{step:+.1f} {'SD' if traversal.axes == 'standardised' else 'units'}" if step else "start"]
     if walk.log_hazard is not None:
         parts.append(f"hazard × {np.exp(walk.log_hazard[index]):.2f}")
     parts += [f"{name} {volumes[index]:.1f} ml" for name, volumes in walk.volumes_ml.items()]
     overlays = [channel.name for channel in traversal.header.channels if channel.overlay]
     parts += [f"in red {walk.volumes_above_half_ml[name][index]:.1f} ml" for name in overlays if walk.volumes_ml]
-    return " · ".join(part.replace(" ", "\u00a0") for part in parts)  # broken between parts only
+    return " · ".join(part.replace(" ", "\u00a0") for part in parts)  # line breaks only between parts
 
 
-def planes(image: NDArray[np.float32], header: CohortHeader, at: tuple[int, ...]) -> NDArray[np.float32]:
-    """An image (C, *spatial) as RGB (h, w, 3): of a volume its slices through the voxel `at`, side by side."""
-    views = [overlaid(cut(image, plane, at), header) for plane in planes_of(header)]
+def slices_side_by_side(
+    image: NDArray[np.float32], header: CohortHeader, voxel: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Image (C, *spatial) as RGB (h, w, 3); for a volume, its three slices through `voxel` side by side."""
+    views = [overlaid(cut(image, plane, voxel), header) for plane in planes_of(header)]
     tallest = max(len(view) for view in views)
     return np.concatenate([np.pad(view, ((0, tallest - len(view)), (0, 0), (0, 0))) for view in views], axis=1)
 

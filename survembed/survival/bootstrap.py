@@ -1,4 +1,4 @@
-"""A metric with its interval: the bootstrap over subjects, vectorised over resamples."""
+"""Metrics with bootstrap intervals over subjects, vectorised over resamples."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float = NDArray[np.float64]
+from survembed.storage.result import plain
+from survembed.survival.outcome import Float
 
 Statistic = Callable[[Float], Float]
-"""From weights (n, b), how often each of n subjects counts in each of b samples, to b values; NaN where undefined."""
+"""Maps weights (n, b), the count of each of n subjects in each of b resamples, to b values; NaN where undefined."""
 
 N_RESAMPLES = 500
 _CHUNK = 2_000_000  # numbers in one block of weights: 16 MB
@@ -26,16 +26,16 @@ class Metric:
     Attributes
     ----------
     value
-        On the subjects as they are; NaN where undefined, and then `reason` says why.
+        On the original subjects; NaN where undefined.
     low, high
         Limits of the interval; NaN without resamples.
     reason
-        Why there is no value; empty where there is one.
+        Why `value` is NaN; else empty.
     n_failed
-        Resamples in which the metric was undefined (no comparable pair, …); the interval leaves them out.
+        Resamples in which the metric is undefined (no comparable pair, …); the interval excludes them.
     samples
-        (b,) float64, the metric of each resample. Metrics made with the same subjects, seed and number of resamples saw
-        the same resamples, so their samples are paired.
+        (b,) float64, the metric of each resample. They are paired between metrics of the same subjects, seed and number
+        of resamples.
     """
 
     value: float
@@ -47,33 +47,29 @@ class Metric:
 
     @classmethod
     def of(cls, value: float, samples: Float, reason: str) -> Metric:
-        """Interval and failures from the samples; `reason` is kept only where the value is NaN."""
+        """Metric with the interval of `samples`; `reason` is used where the value is NaN."""
         if np.isnan(value):
             return cls(np.nan, reason=reason, n_failed=len(samples))
-        good = samples[~np.isnan(samples)]
-        low, high = np.percentile(good, [2.5, 97.5]) if len(good) else (np.nan, np.nan)
-        return cls(float(value), float(low), float(high), "", len(samples) - len(good), samples)
+        defined = samples[~np.isnan(samples)]
+        low, high = np.percentile(defined, [2.5, 97.5]) if len(defined) else (np.nan, np.nan)
+        return cls(float(value), float(low), float(high), "", len(samples) - len(defined), samples)
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether 0 lies outside the interval: of a paired difference, whether the two models differ."""
+        """Whether the interval excludes 0; for a paired difference, whether the two models differ."""
         return self.low > 0 or self.high < 0
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: value, low, high (None for NaN), and where there are any, reason and number of failed resamples."""
-        numbers = {name: getattr(self, name) for name in ("value", "low", "high")}
-        plain: dict[str, Any] = {name: None if np.isnan(number) else number for name, number in numbers.items()}
-        if self.reason:
-            plain["reason"] = self.reason
-        if self.n_failed:
-            plain["n_failed"] = self.n_failed
-        return plain
+        """For JSON: value, low and high (None for NaN); reason and n_failed only where they apply."""
+        optional = {"reason": self.reason, "n_failed": self.n_failed}
+        numbers = plain({"value": self.value, "low": self.low, "high": self.high})
+        return {**numbers, **{name: value for name, value in optional.items() if value}}
 
 
 def bootstrap(
     statistic: Statistic, n: int, *, n_resamples: int = N_RESAMPLES, seed: int = 0, reason: str = "undefined"
 ) -> Metric:
-    """The statistic of n subjects with its interval over subjects drawn with replacement.
+    """Statistic of n subjects with its interval over resamples of subjects with replacement.
 
     Parameters
     ----------
@@ -82,9 +78,9 @@ def bootstrap(
     n
         Number of subjects.
     n_resamples, seed
-        Resamples depend on these and on n alone. 0 resamples: no interval.
+        Resamples depend only on these and on n. 0 resamples give no interval.
     reason
-        What the metric says where the statistic is NaN.
+        Reason of the metric where the statistic is NaN.
     """
     if n == 0:
         return Metric(np.nan, reason="no subjects")
@@ -102,18 +98,18 @@ def bootstrap(
 
 
 def combine(function: Callable[[Float, Float], Float], a: Metric, b: Metric) -> Metric:
-    """`function` of two metrics made with the same subjects, seed and number of resamples, resample by resample."""
+    """`function` of two metrics of the same subjects, seed and number of resamples, applied to each resample."""
     reason = a.reason or b.reason
     if reason:
         return Metric(np.nan, reason=reason)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a score of 0 to divide by, in some resamples of few subjects
+    with np.errstate(divide="ignore", invalid="ignore"):  # small resamples may have a score of 0
         value, samples = function(np.array(a.value), np.array(b.value)), function(a.samples, b.samples)
     samples = np.where(np.isfinite(samples), samples, np.nan)
     return Metric.of(float(value) if np.isfinite(value) else np.nan, samples, "undefined")
 
 
 def paired_difference(a: Metric, b: Metric) -> Metric:
-    """a − b with the interval of the paired bootstrap; see `combine`."""
+    """Difference a − b with the interval of the paired bootstrap; see `combine`."""
     return combine(np.subtract, a, b)
 
 

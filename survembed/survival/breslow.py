@@ -69,7 +69,10 @@ class BreslowBaseline:
 
     def median(self, log_hazard: ArrayLike) -> Float:
         """Median survival time of each subject, (n,); NaN where S(t) stays above 0.5 in the training follow-up."""
-        needed = np.log(np.log(2.0)) - np.asarray(log_hazard, dtype=np.float64)
+        r = np.asarray(log_hazard, dtype=np.float64)
+        # S(t) ≤ 0.5 means log H0(t) ≥ log(log 2) − r. The sum is rounded to the last place of the larger of its terms:
+        # the tolerance is four units there, so that S(t) of exactly 0.5 does not move the median to the next event.
+        needed = np.log(np.log(2.0)) - r - 4 * np.spacing(1.0 + np.abs(r))
         index = np.searchsorted(self.log_cumulative_hazard, needed, side="left")
         median: Float = np.append(self.times, np.nan)[index]
         return median

@@ -1,40 +1,39 @@
-"""Brier score and its integral over time."""
+"""Brier score over time and its integral."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from survembed.errors import UsageError
-from survembed.survival.bootstrap import N_RESAMPLES, Float, Metric, bootstrap
+from survembed.survival.bootstrap import N_RESAMPLES, Metric, bootstrap
 from survembed.survival.kaplan_meier import censoring_survival
-from survembed.survival.outcome import Outcome
+from survembed.survival.outcome import Float, Outcome
 from survembed.survival.time_grid import NO_GRID
 
 
 def brier_contributions(train: Outcome, test: Outcome, survival: Float, times: Float) -> Float:
-    """Each subject's part in the Brier score, (n, T); the mean over subjects is BS(t).
+    """Contribution of each subject to the Brier score, (n, T); the mean over subjects is BS(t).
 
     Parameters
     ----------
     train
-        Whose censoring gives G.
+        Subjects whose censoring gives G.
     test
-        n subjects.
+        n subjects to score.
     survival
-        (n, T) predicted S(t) on `times`.
+        (n, T) predicted S(t) at `times`.
     times
         (T,) strictly increasing, where G is positive.
 
     Notes
     -----
-    S(t)² / G(T−) for who had the event by t, (1 − S(t))² / G(t) for who is followed beyond t, 0 for who was censored
-    before (Graf et al., Stat Med 18 (1999) 2529). scikit-survival takes G(T) for G(T−), and mixes up the columns of
-    unsorted times.
+    S(t)² / G(T−) for an event by t, (1 − S(t))² / G(t) for follow-up beyond t, 0 for censoring by t (Graf et al., Stat
+    Med 18 (1999) 2529). scikit-survival uses G(T) in place of G(T−), and does not sort the columns with the times.
 
     Raises
     ------
     UsageError
-        The times are not strictly increasing, or the shapes do not fit.
+        If the times are not strictly increasing, or the shapes do not match.
     """
     if survival.shape != (len(test.duration), len(times)):
         raise UsageError(f"survival has shape {survival.shape}", expected=f"{(len(test.duration), len(times))}")
@@ -43,30 +42,24 @@ def brier_contributions(train: Outcome, test: Outcome, survival: Float, times: F
     g = censoring_survival(*train)
     duration = test.duration[:, None]
     is_case, is_control = test.event[:, None] & (duration <= times), duration > times
-    # Whoever is no case gets weight 0; so a G of zero at an irrelevant time must not divide.
+    # Other subjects have weight 0: their G, which may be zero, must not divide.
     g_case = np.where(is_case, g(test.duration, left=True)[:, None], 1.0)
     g_control = np.where(is_control, g(times), 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        parts: Float = is_case * survival**2 / g_case + is_control * (1.0 - survival) ** 2 / g_control
-    return parts
+        contributions: Float = is_case * survival**2 / g_case + is_control * (1.0 - survival) ** 2 / g_control
+    return contributions
 
 
 def brier_curve(train: Outcome, test: Outcome, survival: Float, times: Float) -> Float:
-    """The Brier score BS(t) on `times`, (T,); parameters as for `brier_contributions`. Lower is better."""
+    """Brier score BS(t) at `times`, (T,); parameters as for `brier_contributions`. Lower is better."""
     curve: Float = brier_contributions(train, test, survival, times).mean(axis=0)
     return curve
 
 
 def brier_band(
-    train: Outcome,
-    test: Outcome,
-    survival: Float,
-    times: Float,
-    *,
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
+    train: Outcome, test: Outcome, survival: Float, times: Float, *, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> tuple[Float, Float]:
-    """Lower and upper limit (T,) of `brier_curve`: 95 % at each time, bootstrap over subjects; NaN without draws."""
+    """Limits (T,) of the pointwise 95 % bootstrap interval of `brier_curve`; NaN without resamples."""
     contributions = brier_contributions(train, test, survival, times)
     if not n_resamples:
         return np.full(len(times), np.nan), np.full(len(times), np.nan)
@@ -77,20 +70,14 @@ def brier_band(
 
 
 def integrated_brier_score(
-    train: Outcome,
-    test: Outcome,
-    survival: Float,
-    times: Float,
-    *,
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
+    train: Outcome, test: Outcome, survival: Float, times: Float, *, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> Metric:
-    """Mean of the Brier score over the grid by the trapezoidal rule; lower is better.
+    """Integrated Brier score: mean over the times by the trapezoidal rule. Lower is better.
 
     Parameters
     ----------
     train, test, survival, times
-        As for `brier_contributions`. G always comes from the whole training part, also in resamples of the test part.
+        As for `brier_contributions`. G is that of the whole training part in every resample of the test part.
     n_resamples, seed
         Of the bootstrap over test subjects.
     """

@@ -1,26 +1,26 @@
-"""Ranking metrics: Harrell's C, Uno's C and the time-dependent area under the curve, with bootstrap intervals."""
+"""Ranking metrics with bootstrap intervals: Harrell's C, Uno's C and the time-dependent AUC."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from survembed.survival.bootstrap import N_RESAMPLES, Float, Metric, bootstrap
+from survembed.survival.bootstrap import N_RESAMPLES, Metric, bootstrap
 from survembed.survival.kaplan_meier import censoring_survival
-from survembed.survival.outcome import Outcome
+from survembed.survival.outcome import Bool, Float, Outcome
 
-NO_PAIR = "no comparable pair: no subject with an event has a longer-lived one beside it"
+NO_PAIR = "no comparable pair: no subject has a longer duration than a subject with an event"
 
 
 def harrell_c(test: Outcome, risk: ArrayLike, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Metric:
-    """Share of comparable pairs in which the one with the higher risk dies first; ties in risk count half.
+    """Share of comparable pairs in which the subject with the higher risk has the event first; equal risks count half.
 
     Parameters
     ----------
     test
         n subjects.
     risk
-        (n,) higher = worse. Never flipped: a value below 0.5 means that the model ranks the wrong way round.
+        (n,) higher = worse. The sign is never changed: a C below 0.5 means that the model ranks in reverse.
     n_resamples, seed
         Of the bootstrap over subjects.
 
@@ -34,21 +34,21 @@ def harrell_c(test: Outcome, risk: ArrayLike, *, n_resamples: int = N_RESAMPLES,
 def uno_c(
     train: Outcome, test: Outcome, risk: ArrayLike, tau: float, *, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> Metric:
-    """Harrell's C freed from the censoring pattern: pairs weigh 1 / G(T−)², events from `tau` on do not count.
+    """Concordance that does not depend on the censoring: pairs weigh 1 / G(T−)², events from `tau` on do not count.
 
     Parameters
     ----------
     train
-        Whose censoring gives G.
+        Subjects whose censoring gives G.
     test, risk
         n subjects, and (n,) higher = worse.
     tau
-        Truncation, in the unit of the durations; inside the training follow-up.
+        Truncation time, in the unit of the durations; inside the training follow-up.
 
     References
     ----------
-    Uno et al., Stat Med 30 (2011) 1105. scikit-survival takes G(T) for G(T−), which differs where an event and a
-    censoring share a time.
+    Uno et al., Stat Med 30 (2011) 1105. scikit-survival uses G(T) in place of G(T−), which differs where an event and
+    a censoring share a time.
     """
     case, reason = inverse_censoring(train, test, test.event & (test.duration < tau), power=2)
     if reason:
@@ -59,14 +59,15 @@ def uno_c(
 def time_dependent_auc(
     train: Outcome, test: Outcome, risk: ArrayLike, horizon: float, *, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> Metric:
-    """Probability that who has the event by `horizon` has a higher risk than who is still without it then.
+    """P(risk of a case > risk of a control) at `horizon`; equal risks count half.
 
-    Cumulative cases weigh 1 / G(T−), dynamic controls 1; subjects censored before the horizon are neither.
+    Cases have an event by the horizon and weigh 1 / G(T−); controls are followed beyond it and weigh 1. Subjects
+    censored before the horizon are neither.
 
     Parameters
     ----------
     train
-        Whose censoring gives G.
+        Subjects whose censoring gives G.
     test, risk
         n subjects, and (n,) higher = worse.
     horizon
@@ -85,23 +86,23 @@ def time_dependent_auc(
 
 
 def death_order(test: Outcome) -> NDArray[np.int64]:
-    """Dense ranks in which an event is comparable with all ranked later: at one time, events come before censorings."""
+    """Dense ranks (n,) by duration, at equal durations events first: an event is comparable with all later ranks."""
     time_rank = np.unique(test.duration, return_inverse=True)[1]
     return np.unique(2 * time_rank + ~test.event, return_inverse=True)[1].astype(np.int64)
 
 
-def inverse_censoring(train: Outcome, test: Outcome, case: NDArray[np.bool_], power: int) -> tuple[Float, str]:
-    """G(T−)^-power of the cases, 0 for all others; a reason where the training part knows no G for a case."""
+def inverse_censoring(train: Outcome, test: Outcome, case: Bool, power: int) -> tuple[Float, str]:
+    """Weights G(T−)^-power of the cases, 0 of all others; and a reason where G is 0 for a case, else empty."""
     g = np.where(case, censoring_survival(*train)(test.duration, left=True), 1.0)
     if (g <= 0).any():
-        return g, "an event lies where every training subject is already censored: choose an earlier time"
+        return g, "an event is later than the censoring of every training subject: choose an earlier time"
     return case / g**power, ""
 
 
 def _concordance(
     slot: NDArray[np.int64], case: Float, risk: Float, n_resamples: int, seed: int, reason: str = NO_PAIR
 ) -> Metric:
-    """Weighted concordance of cases with all in later slots; a slot of -1 takes no part."""
+    """Weighted concordance of cases with all subjects in later slots; subjects in slot -1 are excluded."""
     if not np.isfinite(risk).all():
         return Metric(np.nan, reason=f"the risk of {int((~np.isfinite(risk)).sum())} subject(s) is not a finite number")
     keep = slot >= 0
@@ -116,7 +117,7 @@ def _concordance(
 
 
 def count_pairs(slot: NDArray[np.int64], case: Float, risk: Float, weight: Float) -> tuple[Float, Float]:
-    """Concordant and comparable weight over all pairs (i, j) with slot_i < slot_j, each pair weighing case_i·w_i·w_j.
+    """Concordant and comparable weight of all pairs (i, j) with slot_i < slot_j; a pair weighs case_i·w_i·w_j.
 
     A pair i, j belongs to exactly one bit of the slot number: the highest in which the two differ (0 in i, 1 in j).
     Per bit, subjects with equal higher bits form a group, and a cumulative sum in order of risk counts all its pairs:

@@ -1,9 +1,9 @@
-"""A Cox model refitted on frozen latents: hazard ratios with intervals, and whether hazards are proportional."""
+"""Cox models refitted on frozen latents: hazard ratios with intervals, and tests of proportional hazards."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,22 +11,22 @@ from survembed.survival.outcome import Float, Outcome
 from survembed.survival.scaler import LatentScaler
 
 FEWEST_EVENTS = 10
-"""Intervals from fewer events say nothing."""
+"""Intervals from fewer events are too wide to interpret."""
 
 
 @dataclass(frozen=True)
 class HazardRatio:
-    """Of one latent dimension, all others held.
+    """Hazard ratio of one latent dimension, adjusted for all others.
 
     Attributes
     ----------
     value, low, high
         For one standard deviation of the training μ, with its 95 % Wald interval.
     p
-        Of the hypothesis that it is 1; not adjusted for the number of dimensions.
+        P value of a hazard ratio of 1; not adjusted for the number of dimensions.
     p_proportional
-        Of the hypothesis that it does not change with time (scaled Schoenfeld residuals against ranked times, Grambsch
-        and Therneau, Biometrika 81, 1994, 515). Small: it does change.
+        P value of proportional hazards: a small value means that the ratio changes with time (scaled Schoenfeld
+        residuals against ranked times, Grambsch and Therneau, Biometrika 81, 1994, 515).
     """
 
     value: float
@@ -38,20 +38,20 @@ class HazardRatio:
 
 @dataclass(frozen=True)
 class CoxFit:
-    """A refitted model.
+    """A refitted Cox model.
 
     Attributes
     ----------
     ratios
-        By dimension, counted from 0; without those dropped.
+        By dimension, counted from 0; without dropped dimensions. Empty where there is no model.
     dropped
-        Reason by dimension.
+        Reason by dropped dimension.
     n, n_events
-        Subjects and events behind it.
+        Subjects and events in the fit.
     reason
         Why there is no model; empty where there is one.
     notes
-        What the fit warned of.
+        Warnings of the fit.
     """
 
     ratios: dict[int, HazardRatio]
@@ -59,23 +59,22 @@ class CoxFit:
     n: int
     n_events: int
     reason: str = ""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
-def refit(mu: Float, outcome: Outcome, scaler: LatentScaler) -> CoxFit:
-    """Fit Cox's model by lifelines, without penalty, on latents μ (n, L) in units of the training μ.
+def fit_cox_on_latents(mu: Float, outcome: Outcome, scaler: LatentScaler) -> CoxFit:
+    """Fit a Cox model without penalty (lifelines) on latents μ (n, L) in units of the training μ.
 
     Parameters
     ----------
     mu, outcome
-        The subjects to fit on.
+        Latents and outcome of the n subjects to fit on.
     scaler
-        Fitted on the training μ; the dimensions it drops (constant, collinear) are left out by name.
+        Fitted on the training μ; the dimensions that it drops (constant, collinear) are left out.
 
     Returns
     -------
-    Where there are too few events, or the model does not converge to finite numbers, one without ratios and with the
-    reason.
+    Without ratios, and with a reason, where there are too few events or the fit does not converge to finite numbers.
     """
     import pandas as pd
     from lifelines import CoxPHFitter
@@ -96,18 +95,14 @@ def refit(mu: Float, outcome: Outcome, scaler: LatentScaler) -> CoxFit:
             proportional = proportional_hazard_test(model, frame, time_transform="rank").summary["p"]
         except (ConvergenceError, np.linalg.LinAlgError, ValueError) as error:
             return CoxFit({}, dropped, n, n_events, f"did not converge: {str(error).splitlines()[0]}")
-    notes = tuple(dict.fromkeys(_first_line(each) for each in caught))
+    notes = tuple(dict.fromkeys(str(warning.message).strip().partition("\n")[0] for warning in caught))
     table = model.summary
     columns = ["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%", "p"]
+    if any("failed to converge" in note for note in notes) or not np.isfinite(table[columns]).all(axis=None):
+        reason = f"did not converge: {n_events} events are too few for {len(names)} dimensions, or one separates them"
+        return CoxFit({}, dropped, n, n_events, reason)
     ratios = {
         int(dimension): HazardRatio(*map(float, (*table.loc[name, columns], proportional[name])))
         for dimension, name in zip(scaler.kept_, names, strict=True)
     }
-    if any("failed to converge" in note for note in notes) or not np.isfinite(table[columns]).all(axis=None):
-        reason = f"did not converge: {n_events} events are too few for {len(names)} dimensions, or one separates them"
-        return CoxFit({}, dropped, n, n_events, reason)
     return CoxFit(ratios, dropped, n, n_events, "", notes)
-
-
-def _first_line(caught: warnings.WarningMessage) -> str:
-    return next((line.strip() for line in str(caught.message).splitlines() if line.strip()), "")

@@ -1,4 +1,4 @@
-"""Step functions of survival analysis: Kaplan–Meier, the censoring distribution, median follow-up."""
+"""Kaplan–Meier estimates: survival function, confidence band, censoring distribution, median follow-up."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from survembed.survival.bootstrap import Float
-from survembed.survival.outcome import Bool, Outcome
+from survembed.survival.outcome import Bool, Float, Outcome
 
-
-def kaplan_meier_survival(train: Outcome, n: int, times: Float) -> Float:
-    """The null model: the Kaplan–Meier curve of the training part for each of n subjects, (n, T)."""
-    return np.tile(kaplan_meier(*train)(times), (n, 1))
+_NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of the standard normal distribution
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,7 @@ class StepFunction:
     Attributes
     ----------
     times
-        (k,) float64, where it steps, increasing.
+        (k,) float64, times of the steps, increasing.
     values
         (..., k) float64, the value from each step on; leading axes hold one function each.
     before
@@ -41,10 +37,23 @@ class StepFunction:
         first = np.full((*self.values.shape[:-1], 1), self.before)
         return np.concatenate([first, self.values], axis=-1)[..., index]
 
-    def median(self) -> float:
-        """The first time at which the function is 0.5 or less; NaN where that is never reached."""
-        reached = self.values <= 0.5
+    def first_time_at_or_below(self, level: float) -> float:
+        """First step of a survival function (k,) with S(t) ≤ `level`; NaN where all values are above it.
+
+        S(t) is often exactly `level` (12 of 24 subjects left), and then the rounding of the product must not move the
+        answer to the next step. Each of its factors adds one rounded quotient and one rounded product, of half a unit
+        in the last place each: after i steps S(t) is off by i units at most. This is the tolerance.
+        """
+        tolerance = np.arange(1, len(self.times) + 1) * np.finfo(np.float64).eps
+        reached = self.values <= level * (1.0 + tolerance)
         return float(self.times[reached.argmax()]) if reached.any() else np.nan
+
+    def median(self) -> float:
+        """First time with S(t) ≤ 0.5; NaN where S(t) stays above 0.5.
+
+        lifelines defines the median alike. R's `survfit` takes the middle of the interval on which S(t) is 0.5.
+        """
+        return self.first_time_at_or_below(0.5)
 
 
 def kaplan_meier(duration: Float, event: Bool) -> StepFunction:
@@ -60,31 +69,55 @@ def kaplan_meier(duration: Float, event: Bool) -> StepFunction:
     ----------
     Kaplan, Meier, JASA 53 (1958) 457.
     """
-    times, n_events, _, n_at_risk = _counts(duration, event)
-    seen = n_events > 0
-    return _product_limit(times[seen], n_events[seen] / n_at_risk[seen])
+    times, n_events, _, n_at_risk = _counts_by_time(duration, event)
+    return _product_limit(times, n_events, n_at_risk)
+
+
+def kaplan_meier_survival(train: Outcome, n: int, times: Float) -> Float:
+    """Null model: the Kaplan–Meier curve of the training part for each of n subjects, (n, T)."""
+    return np.tile(kaplan_meier(*train)(times), (n, 1))
+
+
+def kaplan_meier_band(duration: Float, event: Bool) -> StepFunction:
+    """Kaplan–Meier curve with its pointwise 95 % log-log interval, on every distinct duration.
+
+    Returns
+    -------
+    Values (3, k): S(t), lower and upper limit. The interval has no width where S(t) is 1 or 0.
+
+    References
+    ----------
+    Kalbfleisch, Prentice, The Statistical Analysis of Failure Time Data, 2nd ed. (2002) 18.
+    """
+    times, n_events, _, n_at_risk = _counts_by_time(duration, event)
+    survival = kaplan_meier(duration, event)(times)
+    with np.errstate(divide="ignore", invalid="ignore"):  # at S(t) of 0 and 1
+        greenwood = np.cumsum(n_events / (n_at_risk * (n_at_risk - n_events)))
+        width = _NORMAL_QUANTILE * np.sqrt(greenwood) / np.abs(np.log(survival))
+        limits = survival ** np.exp([width, -width])
+    limits[:, (survival == 0) | (survival == 1)] = survival[(survival == 0) | (survival == 1)]
+    return StepFunction(times, np.vstack([survival, limits]))
 
 
 def censoring_survival(duration: Float, event: Bool) -> StepFunction:
     """G(t) = P(C > t): Kaplan–Meier of the censoring, in which events count as censored.
 
-    At a time with both, the events come first: who had the event is no longer at risk of being censored. Inverse
+    At a time with both, the events come first: a subject with an event is no longer at risk of censoring. Inverse
     probability weights of an event at T take the limit from the left, ``G(T, left=True)``.
     """
-    times, n_events, n_censored, n_at_risk = _counts(duration, event)
-    seen = n_censored > 0
-    return _product_limit(times[seen], n_censored[seen] / (n_at_risk - n_events)[seen])
+    times, n_events, n_censored, n_at_risk = _counts_by_time(duration, event)
+    return _product_limit(times, n_censored, n_at_risk - n_events)
 
 
 class FollowUp(NamedTuple):
-    """How long and how completely a cohort was followed.
+    """Length and completeness of the follow-up of a cohort.
 
     Attributes
     ----------
     n, n_events
         Subjects, and those with an event.
     median
-        Median follow-up by the reverse Kaplan–Meier method; NaN where fewer than half would have been censored.
+        Median follow-up by the reverse Kaplan–Meier method; NaN where it is not reached.
     """
 
     n: int
@@ -97,11 +130,14 @@ def follow_up(duration: Float, event: Bool) -> FollowUp:
     return FollowUp(len(duration), int(np.sum(event)), censoring_survival(duration, event).median())
 
 
-def _product_limit(times: Float, hazard: Float) -> StepFunction:
-    return StepFunction(times, np.cumprod(1.0 - hazard, dtype=np.float64))
+def _product_limit(times: Float, n_events: Float, n_at_risk: Float) -> StepFunction:
+    """Product of (n_at_risk − n_events) / n_at_risk over the times with an event."""
+    step = n_events > 0
+    factors = (n_at_risk[step] - n_events[step]) / n_at_risk[step]
+    return StepFunction(times[step], np.cumprod(factors, dtype=np.float64))
 
 
-def _counts(duration: Float, event: Bool) -> tuple[Float, Float, Float, Float]:
+def _counts_by_time(duration: Float, event: Bool) -> tuple[Float, Float, Float, Float]:
     """Distinct times, events and censorings at each, and subjects at risk just before it."""
     times, inverse, counts = np.unique(np.asarray(duration, dtype=np.float64), return_inverse=True, return_counts=True)
     n = counts.astype(np.float64)

@@ -12,14 +12,14 @@ Bool = NDArray[np.bool_]
 
 
 class Outcome(NamedTuple):
-    """What became of n subjects.
+    """Right-censored outcome of n subjects.
 
     Attributes
     ----------
     duration
         (n,) float64, time to event or censoring.
     event
-        (n,) bool, True where the event was seen.
+        (n,) bool, False where the subject is censored.
     """
 
     duration: Float
@@ -35,6 +35,6 @@ def to_structured(duration: ArrayLike, event: ArrayLike) -> NDArray[np.void]:
 
 
 def from_structured(y: NDArray[np.void]) -> Outcome:
-    """The outcome in a scikit-survival y: a structured array of a bool and a float field, whatever their names."""
+    """The outcome of a scikit-survival y: a structured array of a bool and a float field, under any names."""
     event, time = y.dtype.names or ("event", "time")
     return Outcome(np.asarray(y[time], dtype=np.float64), np.asarray(y[event], dtype=np.bool_))

@@ -1,4 +1,4 @@
-"""Groups of subjects by predicted risk, and how each of them fared: Kaplan–Meier curves and the log-rank test."""
+"""Subjects grouped by predicted risk: Kaplan–Meier curve of each group and log-rank test."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.survival.kaplan_meier import StepFunction
-from survembed.survival.outcome import Float, Outcome, to_structured
+from survembed.survival.kaplan_meier import StepFunction, kaplan_meier_band
+from survembed.survival.outcome import Bool, Float, Outcome, to_structured
 
 
 def equal_groups(risk: Float, n_groups: int) -> NDArray[np.int64]:
-    """Number of the group of each subject, (n,), by rising `risk` (n,): about equal in size, equal risks together.
+    """Group number (n,) of each subject, increasing with `risk` (n,): about equal sizes, equal risks in one group.
 
-    Fewer than `n_groups` groups come out where risks are equal; their numbers have no gaps.
+    Equal risks may give fewer than `n_groups` groups; the numbers have no gaps.
     """
     edges = np.unique(np.quantile(risk, np.linspace(0, 1, n_groups + 1))[1:-1])
     return np.unique(np.searchsorted(edges, risk, side="right"), return_inverse=True)[1].astype(np.int64)
@@ -29,7 +29,7 @@ class LogRank(NamedTuple):
 
 
 def log_rank(outcome: Outcome, group: NDArray[np.int64]) -> LogRank | None:
-    """Whether the groups (n,) differ in survival; None for one group, or where there is no event."""
+    """Log-rank test of equal survival in all groups (n,); None for one group, or without an event."""
     from sksurv.compare import compare_survival
 
     if len(np.unique(group)) < 2 or not outcome.event.any():
@@ -44,27 +44,33 @@ class GroupCurve:
 
     Attributes
     ----------
-    n, n_events
-        Subjects, and those with an event.
+    duration, event
+        (n,) outcome of the subjects.
     times
         (k,) float64, every distinct duration, increasing.
     survival, low, high
-        (k,) S(t) from each of these times on, with its pointwise 95 % log-log interval; before them all are 1.
-    duration, event
-        (n,) of its subjects.
+        (k,) S(t) from each time on, with its pointwise 95 % log-log interval; all are 1 before the first time.
     """
 
-    n: int
-    n_events: int
+    duration: Float
+    event: Bool
     times: Float
     survival: Float
     low: Float
     high: Float
-    duration: Float
-    event: NDArray[np.bool_]
 
-    def at_risk(self, times: Float) -> list[int]:
-        """Subjects under observation just before each of `times`."""
+    @property
+    def n(self) -> int:
+        """Number of subjects."""
+        return len(self.duration)
+
+    @property
+    def n_events(self) -> int:
+        """Number of subjects with an event."""
+        return int(self.event.sum())
+
+    def n_at_risk(self, times: Float) -> list[int]:
+        """Number of subjects under observation just before each of `times`."""
         return [int((self.duration >= time).sum()) for time in times]
 
     def median(self) -> tuple[float, float, float]:
@@ -74,24 +80,15 @@ class GroupCurve:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {
-            "n": self.n,
-            "events": self.n_events,
-            "median": self.median(),
-            "times": self.times.tolist(),
-            "survival": self.survival.tolist(),
-            "low": self.low.tolist(),
-            "high": self.high.tolist(),
-        }
+        curves = {name: getattr(self, name).tolist() for name in ("times", "survival", "low", "high")}
+        return {"n": self.n, "events": self.n_events, "median": self.median(), **curves}
 
 
 def group_curves(outcome: Outcome, group: NDArray[np.int64]) -> list[GroupCurve]:
-    """The curve of each group (n,), by rising number."""
-    from sksurv.nonparametric import kaplan_meier_estimator
-
-    found = []
+    """The Kaplan–Meier curve of each group (n,), by increasing group number."""
+    curves = []
     for number in np.unique(group):
         duration, event = outcome.duration[group == number], outcome.event[group == number]
-        times, survival, (low, high) = kaplan_meier_estimator(event, duration, conf_type="log-log")
-        found.append(GroupCurve(len(duration), int(event.sum()), times, survival, low, high, duration, event))
-    return found
+        band = kaplan_meier_band(duration, event)
+        curves.append(GroupCurve(duration, event, band.times, *band.values))
+    return curves

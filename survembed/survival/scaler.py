@@ -1,4 +1,4 @@
-"""Standardised latents without the dimensions that a linear model cannot use."""
+"""Standardisation of latents that drops constant and collinear dimensions."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from survembed.survival.outcome import Float
 
 DEAD = 1e-6  # standard deviation as a share of the largest value: the resolution of float32
-COLLINEAR = 1e-4  # standard deviation, of 1, that the dimensions before leave unexplained
+COLLINEAR = 1e-4  # share of the standard deviation that the earlier dimensions leave unexplained
 
 
 class LatentScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """Centre and scale latents on the training part; leave out collapsed and collinear dimensions, by name.
+    """Standardise latents by the training part; drop constant and collinear dimensions.
 
-    Without anything left, the transformed latents are one column of zeros: any model then becomes the null model.
+    If no dimension is left, the transformed latents are one column of zeros, with which any model is the null model.
 
     Attributes
     ----------
     mean_, scale_
         (L,) of the training latents.
     kept_
-        (k,) dimensions that stay, counted from 0.
+        (k,) dimensions kept, counted from 0.
     dropped_
-        Reason by dimension, for those that do not.
+        Reason by dropped dimension.
     """
 
     def fit(self, X: Any, y: Any = None) -> LatentScaler:  # noqa: N803
-        """Learn means, scales and useless dimensions from (n, L) latents."""
+        """Learn means, scales and dropped dimensions from (n, L) latents."""
         x = validate_data(self, X, dtype=np.float64)
         self.mean_, self.scale_ = x.mean(axis=0), x.std(axis=0)
         self.dropped_: dict[int, str] = {}
@@ -42,7 +42,7 @@ class LatentScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
                 self.dropped_[j] = f"constant ({self.mean_[j]:.3g})"
                 continue
             column = (x[:, j] - self.mean_[j]) / self.scale_[j] / np.sqrt(len(x))
-            # Twice is enough: the second pass removes what rounding left of the first.
+            # The second pass removes the rounding errors of the first.
             rest = column - basis @ (basis.T @ column)
             rest -= basis @ (basis.T @ rest)
             length = np.linalg.norm(rest)
@@ -55,7 +55,7 @@ class LatentScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         return self
 
     def transform(self, X: Any) -> Float:  # noqa: N803
-        """(n, k) standardised latents of the dimensions kept."""
+        """Standardised latents (n, k) of the dimensions kept."""
         check_is_fitted(self)
         x = validate_data(self, X, dtype=np.float64, reset=False)
         if not len(self.kept_):

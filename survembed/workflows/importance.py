@@ -19,7 +19,7 @@ from survembed.progress import QUIET, Reporter
 from survembed.runs.embedding import embed, load_model, open_cohort
 from survembed.runs.latents import Latents
 from survembed.runs.run import Run, Runs
-from survembed.survival.cox_inference import CoxFit, HazardRatio, refit
+from survembed.survival.cox_inference import CoxFit, HazardRatio, fit_cox_on_latents
 from survembed.survival.outcome import Float, Outcome
 from survembed.survival.scaler import LatentScaler
 
@@ -144,7 +144,7 @@ def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) ->
         subjects, header = cohort.subjects, cohort.header
     scaler = LatentScaler().fit(mu[~test])
     fits = {
-        name: refit(mu[part], Outcome(latents.duration[part], latents.event[part]), scaler)
+        name: fit_cox_on_latents(mu[part], Outcome(latents.duration[part], latents.event[part]), scaler)
         for name, part in (("train", ~test), ("test", test))
     }
     slope = _psi(model, mu[~test])

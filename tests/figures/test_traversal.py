@@ -12,7 +12,7 @@ import pytest
 from survembed.cohort.subjects import Channel, CohortHeader
 from survembed.figures import traversal as module
 from survembed.figures.style import new_figure
-from survembed.figures.traversal import draw_traversal, picture
+from survembed.figures.traversal import draw_traversal, middle_slice
 from survembed.workflows.traverse import Traversal, Walk
 from tests.planted import SHAPES, channels_of
 
@@ -108,7 +108,7 @@ def test_a_volume_lies_as_radiologists_look_at_it() -> None:
     """RAS in: index 0 is left, posterior, inferior. Out: the subject's right on the left, anterior up."""
     image = np.zeros((2, 6, 7, 8), dtype=np.float32)
     image[0, 5, 6, 4] = 1.0  # right-most in RAS is the largest x; most anterior the largest y; the middle slice
-    seen = picture(image, header_of("volume"))
+    seen = middle_slice(image, header_of("volume"))
     assert seen.shape == (7, 6, 3)
     assert np.argwhere(seen[..., 0] == 1).tolist() == [[0, 0]]
 
@@ -117,7 +117,7 @@ def test_lesions_are_red_above_one_half() -> None:
     image = np.full((2, 6, 7, 8), 0.4, dtype=np.float32)
     image[1] = 0.5
     image[1, 0, 0, 4] = 0.51
-    seen = picture(image, header_of("volume"))
+    seen = middle_slice(image, header_of("volume"))
     red = np.argwhere(seen[..., 0] > seen[..., 1] + 0.2)
     assert red.tolist() == [[6, 5]]
     np.testing.assert_allclose(seen[0, 0], 0.4)
@@ -125,5 +125,5 @@ def test_lesions_are_red_above_one_half() -> None:
 
 def test_ct_out_of_its_window_is_clipped() -> None:
     header = CohortHeader("x", "x", (Channel("ct", "gaussian"),), (2, 2))
-    seen = picture(np.array([[[-3.0, 0.5], [1.0, 7.0]]], dtype=np.float32), header)
+    seen = middle_slice(np.array([[[-3.0, 0.5], [1.0, 7.0]]], dtype=np.float32), header)
     np.testing.assert_allclose(seen[..., 0], [[0, 0.5], [1, 1]])

@@ -2,53 +2,25 @@
 
 import numpy as np
 import pytest
-from sksurv.datasets import load_gbsg2, load_whas500
-from sksurv.linear_model import CoxPHSurvivalAnalysis
+from sksurv.datasets import load_whas500
 from sksurv.metrics import brier_score as sksurv_brier
 from sksurv.metrics import integrated_brier_score as sksurv_ibs
 
 from survembed.errors import UsageError
-from survembed.evaluation.scores import evaluate_predictions
-from survembed.survival.bootstrap import paired_difference
-from survembed.survival.breslow import BreslowBaseline
 from survembed.survival.brier import brier_band, brier_contributions, brier_curve, integrated_brier_score
-from survembed.survival.kaplan_meier import censoring_survival, kaplan_meier_survival
-from survembed.survival.outcome import Outcome, from_structured, to_structured
-from survembed.survival.time_grid import time_grid
+from survembed.survival.kaplan_meier import censoring_survival
+from survembed.survival.outcome import Outcome
+from tests.survival.cox_predictions import COHORTS, CoxPredictions
 
 
-class Case:
-    """A Cox model with two covariates on one half of a cohort, its predictions on the other half."""
-
-    def __init__(self, load, columns, bin_width=None):
-        x, y = load()
-        x, (duration, event) = x[columns].to_numpy(float), from_structured(y)
-        if bin_width is None:  # no two durations alike
-            duration = duration + np.random.default_rng(0).uniform(0, 0.5, len(duration))
-        else:
-            duration = np.ceil(duration / bin_width) * bin_width
-        half = np.random.default_rng(1).permutation(len(x)) < len(x) // 2
-        half[duration == duration.max()] = True  # scikit-survival raises for test subjects beyond training follow-up
-        self.train, self.test = (Outcome(duration[part], event[part]) for part in (half, ~half))
-        cox = CoxPHSurvivalAnalysis().fit(x[half], to_structured(*self.train))
-        self.risk = cox.predict(x[~half])
-        self.baseline = BreslowBaseline.fit(cox.predict(x[half]), *self.train)
-        self.times = time_grid(self.train, self.test)
-        self.survival = self.baseline.survival(self.risk, self.times)
-
-    @property
-    def structured(self):
-        return to_structured(*self.train), to_structured(*self.test)
-
-
-@pytest.fixture(params=[(load_gbsg2, ["pnodes", "progrec"]), (load_whas500, ["age", "bmi"])], ids=["gbsg2", "whas500"])
+@pytest.fixture(params=COHORTS)
 def case(request):
-    return Case(*request.param)
+    return CoxPredictions(*COHORTS[request.param])
 
 
 @pytest.fixture
 def binned():
-    return Case(load_whas500, ["age", "bmi"], bin_width=180)
+    return CoxPredictions(load_whas500, ["age", "bmi"], bin_width=180)
 
 
 def test_brier_equals_scikit_survival_without_ties(case):
@@ -96,73 +68,13 @@ def test_perfect_and_useless_predictions():
     assert integrated_brier_score(test, test, np.full_like(perfect, 0.5), times).value == pytest.approx(0.25)
 
 
-def test_grid_lies_where_it_must(case):
-    low, high = np.percentile(case.test.duration, [5, 90])
-    assert len(case.times) == 100
-    assert (np.diff(case.times) > 0).all()
-    assert case.times[0] == low
-    assert case.times[-1] <= high
-    assert case.times[-1] < case.train.duration.max()
-    assert (censoring_survival(*case.train)(case.times) > 0.05).all()
-
-
-def test_grid_ends_below_training_follow_up_and_before_censoring_is_complete():
-    rng = np.random.default_rng(0)
-    test = Outcome(rng.uniform(0, 100, 500), rng.random(500) < 0.5)
-    short = Outcome(np.linspace(1, 30, 60), np.ones(60, dtype=bool))
-    assert 29 < time_grid(short, test)[-1] < 30
-    censored = Outcome(np.linspace(1, 80, 100), np.arange(100) < 20)
-    end = time_grid(censored, test)[-1]
-    assert censoring_survival(*censored)([end]).item() > 0.05
-    assert censoring_survival(*censored)([end + 1.1]).item() <= 0.05
-
-
-def test_test_times_beyond_training_follow_up_give_named_results():
-    train = Outcome(np.array([1.0, 2.0, 3.0]), np.array([True, True, False]))
-    test = Outcome(np.array([10.0, 20.0, 30.0]), np.array([True, True, True]))
-    times = time_grid(train, test)
-    assert len(times) == 0
-    scores = evaluate_predictions(train, test, np.arange(3.0), np.empty((3, 0)), times)
-    assert scores["harrell_c"].value == 0.0
-    for name in ("uno_c", "ibs", "ibs_km", "ibs_scaled"):
-        assert "no time lies" in scores[name].reason
-
-
 def test_unknown_survival_gives_a_named_result(case):
     survival = case.survival.copy()
     survival[3, -1] = np.nan
     assert "unknown" in integrated_brier_score(case.train, case.test, survival, case.times).reason
 
 
-def test_evaluate_predictions(case):
-    horizons = np.quantile(case.test.duration, [0.3, 0.6])
-    args = (case.train, case.test, case.risk)
-    scores = evaluate_predictions(*args, case.survival, case.times, horizons=horizons)
-    assert list(scores)[:5] == ["harrell_c", "uno_c", "ibs", "ibs_km", "ibs_scaled"]
-    assert len(scores) == 7
-    for metric in scores.values():
-        assert metric.low < metric.value < metric.high, scores
-        assert metric.n_failed == 0
-    assert scores["harrell_c"].value > 0.6
-    assert scores["ibs_scaled"].value == pytest.approx(1 - scores["ibs"].value / scores["ibs_km"].value)
-    assert scores["ibs_scaled"].low > -0.05
-    # Paired: the interval of the scaled score comes from the same resamples of both.
-    difference = paired_difference(scores["ibs_km"], scores["ibs"])
-    assert difference.value == pytest.approx(scores["ibs_scaled"].value * scores["ibs_km"].value)
-    without = evaluate_predictions(*args, None, case.times, n_resamples=0)
-    assert without["ibs"].reason == without["ibs_scaled"].reason == "the model has no survival function"
-    assert without["ibs_km"].value == scores["ibs_km"].value
-
-
-def test_null_model_is_the_training_kaplan_meier(case):
-    survival = kaplan_meier_survival(case.train, 4, case.times)
-    assert survival.shape == (4, 100)
-    expected = evaluate_predictions(case.train, case.test, case.risk, None, case.times)["ibs_km"].value
-    null = kaplan_meier_survival(case.train, len(case.risk), case.times)
-    assert expected == pytest.approx(sksurv_ibs(*case.structured, null, case.times), abs=1e-12)
-
-
-def test_the_band_of_the_brier_score_holds_the_curve_and_its_mean_is_the_score(case: Case) -> None:
+def test_the_band_of_the_brier_score_holds_the_curve_and_its_mean_is_the_score(case: CoxPredictions) -> None:
     low, high = brier_band(case.train, case.test, case.survival, case.times, n_resamples=300)
     curve = brier_curve(case.train, case.test, case.survival, case.times)
     assert (low <= curve).all()

@@ -150,4 +150,4 @@ def test_undefined_inputs_are_named(untied):
     assert "2 subject(s)" in harrell_c(test, broken).reason
     assert "no case or no control" in time_dependent_auc(train, test, risk, 1e9).reason
     all_censored = Outcome(np.full(5, 1e-6), np.zeros(5, dtype=bool))
-    assert "already censored" in uno_c(all_censored, test, risk, 1.0).reason
+    assert "later than the censoring" in uno_c(all_censored, test, risk, 1.0).reason

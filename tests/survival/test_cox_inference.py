@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from survembed.survival.cox_inference import refit
+from survembed.survival.cox_inference import fit_cox_on_latents
 from survembed.survival.outcome import Outcome
 from survembed.survival.scaler import LatentScaler
 
@@ -21,7 +21,7 @@ def cohort(n: int = 600, seed: int = 0) -> tuple[np.ndarray, Outcome]:
 
 def test_planted_ratios_for_a_standard_deviation() -> None:
     mu, outcome = cohort()
-    fit = refit(mu, outcome, LatentScaler().fit(mu))
+    fit = fit_cox_on_latents(mu, outcome, LatentScaler().fit(mu))
     assert fit.reason == ""
     assert list(fit.ratios) == [0, 1, 2]
     assert "constant" in fit.dropped[3]
@@ -35,20 +35,22 @@ def test_planted_ratios_for_a_standard_deviation() -> None:
 def test_a_hazard_that_turns_round_is_not_proportional() -> None:
     mu, outcome = cohort()
     duration = np.where(mu[:, 0] > 0, np.random.default_rng(0).uniform(0.9, 1.1, len(mu)), outcome.duration)
-    fit = refit(mu, Outcome(duration, np.ones(len(mu), bool)), LatentScaler().fit(mu))
+    fit = fit_cox_on_latents(mu, Outcome(duration, np.ones(len(mu), bool)), LatentScaler().fit(mu))
     assert fit.ratios[0].p_proportional < 0.001
 
 
 def test_too_few_events_and_no_dimension_left_are_said() -> None:
     mu, outcome = cohort(40)
     few = Outcome(outcome.duration, np.arange(40) < 5)
-    assert refit(mu, few, LatentScaler().fit(mu)).reason == "only 5 event(s)"
-    assert refit(mu[:, 3:], outcome, LatentScaler().fit(mu[:, 3:])).reason == "every dimension is constant"
+    assert fit_cox_on_latents(mu, few, LatentScaler().fit(mu)).reason == "only 5 event(s)"
+    assert fit_cox_on_latents(mu[:, 3:], outcome, LatentScaler().fit(mu[:, 3:])).reason == "every dimension is constant"
 
 
 def test_perfect_separation_is_no_traceback() -> None:
     duration = np.arange(1.0, 31)
-    fit = refit(-duration[:, None], Outcome(duration, np.ones(30, bool)), LatentScaler().fit(-duration[:, None]))
+    fit = fit_cox_on_latents(
+        -duration[:, None], Outcome(duration, np.ones(30, bool)), LatentScaler().fit(-duration[:, None])
+    )
     assert fit.reason or fit.notes
 
 
@@ -58,7 +60,7 @@ def test_more_dimensions_than_the_events_bear_are_no_ratios(n: int, n_dimensions
     rng = np.random.default_rng(seed)
     mu, duration, event = rng.normal(size=(n, n_dimensions)), rng.exponential(1, n), np.zeros(n, bool)
     event[rng.choice(n, 10, replace=False)] = True
-    fit = refit(mu, Outcome(duration, event), LatentScaler().fit(mu))
+    fit = fit_cox_on_latents(mu, Outcome(duration, event), LatentScaler().fit(mu))
     assert fit.ratios == {}
     assert fit.reason.startswith(f"did not converge: 10 events are too few for {n_dimensions} dimensions")
 
@@ -67,4 +69,4 @@ def test_more_dimensions_than_the_events_bear_are_no_ratios(n: int, n_dimensions
 def test_a_duration_of_zero_is_taken(zero: int) -> None:
     mu, outcome = cohort(200)
     outcome.duration[:zero] = 0.0
-    assert refit(mu, outcome, LatentScaler().fit(mu)).ratios
+    assert fit_cox_on_latents(mu, outcome, LatentScaler().fit(mu)).ratios

@@ -1,35 +1,28 @@
-"""Step functions against lifelines and scikit-survival on their own data, and at the edges where those go wrong."""
+"""Kaplan–Meier estimates against lifelines, scikit-survival and exact arithmetic."""
 
-import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from lifelines import KaplanMeierFitter
+from lifelines.utils import median_survival_times
 from sksurv.datasets import load_gbsg2, load_whas500
-from sksurv.linear_model import CoxPHSurvivalAnalysis
-from sksurv.linear_model.coxph import BreslowEstimator
-from sksurv.nonparametric import CensoringDistributionEstimator
+from sksurv.nonparametric import CensoringDistributionEstimator, kaplan_meier_estimator
 
-from survembed.survival.breslow import BreslowBaseline
-from survembed.survival.cox_slope import cox_slope
-from survembed.survival.kaplan_meier import StepFunction, censoring_survival, follow_up, kaplan_meier
+from survembed.survival.kaplan_meier import (
+    StepFunction,
+    censoring_survival,
+    follow_up,
+    kaplan_meier,
+    kaplan_meier_band,
+    kaplan_meier_survival,
+)
 from survembed.survival.outcome import Outcome, from_structured, to_structured
-
-
-def outcome(load):
-    return from_structured(load()[1])
 
 
 @pytest.fixture(params=[load_gbsg2, load_whas500])
 def cohort(request):
-    return outcome(request.param)
-
-
-def test_structured_round_trip(cohort):
-    back = from_structured(to_structured(*cohort))
-    assert np.array_equal(back.duration, cohort.duration)
-    assert np.array_equal(back.event, cohort.event)
-    assert back.duration.dtype == np.float64
+    return from_structured(request.param()[1])
 
 
 def test_step_function_is_right_continuous_with_left_limits():
@@ -44,11 +37,83 @@ def test_kaplan_meier_equals_lifelines(cohort):
     times = np.linspace(0, cohort.duration.max(), 500)
     expected = KaplanMeierFitter().fit(cohort.duration, cohort.event).survival_function_at_times(times)
     np.testing.assert_allclose(kaplan_meier(*cohort)(times), expected, atol=1e-12)
+    np.testing.assert_allclose(kaplan_meier_survival(cohort, 2, times), [expected, expected], atol=1e-12)
 
 
 def test_kaplan_meier_without_event_is_one():
     curve = kaplan_meier(np.array([1.0, 2.0]), np.array([False, False]))
     assert curve([0.0, 5.0]).tolist() == [1.0, 1.0]
+
+
+def test_band_equals_scikit_survival(cohort):
+    times, survival, (low, high) = kaplan_meier_estimator(cohort.event, cohort.duration, conf_type="log-log")
+    band = kaplan_meier_band(*cohort)
+    np.testing.assert_array_equal(band.times, times)
+    np.testing.assert_allclose(band.values, [survival, low, high], atol=1e-12)
+
+
+def test_band_of_survival_one_and_zero_has_no_width():
+    band = kaplan_meier_band(np.array([1.0, 2.0, 3.0]), np.array([False, True, True]))
+    np.testing.assert_array_equal(band.values[:, 0], 1.0)
+    np.testing.assert_array_equal(band.values[:, 2], 0.0)
+
+
+def exact_median(duration, event):
+    """First event time at which the product-limit estimate, a fraction of whole numbers, is 1/2 or less; or NaN."""
+    survival = Fraction(1)
+    for time in np.unique(duration[event]):
+        n_at_risk = int((duration >= time).sum())
+        survival *= Fraction(n_at_risk - int((event & (duration == time)).sum()), n_at_risk)
+        if survival <= Fraction(1, 2):
+            return float(time)
+    return np.nan
+
+
+@pytest.mark.parametrize("n", range(2, 60, 2))
+def test_median_of_an_even_number_of_distinct_events_is_the_middle_one(n):
+    """S(n/2) is exactly 1/2; a plain floating-point product is above it for 24, 28, 30, 38, 44, 46 and 54."""
+    duration, event = np.arange(1.0, n + 1), np.ones(n, dtype=bool)
+    assert kaplan_meier(duration, event).median() == n / 2
+    assert censoring_survival(duration, ~event).median() == follow_up(duration, ~event).median == n / 2
+    assert StepFunction(*_first_row(kaplan_meier_band(duration, event))).median() == n / 2
+
+
+def _first_row(band):
+    return band.times, band.values[0]
+
+
+def test_median_of_random_samples_is_exact_and_equals_lifelines():
+    """lifelines compares in floating point: its median is a step late in some samples with S(t) of exactly 1/2."""
+    rng = np.random.default_rng(0)
+    n_half = 0
+    for _ in range(1000):
+        n = rng.integers(2, 80)
+        duration = rng.integers(1, rng.integers(2, 60), n).astype(float)
+        event = rng.random(n) < rng.uniform(0.2, 1)
+        median = kaplan_meier(duration, event).median()
+        np.testing.assert_equal(median, exact_median(duration, event))
+        reference = KaplanMeierFitter().fit(duration, event)
+        curve = reference.survival_function_
+        is_half = np.isclose(curve, 0.5, rtol=1e-12).any()
+        n_half += is_half
+        expected = median_survival_times(curve - 1e-12) if is_half else reference.median_survival_time_
+        np.testing.assert_equal(median, np.nan if np.isinf(expected) else expected)
+    assert n_half > 30
+
+
+@pytest.mark.parametrize("n", [200, 5000])
+def test_median_of_a_long_curve_is_exact(n):
+    duration, event = np.arange(1.0, n + 1), np.ones(n, dtype=bool)
+    assert kaplan_meier(duration, event).median() == n / 2
+    odd = kaplan_meier(duration[:-1], event[:-1])  # S is (n/2 - 1) / (n - 1) at n/2: just below
+    assert odd.median() == n / 2
+
+
+def test_other_levels_are_exact_too():
+    """With 20 distinct censorings G is exactly 0.05 at the 19th, and 0.25 at the 15th."""
+    g = censoring_survival(np.arange(1.0, 21), np.zeros(20, dtype=bool))
+    reached = [g.first_time_at_or_below(round(1 - k / 20, 2)) for k in range(1, 20)]
+    assert reached == list(range(1, 20))
 
 
 def test_censoring_survival_equals_scikit_survival(cohort):
@@ -58,7 +123,7 @@ def test_censoring_survival_equals_scikit_survival(cohort):
 
 
 def test_events_precede_censorings_at_the_same_time():
-    """At time 1 one of four dies and one is censored: of the three then still there, one is censored."""
+    """At time 1 one of four has an event and one is censored: of the three left at risk, one is censored."""
     g = censoring_survival(np.array([1.0, 1, 2, 2]), np.array([True, False, True, True]))
     assert g([1.0]).item() == pytest.approx(2 / 3)
     assert g([1.0], left=True).item() == 1.0
@@ -68,88 +133,6 @@ def test_follow_up_is_the_reverse_kaplan_meier_median(cohort):
     result = follow_up(*cohort)
     assert (result.n, result.n_events) == (len(cohort.duration), cohort.event.sum())
     reverse = KaplanMeierFitter().fit(cohort.duration, ~cohort.event).median_survival_time_
-    # lifelines keeps who died at a time among those who could be censored then: a step apart at most.
+    # lifelines keeps subjects with an event in the risk set of censorings at that time: a step apart at most.
     assert result.median == pytest.approx(reverse, rel=0.02)
-    assert np.isnan(follow_up(np.array([1.0, 2.0]), np.array([True, True])).median)
-
-
-@pytest.mark.parametrize("coarse", [1.0, 300.0])
-def test_breslow_equals_scikit_survival(cohort, coarse):
-    duration = np.ceil(cohort.duration / coarse)
-    r = np.random.default_rng(0).normal(size=len(duration))
-    reference = BreslowEstimator().fit(r, cohort.event, duration)
-    times = reference.unique_times_
-    expected = np.array([f(times) for f in reference.get_survival_function(r[:20])])
-    survival = BreslowBaseline.fit(r, duration, cohort.event).survival(r[:20], times)
-    np.testing.assert_allclose(survival, expected, atol=1e-12)
-
-
-def test_survival_is_one_before_the_first_event_and_unknown_after_follow_up():
-    duration, event = np.array([2.0, 3.0, 5.0]), np.array([True, True, False])
-    survival = BreslowBaseline.fit(np.zeros(3), duration, event).survival([0.0, 1.0], [0.0, 1.99, 2.0, 4.0, 5.0, 5.01])
-    assert (survival[:, :2] == 1).all()
-    assert (survival[:, 2] < 1).all()
-    assert np.array_equal(survival[:, 3], survival[:, 4])
-    assert np.isnan(survival[:, 5]).all()
-
-
-def test_extreme_log_hazards_and_shifts_change_nothing():
-    rng = np.random.default_rng(0)
-    duration, event, r = rng.exponential(size=50), rng.random(50) < 0.7, rng.normal(size=50)
-    times = np.linspace(0, duration.max(), 30)
-    expected = BreslowBaseline.fit(r, duration, event).survival(r, times)
-    for shift in (-1e4, 1e4):
-        shifted = BreslowBaseline.fit(r + shift, duration, event).survival(r + shift, times)
-        np.testing.assert_allclose(shifted, expected, atol=1e-9)
-    wild = BreslowBaseline.fit(r * 1e4, duration, event).survival(r * 1e4, times)
-    assert ((wild >= 0) & (wild <= 1)).all()
-
-
-def test_baseline_without_event_survives_throughout():
-    baseline = BreslowBaseline.fit(np.zeros(3), np.arange(3.0), np.zeros(3, dtype=bool))
-    assert baseline.survival([0.0], [0.0, 2.0]).tolist() == [[1.0, 1.0]]
-    assert np.isnan(baseline.median([0.0])).all()
-
-
-def test_median_is_where_the_curve_reaches_one_half(cohort):
-    r = np.random.default_rng(1).normal(size=len(cohort.duration))
-    baseline = BreslowBaseline.fit(r, *cohort)
-    median = baseline.median([-1.0, 0.0, 3.0])
-    curves = baseline.survival([-1.0, 0.0, 3.0], baseline.times)
-    for value, curve in zip(median, curves, strict=True):
-        reached = np.flatnonzero(curve <= 0.5)
-        assert value == baseline.times[reached[0]] if len(reached) else np.isnan(value)
-    assert median[2] < median[1]
-
-
-def test_baseline_survives_a_round_trip_through_json(cohort):
-    baseline = BreslowBaseline.fit(np.zeros(len(cohort.duration)), *cohort)
-    text = json.dumps({name: array.tolist() for name, array in baseline.to_dict().items()})
-    times = np.linspace(0, cohort.duration.max(), 20)
-    again = BreslowBaseline.from_dict(json.loads(text))
-    assert np.array_equal(again.survival([0.3], times), baseline.survival([0.3], times))
-
-
-def test_cox_slope_equals_scikit_survival_on_a_resample():
-    x, y = load_whas500()
-    age = x["age"].to_numpy(float)
-    draw = np.random.default_rng(0).integers(len(age), size=len(age))
-    weight = np.column_stack([np.ones(len(age)), np.bincount(draw, minlength=len(age))])
-    slopes = cox_slope(age, *from_structured(y), weight)
-    for take, slope in zip([np.arange(len(age)), draw], slopes, strict=True):
-        fit = CoxPHSurvivalAnalysis(tol=1e-12).fit(age[take, None], y[take])
-        assert slope == pytest.approx(fit.coef_[0], rel=1e-6)
-
-
-def test_cox_slope_is_nan_where_there_is_none():
-    duration = np.arange(1.0, 7.0)
-    event = np.ones(6, dtype=bool)
-    assert np.isnan(cox_slope(-duration, duration, event)).all()  # separates perfectly
-    assert np.isnan(cox_slope(np.ones(6), duration, event)).all()
-    assert np.isnan(cox_slope(duration, duration, ~event)).all()
-
-
-def test_outcome_unpacks():
-    duration, event = Outcome(np.array([1.0]), np.array([True]))
-    assert duration[0] == 1.0
-    assert event[0]
+    assert np.isnan(follow_up(*Outcome(np.array([1.0, 2.0]), np.array([True, True]))).median)

@@ -55,5 +55,5 @@ def test_curves_are_those_of_lifelines(outcome: Outcome) -> None:
         assert value == fitted.median_survival_time_
         limits = median_survival_times(fitted.confidence_interval_survival_function_).to_numpy()[0]
         assert (low, high) == tuple(limits)
-        assert curve.at_risk(np.array([0.0, 10.0, 99.0])) == [45, int((outcome.duration[mine] >= 10).sum()), 0]
+        assert curve.n_at_risk(np.array([0.0, 10.0, 99.0])) == [45, int((outcome.duration[mine] >= 10).sum()), 0]
         assert (curve.n, curve.n_events) == (45, int(outcome.event[mine].sum()))

@@ -11,7 +11,7 @@ import pytest
 from nibabel.affines import apply_affine
 
 from survembed.errors import DataError, RunError, UsageError
-from survembed.figures.explain import title_of
+from survembed.figures.explain import step_title
 from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.trained_model import TrainedModel
 from survembed.workflows.explain import explain, save_volumes
@@ -120,7 +120,7 @@ def test_through_the_command_line(a_run: Made, tmp_path: Path, capsys: pytest.Ca
     assert len(found["files"]) == 9
     assert all(Path(path).is_file() for path in found["files"])
     plain = survembed(capsys, "explain", "s007", "--steps=2", "--run", str(run.path))
-    step, ratio, volume, red = title_of(explain(run, "s007", n_steps=2), 2).split("\n")
+    step, ratio, volume, red = step_title(explain(run, "s007", n_steps=2), 2).split("\n")
     assert (step, ratio[:7], volume[:7], red[:7]) == ("+2 SD", "hazard ", "tumour ", "in red ")
     assert "hazard ratio" in plain.out
     for end in ("png", "pdf"):  # in the run's own folder, and the same bytes

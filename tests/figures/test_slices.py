@@ -1,0 +1,50 @@
+"""Slices of a volume in radiological convention."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from survembed.cohort.subjects import Channel, CohortHeader
+from survembed.figures.slices import aspect, cut, middle_of, overlaid, planes_of
+
+CHANNELS = (Channel("ct", "gaussian"), Channel("tumour", "bernoulli", overlay=True))
+VOLUME = CohortHeader("x", "x", CHANNELS, (4, 5, 6), spacing_mm=(1.0, 2.0, 4.0))
+
+
+@pytest.mark.parametrize(
+    ("plane", "shape", "top_left"),
+    [("axial", (5, 4), (3, 4, 2)), ("coronal", (6, 4), (3, 1, 5)), ("sagittal", (6, 5), (1, 4, 5))],
+)
+def test_top_left_pixel_of_each_plane(plane: str, shape: tuple[int, int], top_left: tuple[int, int, int]) -> None:
+    """RAS: x increases to the right, y to the front, z to the head of the subject."""
+    values = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
+    found = cut(values, plane, (1, 1, 2))
+    assert found.shape == shape
+    assert found[0, 0] == values[top_left]
+    assert cut(values[None], plane, (1, 1, 2)).shape == (1, *shape)
+
+
+def test_a_2d_image_is_its_own_slice() -> None:
+    header = CohortHeader("x", "x", CHANNELS[:1], (4, 5))
+    image = np.ones((1, 4, 5), dtype=np.float32)
+    assert planes_of(header) == ("",)
+    assert cut(image, "", (0, 0)) is image
+    assert aspect(header, "") == 1.0
+
+
+def test_pixels_have_the_aspect_of_the_spacing() -> None:
+    assert [aspect(VOLUME, plane) for plane in planes_of(VOLUME)] == [2.0, 4.0, 2.0]
+
+
+def test_the_middle_is_a_voxel_of_the_lesion() -> None:
+    image = np.zeros((2, 4, 5, 6), dtype=np.float32)
+    assert middle_of(image, VOLUME) == (2, 2, 3)
+    image[1, [0, 3], 1, 1] = 1.0  # the centroid is outside
+    assert middle_of(image, VOLUME) in {(0, 1, 1), (3, 1, 1)}
+
+
+def test_lesions_are_red() -> None:
+    rgb = overlaid(np.array([[[0.4, 0.4]], [[0.5, 0.6]]], dtype=np.float32), VOLUME)
+    assert rgb[0, 0].tolist() == pytest.approx([0.4, 0.4, 0.4])
+    assert rgb[0, 1, 0] > rgb[0, 1, 1] + 0.3
