@@ -125,6 +125,21 @@ def test_sigterm_leaves_a_run_to_be_resumed(
     assert weights(tmp_path) == undisturbed
 
 
+def test_sigterm_to_two_processes_leaves_a_run_to_be_resumed(tmp_path: Path) -> None:
+    process = begun(tmp_path, "--nproc", "2", "--updates", "100000", "--set", "train.validate_every=10")
+    while recorded(tmp_path) < 10:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, messages = process.communicate(timeout=100)
+    assert process.returncode == 130, messages
+    assert "bug" not in messages
+    assert "Traceback" not in messages
+    run = the_run(tmp_path)
+    assert messages.count(f"to continue: survembed train --resume {run.id}") == 1
+    assert run.status == "stopped"
+
+
 @pytest.mark.slow
 def test_torchrun_starts_a_killed_process_again(tmp_path: Path) -> None:
     """Two processes, one killed in the middle: torchrun restarts both, and the weights are those of a lucky pair."""
