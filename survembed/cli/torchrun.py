@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from survembed.cli.console import say
-from survembed.cli.failures import INTERRUPTED
+from survembed.cli.error_messages import INTERRUPTED
 from survembed.errors import UsageError
 
 RESTARTS = 3

@@ -1,4 +1,4 @@
-"""Killed, told to end, or started in several processes: `survembed train` loses nothing."""
+"""`survembed train` loses no update when killed, stopped by a signal, or started in several processes."""
 
 from __future__ import annotations
 
