@@ -131,7 +131,7 @@ def resolve_plan(request: SweepRequest, axes: type[SweepOptions], command_line: 
     known = {field for model in models.values() for field in model.model_fields}
     if chosen.taus and "tau" not in known:
         raise UsageError(
-            f"{' and '.join(models)} have no option tau, so --taus has no effect",
+            f"no option tau in {' or '.join(models)}: --taus would have no effect",
             where=command_line,
             expected="a model with the option tau in --models, such as coxvae, or no --taus",
         )

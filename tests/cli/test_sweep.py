@@ -131,16 +131,16 @@ def test_dry_run_counts_the_runs_and_names_the_origins(
         ("sweep --data surv-digits --models coxvae,vae --set model.tua=1", 2, ("no option 'tua'", "tau")),
         ("sweep --data surv-digits --folds 1", 2, ("one fold leaves nothing", "where:    survembed sweep --data")),
         ("sweep --data surv-digits --taus 2", 2, ("tau = 2",)),
-        ("sweep --data surv-digits --models vae --taus 0.1", 2, ("no tau in vae",)),
-        ("tau --data surv-digits --models vae", 2, ("no tau in vae",)),
+        ("sweep --data surv-digits --models vae --taus 0.1", 2, ("no option tau in vae",)),
+        ("tau --data surv-digits --models vae", 2, ("no option tau in vae",)),
         ("tau --data surv-digits --taus 0.1", 2, ("1 model(s) with 1 value(s) of tau", "--taus 0.01,0.5,0.99")),
         ("sweep --data surv-digits --shard 4/4", 2, ("no shard '4/4'",)),
         ("sweep --data surv-digits --seeds x", 2, ("seeds",)),
-        ("sweep", 2, ("no dataset is chosen",)),
+        ("sweep", 2, ("the dataset is missing",)),
         ("benchmark --data surv-digits --downstream rfs", 3, ("no downstream model named 'rfs'",)),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_trained(
+def test_errors_are_reported_before_training(
     line: str,
     code: int,
     words: tuple[str, ...],
