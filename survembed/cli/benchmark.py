@@ -1,4 +1,4 @@
-"""`survembed benchmark`: the paper's Table 1, with intervals and baselines."""
+"""`survembed benchmark`: Table 1 of the paper, with intervals and baselines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed.cli.console import say, show_json, show_lines, show_table
-from survembed.cli.evaluate import Bootstrap, Downstream
-from survembed.cli.sweeping import SweepRequest, resolve_plan, run_plan, show_plan, where_of, with_sweep_flags
+from survembed.cli.shared_options import Bootstrap, Downstream
+from survembed.cli.sweep_options import (
+    SweepRequest,
+    exit_if_failures,
+    resolve_plan,
+    run_plan,
+    show_plan,
+    where_of,
+    with_sweep_options,
+)
 from survembed.cli.tau import advise_and_draw, show_advice
 
 if TYPE_CHECKING:
@@ -22,37 +30,39 @@ Covariates = Annotated[
     str | None,
     typer.Option(
         "--covariates",
-        help="Clinical columns, such as age,sex; all that can be used where not given, 'none' for none.",
+        help="Clinical covariates, such as age,sex; 'none' for none. Default: all usable columns.",
         rich_help_panel=TABLE,
     ),
 ]
 Reference = Annotated[
     str | None,
-    typer.Option("--reference", help="Row to compare with; the first model where not given.", rich_help_panel=TABLE),
+    typer.Option(
+        "--reference", help="Row of the table to compare with. Default: the first model.", rich_help_panel=TABLE
+    ),
 ]
 
 
-@with_sweep_flags
+@with_sweep_options
 def benchmark(
     ctx: typer.Context,
-    asked: SweepRequest,
+    request: SweepRequest,
     downstream: Downstream = None,
     covariates: Covariates = None,
     reference: Reference = None,
     bootstrap: Bootstrap = 500,
 ) -> None:
-    """Train the paper's models over folds and seeds, and print its Table 1 with intervals and baselines.
+    """Train models over folds and seeds and print Table 1 of the paper, with intervals and baselines.
 
-    With several values of tau, the table and figure of `survembed tau` come with it.
+    With several values of tau, the results of `survembed tau` are added.
     """
     from survembed.cli.evaluate import resolve
     from survembed.runs.jobs.options import BenchmarkOptions
 
     command_line = str(ctx.obj)
-    planned = resolve_plan(asked, BenchmarkOptions, command_line)
+    planned = resolve_plan(request, BenchmarkOptions, command_line)
     models = resolve(planned.settings, downstream or COLUMNS, command_line)
-    if asked.dry_run:
-        show_plan(planned, asked.as_json)
+    if request.dry_run:
+        show_plan(planned, request.as_json)
         return
 
     from survembed.cli.reporter import reporter
@@ -65,27 +75,25 @@ def benchmark(
     def check(subjects: Subjects) -> None:
         check_choices(planned.runs(), subjects, names, reference)
 
-    sweep = run_plan(planned, asked, where_of(asked), check)
+    sweep = run_plan(planned, request, where_of(request), check)
     table = work(sweep, models, covariates=names, reference=reference, n_resamples=bootstrap, reporter=reporter())
     files = save(table, sweep.folder.path / "benchmark", command_line)
     advice = None
     if len({cell.tau for cell in sweep.cells if cell.tau is not None}) > 1:
         advice, drawn = advise_and_draw(sweep, command_line, n_resamples=bootstrap)
         files = [*files, *drawn]
-    if asked.as_json:
+    if request.as_json:
         show_json({**table.to_dict(), "tau": advice.to_dict() if advice else None, "files": files})
     else:
         show_benchmark(table)
         if advice:
             show_advice(advice)
         show_lines(files)
-    if sweep.failures():
-        say(f"{len(sweep.failures())} run(s) failed; --retry tries them again")
-        raise typer.Exit(5)
+    exit_if_failures(sweep)
 
 
 def show_benchmark(table: Benchmark) -> None:
-    """Both halves of Table 1 on stdout, with what they rest on; remarks on single cells go to stderr."""
+    """Print both halves of Table 1 with caption and notes on stdout; notes on single cells go to stderr."""
     from survembed.evaluation.table1 import SHOWN, caption, grid
 
     show_lines(caption(table))

@@ -1,4 +1,4 @@
-"""Shell completion: Typer's own, made soon and without a word about whatever goes wrong."""
+"""Shell completion by Typer, with a short start-up time and no output of errors."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from typing import Any
 from typer.core import TyperArgument, TyperOption
 
 VARIABLE = "_SURVEMBED_COMPLETE"
-"""What the shell's script sets to ask for completions."""
+"""Environment variable by which the shell script requests completions."""
 
-PATIENCE = 2.0
-"""Seconds after which a shell gets no answer: a model's options may be those of a plugin that is slow to import."""
+TIMEOUT = 2.0
+"""Seconds after which completion gives up; a plugin may be slow to import."""
 
 
-def asked() -> bool:
-    """Whether a shell asks for completions."""
+def requested() -> bool:
+    """Whether a shell requests completions."""
     return VARIABLE in os.environ
 
 
-def quietly(work: Callable[[], object]) -> None:
-    """Do `work`, which answers on stdout, and end the process; stderr stays empty, whatever a plugin says or raises.
+def complete_and_exit(work: Callable[[], object]) -> None:
+    """Run `work`, which prints completions, and end the process; stderr stays empty, even if a plugin fails.
 
-    What the process does not need to answer is left out: collecting garbage, looking for pydantic's plugins (they come
-    with a parser for e-mails), checking the values of options, tidying up at its end.
+    To save time, the process skips garbage collection, the search for pydantic plugins, the validation of option
+    values and the clean-up at exit.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # this process does nothing else
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the process only completes
     gc.disable()
     plugins = ModuleType("pydantic.plugin._loader")
     plugins.get_plugins = tuple  # type: ignore[attr-defined]
     sys.modules.setdefault(plugins.__name__, plugins)
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # Typer imports it only to strip markup off help
-    for kind in TyperOption, TyperArgument:  # to check a value Typer imports pydantic
-        kind.process_value = _as_typed  # type: ignore[method-assign]
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # Typer needs it only to remove markup from help
+    for parameter in TyperOption, TyperArgument:  # Typer imports pydantic to validate a value
+        parameter.process_value = _unvalidated  # type: ignore[method-assign]
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        signal.setitimer(signal.ITIMER_REAL, TIMEOUT)
     code = 0
     try:
         work()
-    except SystemExit as left:
-        code = left.code if isinstance(left.code, int) else 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
     except BaseException:
         code = 1
     sys.stdout.flush()
     os._exit(code)
 
 
-def _as_typed(self: Any, ctx: Any, value: Any) -> Any:
+def _unvalidated(self: Any, ctx: Any, value: Any) -> Any:
     return value

@@ -1,63 +1,46 @@
-"""`survembed data`: datasets, and the cohorts prepared from them."""
+"""`survembed data`: datasets and the cohorts prepared from them."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from survembed.cli import data_check, data_phantom, data_segment
-from survembed.cli.common import AsJson, Assignments, Clinical, Config, Root, SkipBad, configured_dataset, names_of
 from survembed.cli.console import show_facts, show_json, show_lines, show_table
 from survembed.cli.plugins import show_plugins
+from survembed.cli.shared_options import AsJson, DatasetRequest, names_of, with_options_of
 
 if TYPE_CHECKING:
     from survembed.cohort.cohort import Cohort
 
 app = typer.Typer(
-    help="List datasets; check, segment, prepare and show their subjects.", no_args_is_help=True, add_completion=False
+    help="List datasets; check, segment, prepare and show them.", no_args_is_help=True, add_completion=False
 )
 
-Name = Annotated[str, typer.Argument(help="A dataset, by name.", autocompletion=lambda: names_of("datasets"))]
+Name = Annotated[str, typer.Argument(help="Name of the dataset.", autocompletion=lambda: names_of("datasets"))]
 
 
 @app.command("list")
 def list_data(as_json: AsJson = False) -> None:
-    """List the datasets that are installed."""
+    """List the installed datasets."""
     show_plugins(["datasets"], as_json)
 
 
 @app.command("prepare")
-def prepare(
-    ctx: typer.Context,
-    name: Name,
-    root: Root = None,
-    clinical: Clinical = None,
-    skip_bad: SkipBad = False,
-    config: Config = None,
-    assignments: Assignments = None,
-    as_json: AsJson = False,
-) -> None:
-    """Read a dataset's files into one cohort file; instant where that is done already."""
-    with _cohort(ctx, name, _given(root, clinical, skip_bad), config, assignments) as cohort:
+@with_options_of(DatasetRequest)
+def prepare(ctx: typer.Context, name: Name, request: DatasetRequest, as_json: AsJson = False) -> None:
+    """Read the files of a dataset into one cohort file; an existing up-to-date file is reused."""
+    with _cohort(ctx, name, request) as cohort:
         facts = _facts(cohort)
     show_json(facts) if as_json else show_facts(facts)
 
 
 @app.command("show")
-def show(
-    ctx: typer.Context,
-    name: Name,
-    root: Root = None,
-    clinical: Clinical = None,
-    skip_bad: SkipBad = False,
-    config: Config = None,
-    assignments: Assignments = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show a cohort and its columns; it is prepared first where it is not yet."""
-    with _cohort(ctx, name, _given(root, clinical, skip_bad), config, assignments) as cohort:
+@with_options_of(DatasetRequest)
+def show(ctx: typer.Context, name: Name, request: DatasetRequest, as_json: AsJson = False) -> None:
+    """Show the subjects and columns of a cohort; the cohort is prepared first if necessary."""
+    with _cohort(ctx, name, request) as cohort:
         facts, columns, notes = _facts(cohort), _columns(cohort), list(cohort.header.notes)
     if as_json:
         show_json({**facts, "columns": columns, "notes": notes})
@@ -73,18 +56,8 @@ app.command("segment")(data_segment.segment)
 app.command("phantom")(data_phantom.phantom)
 
 
-def _given(root: Path | None, clinical: Path | None, skip_bad: bool) -> dict[str, Path | bool | None]:
-    return {"root": root, "clinical": clinical, "skip_bad": skip_bad or None}
-
-
-def _cohort(
-    ctx: typer.Context,
-    name: str,
-    given: dict[str, Path | bool | None],
-    config: Path | None,
-    assignments: list[str] | None,
-) -> Cohort:
-    component = configured_dataset(str(ctx.obj), name, given, config, assignments)
+def _cohort(ctx: typer.Context, name: str, request: DatasetRequest) -> Cohort:
+    component = request.component(name, str(ctx.obj))
 
     from survembed.cli.reporter import reporter
     from survembed.cohort.prepare import prepare

@@ -1,4 +1,4 @@
-"""`survembed data check`: every file of a study read, what is wrong or doubtful named, nothing prepared."""
+"""`survembed data check`: check all files of a study without preparing a cohort."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from survembed.cli.common import AsJson, Assignments, Clinical, Config, Root, configured_dataset, names_of
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
+from survembed.cli.shared_options import AsJson, Assignments, Clinical, Config, Root, configured_dataset, names_of
 from survembed.errors import DataError
 
 if TYPE_CHECKING:
     from survembed.cohort.study_check import CaseCheck, Problem, StudyCheck
 
-Name = Annotated[str, typer.Argument(help="A dataset of images, by name.", autocompletion=lambda: names_of("datasets"))]
-Page = Annotated[Path | None, typer.Option("--html", help="Write a page with a picture of each case to this file.")]
+Name = Annotated[str, typer.Argument(help="Name of an image dataset.", autocompletion=lambda: names_of("datasets"))]
+Page = Annotated[
+    Path | None, typer.Option("--html", help="Write an HTML page with a preview of each case to this file.")
+]
 
 
 def check(
@@ -28,48 +30,50 @@ def check(
     page: Page = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read every file and name what is wrong or doubtful; exit code 4 where a case cannot be used."""
+    """Check all files and list errors and warnings. Exit code 4 if a case cannot be used."""
     command = str(ctx.obj)
     component = configured_dataset(command, name, {"root": root, "clinical": clinical}, config, assignments)
 
     from survembed.cli.reporter import reporter
     from survembed.workflows import check as workflow
 
-    found = workflow.check(component, name, reporter=reporter())
-    show_json(found.to_dict()) if as_json else _show(found)
+    study_check = workflow.check(component, name, reporter=reporter())
+    show_json(study_check.to_dict()) if as_json else _show(study_check)
     if page:
-        workflow.write_page(found, page)
+        workflow.write_page(study_check, page)
         say(f"wrote {page}")
-    if found.n_bad:
+    if study_check.n_bad:
         raise DataError(
-            f"{found.n_bad} problem(s) in {len(found.cases)} cases",
+            f"{study_check.n_bad} problem(s) in {len(study_check.cases)} cases",
             where=command,
-            try_="mend what is named above, or prepare the cohort with --set data.skip_bad=true",
+            try_="correct the problems listed above, or exclude these cases with --set data.skip_bad=true",
         )
 
 
-def _show(found: StudyCheck) -> None:
-    followed = found.follow_up
+def _show(study_check: StudyCheck) -> None:
+    follow_up = study_check.follow_up
     show_facts(
         {
-            "data": found.title,
-            "synthetic": found.synthetic,
-            "layout": found.layout,
-            "field of view": None if found.fov_mm is None else f"{_by(found.fov_mm)} mm",
-            "suggested": None if found.suggested_fov_mm is None else f"--set data.fov_mm={found.suggested_fov_mm:g}",
-            "subjects": followed and followed.subjects,
-            "events": followed and f"{followed.events} ({followed.events / followed.subjects:.0%})",
-            "median follow-up": followed
-            and ("not reached" if followed.median_follow_up is None else f"{followed.median_follow_up:.0f} days"),
+            "data": study_check.title,
+            "synthetic": study_check.synthetic,
+            "layout": study_check.layout,
+            "field of view": None if study_check.fov_mm is None else f"{_by(study_check.fov_mm)} mm",
+            "suggested": None
+            if study_check.suggested_fov_mm is None
+            else f"--set data.fov_mm={study_check.suggested_fov_mm:g}",
+            "subjects": follow_up and follow_up.subjects,
+            "events": follow_up and f"{follow_up.events} ({follow_up.events / follow_up.subjects:.0%})",
+            "median follow-up": follow_up
+            and ("not reached" if follow_up.median_follow_up is None else f"{follow_up.median_follow_up:.0f} days"),
         }
     )
     columns = ["case", "grid", "spacing_mm", "runs to", "organ_ml", "tumour_ml", "outside", "state"]
-    if found.cases:
-        show_table(columns, [_row(case) for case in found.cases])
-    show_lines(f"problem: {_sentence(problem)}" for problem in found.problems)
-    show_lines(f"problem: {case.id}: {_sentence(case.problem)}" for case in found.cases if case.problem)
-    show_lines(f"warning: {warning}" for warning in found.warnings)
-    show_lines(f"warning: {case.id}: {warning}" for case in found.cases for warning in case.warnings)
+    if study_check.cases:
+        show_table(columns, [_row(case) for case in study_check.cases])
+    show_lines(f"problem: {_sentence(problem)}" for problem in study_check.problems)
+    show_lines(f"problem: {case.id}: {_sentence(case.problem)}" for case in study_check.cases if case.problem)
+    show_lines(f"warning: {warning}" for warning in study_check.warnings)
+    show_lines(f"warning: {case.id}: {warning}" for case in study_check.cases for warning in case.warnings)
 
 
 def _row(case: CaseCheck) -> list[object]:

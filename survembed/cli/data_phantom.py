@@ -1,4 +1,4 @@
-"""`survembed data phantom`: a synthetic cohort of CTs as real files."""
+"""`survembed data phantom`: write a synthetic CT cohort."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Annotated
 
 import typer
 
-from survembed.cli.common import AsJson
 from survembed.cli.console import show_facts, show_json
+from survembed.cli.shared_options import AsJson
 
 
 def phantom(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is empty or not there yet.")],
-    n_subjects: Annotated[int, typer.Option("--n-subjects", "--n", min=2, max=100_000, help="How many.")] = 300,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all chance.")] = 0,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder; must be empty or new.")],
+    n_subjects: Annotated[
+        int, typer.Option("--n-subjects", "--n", min=2, max=100_000, help="Number of subjects.")
+    ] = 300,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
     effect: Annotated[
         float, typer.Option("--effect", min=0, max=10, help="Standard deviation of the true log-hazard.")
     ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
-    """Write a synthetic cohort: NIfTI files as scanners and segmenters write them, and a table with the truth."""
+    """Write a synthetic cohort: CT images and masks as NIfTI, and a table with the outcomes and true hazards."""
     from survembed.cli.reporter import reporter
     from survembed.workflows.phantom import phantom
 

@@ -1,4 +1,4 @@
-"""`survembed data segment`: the masks that are missing, by a segmenter."""
+"""`survembed data segment`: compute missing masks with a segmentation model."""
 
 from __future__ import annotations
 
@@ -8,28 +8,35 @@ from typing import Annotated
 import typer
 
 from survembed import registry
-from survembed.cli.common import AsJson, Assignments, Config, names_of
 from survembed.cli.console import show_facts, show_json, show_lines
+from survembed.cli.shared_options import AsJson, Assignments, Config, names_of
 from survembed.errors import DataError, PluginError
 
 Segmenter = Annotated[
     str,
-    typer.Option("--segmenter", help="A segmenter, by name.", autocompletion=lambda: names_of("segmenters")),
+    typer.Option("--segmenter", help="Name of the segmenter.", autocompletion=lambda: names_of("segmenters")),
 ]
 
 
 def segment(
     ctx: typer.Context,
-    root: Annotated[Path, typer.Option("--root", help="Folder with CTs in nnU-Net names: imagesTr/CASE_0000.nii.gz.")],
+    root: Annotated[
+        Path, typer.Option("--root", help="Folder with CT images named as for nnU-Net: imagesTr/CASE_0000.nii.gz.")
+    ],
     name: Segmenter = "nnunet",
-    model: Annotated[Path | None, typer.Option("--model", help="Folder of its trained model.")] = None,
-    program: Annotated[str | None, typer.Option("--command", help="Its program, such as env/bin/NAME.")] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Let files of the model run as code.")] = False,
+    model: Annotated[Path | None, typer.Option("--model", help="Folder of the trained segmentation model.")] = None,
+    program: Annotated[
+        str | None, typer.Option("--command", help="Program of the segmenter, such as env/bin/NAME.")
+    ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Allow the model files to run code. Use only with files from a trusted source."),
+    ] = False,
     config: Config = None,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw masks for the CTs that have none, with nnU-Net or another segmenter; --set segment.KEY for its options."""
+    """Compute missing masks with nnU-Net or another segmenter. Set its options with --set segment.KEY=VALUE."""
     command = str(ctx.obj)
     if not registry.names("segmenters"):
         raise PluginError(
@@ -63,5 +70,7 @@ def segment(
         show_lines(f"problem: {case}: {problem.line}" for case, problem in done.problems.items())
     if done.problems:
         raise DataError(
-            f"{len(done.problems)} case(s) without a mask", where=command, try_="mend them and run it again"
+            f"{len(done.problems)} case(s) without a mask",
+            where=command,
+            try_="correct the problems listed above and run the command again",
         )

@@ -1,15 +1,15 @@
-"""`survembed embed`: the latents of a run's cohort."""
+"""`survembed embed`: latents of the cohort of a run."""
 
 from __future__ import annotations
 
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Device, RunName, RunsDir, chosen_run
 from survembed.cli.console import show_facts, show_json
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, Device, RunName, RunsDir, chosen_run
 
 
 def embed(
     run: RunName = None, runs_dir: RunsDir = DEFAULT_RUNS_DIR, device: Device = "auto", as_json: AsJson = False
 ) -> None:
-    """Embed the subjects of a run's cohort; latents that are still right are kept."""
+    """Compute the latents of the cohort of a run; up-to-date latents are reused."""
     chosen = chosen_run(run, runs_dir)
 
     from survembed.cli.reporter import reporter

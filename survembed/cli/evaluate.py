@@ -1,4 +1,4 @@
-"""`survembed evaluate`: how well survival models do on a run's latents."""
+"""`survembed evaluate`: performance of survival models on the latents of a run."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed import registry
-from survembed.cli.common import (
+from survembed.cli.console import say, show_facts, show_json, show_settings, show_table
+from survembed.cli.shared_options import (
     DEFAULT_RUNS_DIR,
     AsJson,
     Assignments,
+    Bootstrap,
     Config,
     Device,
+    Downstream,
     DryRun,
     RunName,
     RunsDir,
     chosen_run,
-    names_of,
 )
-from survembed.cli.console import say, show_facts, show_json, show_settings, show_table
 
 if TYPE_CHECKING:
     from survembed.registry.component import Component
@@ -29,18 +30,7 @@ if TYPE_CHECKING:
     from survembed.survival.kaplan_meier import FollowUp
     from survembed.workflows.evaluate import Evaluation
 
-Downstream = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--downstream",
-        help="A downstream model, by name; may be repeated. All that are installed where not given.",
-        autocompletion=lambda: names_of("downstream"),
-    ),
-]
-Bootstrap = Annotated[
-    int, typer.Option("--bootstrap", min=0, help="Resamples of the test subjects behind each interval; 0 for none.")
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of downstream models and resamples.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of downstream models and bootstrap.")]
 
 COLUMNS = {"harrell_c": "Harrell's C", "uno_c": "Uno's C", "ibs": "IBS", "ibs_scaled": "scaled IBS"}
 
@@ -58,7 +48,7 @@ def evaluate(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fit survival models on the latents of the training part and score them on the test part."""
+    """Fit survival models on the latents of the training part and evaluate them on the test part."""
     from survembed.runs.settings import Settings
 
     settings = Settings.gather(config=config, assignments=assignments or (), command=str(ctx.obj))
@@ -76,7 +66,7 @@ def evaluate(
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """One table on stdout, with what it rests on above it and remarks on its rows below."""
+    """Print data, scores and horizons on stdout; notes on single rows go to stderr."""
     times, unit = evaluation.times, evaluation.time_unit
     show_facts(
         {
@@ -98,7 +88,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
 
 
 def show_horizons(evaluation: Evaluation) -> None:
-    """A second table: discrimination at each horizon, and calibration at the middle one; none without a time grid."""
+    """Print AUC at each horizon and calibration at the middle one; nothing without a time grid."""
     calibrated = [row for row in evaluation.rows if row.calibration]
     if not calibrated:
         return
@@ -132,12 +122,12 @@ def _with_interval(metric: Metric) -> str:
 
 
 def resolve(settings: Settings, wanted: list[str], command_line: str) -> list[tuple[str, Component]]:
-    """The downstream models, configured: those wanted, or all that work; what is broken is left out with a word.
+    """The configured downstream models: those in `wanted`, or all that load; the others are skipped with a warning.
 
     Raises
     ------
     PluginError
-        When a wanted one, or one that has options in the file, cannot be found; when a wanted one is broken.
+        When a model in `wanted` or in the configuration file does not exist, or one in `wanted` is broken.
     """
     for name, where in settings.names_within("downstream").items():
         registry.find("downstream", name, where=where)
@@ -148,7 +138,7 @@ def resolve(settings: Settings, wanted: list[str], command_line: str) -> list[tu
             if examined.component:
                 models[name] = examined.component
             else:
-                say(f"warning: downstream model {name} is left out: it is {examined.state}: {examined.reason}")
+                say(f"warning: downstream model {name} is skipped: it is {examined.state}: {examined.reason}")
     return [
         (name, settings.component(f"downstream.{name}", f"downstream model {name}", component))
         for name, component in models.items()

@@ -1,4 +1,4 @@
-"""`survembed explain SUBJECT`: what raises the hazard of one subject."""
+"""`survembed explain SUBJECT`: image changes that lower and raise the hazard of one subject."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, OutFolder, RunName, RunsDir, chosen_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(help="Id of a subject of the run's cohort.")],
-    low: Annotated[float, typer.Option("--low", help="Lowest step, in standard deviations of the log-hazard.")] = -2.0,
-    high: Annotated[float, typer.Option("--high", help="Highest step.")] = 2.0,
-    steps: Annotated[int, typer.Option("--steps", min=2, help="Number of steps; the subject itself is added.")] = 5,
+    subject: Annotated[str, typer.Argument(help="Id of a subject in the cohort of the run.")],
+    low: Annotated[float, typer.Option("--low", help="First step, in standard deviations of the log-hazard.")] = -2.0,
+    high: Annotated[float, typer.Option("--high", help="Last step, in standard deviations of the log-hazard.")] = 2.0,
+    steps: Annotated[
+        int, typer.Option("--steps", min=2, help="Number of steps; step 0 (the unchanged subject) is added.")
+    ] = 5,
     nifti: Annotated[
-        bool, typer.Option("--nifti", help="Write each step as volumes on the subject's own anatomy, too.")
+        bool, typer.Option("--nifti", help="Also write each step as NIfTI volumes in the anatomy of the subject.")
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the files; in the run's own where not given.")
-    ] = None,
+    out: OutFolder = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show a subject at lower and at higher risk: its own image, moved along the hazard."""
+    """Show how the image of a subject changes towards lower and higher hazard."""
     chosen = chosen_run(run, runs_dir, "decode")
 
     from survembed.cli.reporter import reporter
@@ -54,7 +54,7 @@ def explain(
 
 
 def show_explanation(explanation: Explanation, files: Sequence[Path]) -> None:
-    """Hazard ratio and volumes at each step, and the paths of the files."""
+    """Print hazard ratio and volumes at each step, and the paths of the files."""
     from math import exp
 
     from survembed.cohort.captions import DISCLAIMER, data_name
@@ -63,7 +63,7 @@ def show_explanation(explanation: Explanation, files: Sequence[Path]) -> None:
     show_facts({"data": data, "subject": explanation.subject})
     volumes = list(explanation.walked_ml)
     columns = ["step", "hazard ratio"]
-    columns += [f"{name} ml{of}" for of in ("", " above one half", ", decoded") for name in volumes]
+    columns += [f"{name} ml{of}" for of in ("", " above 0.5", ", decoded") for name in volumes]
     rows = [
         [
             float(step),

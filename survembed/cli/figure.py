@@ -1,4 +1,4 @@
-"""`survembed figure`: the figures of the paper, and those that a reviewer asks for."""
+"""`survembed figure`: figures of a run, of several runs, or of a sweep."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, Device, RunsDir, ids_of_runs, names_of
 from survembed.cli.console import say, show_json, show_lines
+from survembed.cli.shared_options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    Assignments,
+    Bootstrap,
+    Config,
+    Device,
+    RunsDir,
+    ids_of_runs,
+    names_of,
+)
 from survembed.errors import UsageError
 from survembed.figures import FIGURES, require_figure
 
@@ -20,11 +30,11 @@ Downstream = Annotated[
     list[str] | None,
     typer.Option(
         "--downstream",
-        help="A downstream model, drawn beside the run's own head; may be repeated.",
+        help="Name of a downstream model to draw in addition to the model of the run. Can be repeated.",
         autocompletion=lambda: names_of("downstream"),
     ),
 ]
-SweepDir = Annotated[Path | None, typer.Option("--sweep-dir", help="Folder of a sweep to draw from, not a run.")]
+SweepDir = Annotated[Path | None, typer.Option("--sweep-dir", help="Use the runs of the sweep in this folder.")]
 
 
 def figure(
@@ -39,17 +49,21 @@ def figure(
             "--runs",
             envvar="SURVEMBED_RUN",
             show_envvar=True,
-            help="Id, unique prefix or path of a run; repeated for models side by side. The latest where not given.",
+            help="Run to draw: id, unique prefix or path. Repeat to compare runs. Default: the latest finished run.",
             autocompletion=ids_of_runs,
         ),
     ] = None,
     sweep_dir: SweepDir = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; 'figures' beside the data.")] = None,
-    method: Annotated[Literal["pca", "umap"], typer.Option("--method", help="Projection of the latents.")] = "pca",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Output folder. Default: 'figures' in the run or sweep.")
+    ] = None,
+    method: Annotated[
+        Literal["pca", "umap"], typer.Option("--method", help="Projection of the latents to two dimensions.")
+    ] = "pca",
     downstream: Downstream = None,
-    groups: Annotated[int, typer.Option("--groups", min=1, max=4, help="Groups of risk in 'survival'.")] = 3,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Resamples behind each interval.")] = 500,
+    groups: Annotated[int, typer.Option("--groups", min=1, max=4, help="Number of risk groups in 'survival'.")] = 3,
+    bootstrap: Bootstrap = 500,
     config: Config = None,
     assignments: Assignments = None,
     device: Device = "auto",
@@ -70,8 +84,8 @@ def figure(
     from survembed.figures.draw import figure as work
 
     folder = out or (sweep_dir if sweep_dir else runs[0].path if len(runs) == 1 else runs_dir) / "figures"
-    asked = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, device=device)
-    drawn = work(name, asked, reporter())
+    request = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, device=device)
+    drawn = work(name, request, reporter())
     if as_json:
         show_json(drawn.to_dict())
     else:
@@ -82,17 +96,19 @@ def figure(
 def chosen(
     ctx: typer.Context, names: list[str], runs_dir: Path, sweep_dir: Path | None
 ) -> tuple[list[Run], Sweep | None]:
-    """The runs to draw: those named, the latest, or one of each kind in a sweep; says on stderr which.
+    """The runs to draw: those given, the latest, or one of each kind in a sweep; their ids are printed on stderr.
 
-    A sweep goes before `SURVEMBED_RUN`; typed together with `--run` it is refused.
+    A sweep has priority over `SURVEMBED_RUN`; together with a typed `--run` it is an error.
     """
-    from survembed.cli.common import chosen_run
+    from survembed.cli.shared_options import chosen_run
 
     if sweep_dir is None:
         return [chosen_run(name, runs_dir) for name in names] or [chosen_run(None, runs_dir)], None
     source = ctx.get_parameter_source("run")
     if source is not None and source.name == "COMMANDLINE":
-        raise UsageError("this is of runs or of a sweep", where=str(ctx.obj), expected="--run or --sweep-dir, not both")
+        raise UsageError(
+            "--run and --sweep-dir exclude each other", where=str(ctx.obj), expected="only one of --run and --sweep-dir"
+        )
 
     from survembed.runs.jobs.sweep import Sweep
 

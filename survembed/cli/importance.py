@@ -1,11 +1,11 @@
-"""`survembed importance`: what each latent dimension means for survival."""
+"""`survembed importance`: relation of each latent dimension to survival."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Device, RunName, RunsDir, chosen_run
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, Device, RunName, RunsDir, chosen_run
 
 if TYPE_CHECKING:
     from survembed.survival.cox_inference import CoxFit, HazardRatio
@@ -17,7 +17,7 @@ STRONGEST = 3
 def importance(
     run: RunName = None, runs_dir: RunsDir = DEFAULT_RUNS_DIR, device: Device = "auto", as_json: AsJson = False
 ) -> None:
-    """Show what each latent dimension means: weight, hazard ratio, stability over seeds, correlates."""
+    """Show weight, hazard ratio, stability over seeds and correlates of each latent dimension."""
     chosen = chosen_run(run, runs_dir)
 
     from survembed.cli.reporter import reporter
@@ -38,7 +38,7 @@ def importance(
 
 
 def show_importance(found: Importance) -> None:
-    """A row for each dimension on stdout; remarks on stderr."""
+    """Print one row per latent dimension on stdout and notes on stderr."""
     from survembed.cohort.captions import data_name
 
     show_facts(
@@ -46,11 +46,11 @@ def show_importance(found: Importance) -> None:
             "run": f"{found.run} ({found.model})",
             "data": data_name(found.title, found.synthetic),
             "training part": _part(found.train),
-            "held out": _part(found.test),
+            "test part": _part(found.test),
             "stability": f"over {len(found.others)} other run(s)" if found.others else None,
         }
     )
-    columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", "HR, training part", "p", "HR, held out", "p"]
+    columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", "HR, training part", "p", "HR, test part", "p"]
     rows, more = [], []
     for each in found.dimensions:
         strongest = list(each.correlations.items())[:STRONGEST]
@@ -73,11 +73,11 @@ def show_importance(found: Importance) -> None:
     names = ["", "proportional, p", *(["stability", "same sign"] if found.others else []), "correlates (Spearman)"]
     show_table(names, more)
     if found.train.ratios or found.test.ratios:
-        say("the encoder has seen the outcomes of the training part: only p of those held out is that of a test")
-        say(f"p is not adjusted for {len(found.dimensions)} dimensions")
+        say("the encoder was trained on outcomes of the training part: only p values of the test part are valid")
+        say(f"p values are not adjusted for {len(found.dimensions)} dimensions")
     for each in found.dimensions:
         if each.note:
-            say(f"z{each.number} is left out of the Cox models: {each.note}")
+            say(f"z{each.number} is excluded from the Cox models: {each.note}")
     for note in (*found.train.notes, *found.test.notes):
         say(note)
 

@@ -1,4 +1,4 @@
-"""`survembed`: every command, each in the file of its name."""
+"""The command `survembed` with all its commands; each is in the module of its name."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from typer.main import get_command
 
 from survembed import __version__
 from survembed.cli import completion
-from survembed.cli.failures import exit_code_of
-from survembed.cli.lazy import import_help, lazy_group
+from survembed.cli.error_messages import exit_code_of
+from survembed.cli.lazy_group import import_help, lazy_group
 
 COMMANDS = {
-    "data": "List datasets; check, segment, prepare and show their subjects.",
+    "data": "List datasets; check, segment, prepare and show them.",
     "train": "Train a model on a dataset.",
-    "embed": "Embed the subjects of a run's cohort; latents that are still right are kept.",
-    "traverse": "Draw what a run decodes along its latent dimensions, or along the hazard.",
-    "explore": "Explore a run by hand: a local page with a slider for each latent dimension. Ctrl-C ends it.",
-    "predict": "Predict hazard and survival of a new scan, picture or table, and say what drives it and whether to "
-    "trust it.",
-    "explain": "Show a subject at lower and at higher risk: its own image, moved along the hazard.",
-    "evaluate": "Fit survival models on the latents of the training part and score them on the test part.",
-    "importance": "Show what each latent dimension means: weight, hazard ratio, stability over seeds, correlates.",
+    "embed": "Compute the latents of the cohort of a run; up-to-date latents are reused.",
+    "traverse": "Draw the images that a run decodes along its latent dimensions or along the hazard.",
+    "explore": "Open a local web page with a slider for each latent dimension of a run. Ctrl-C stops it.",
+    "predict": "Predict hazard and survival for a new scan, image or table, with the contribution of each latent "
+    "dimension.",
+    "explain": "Show how the image of a subject changes towards lower and higher hazard.",
+    "evaluate": "Fit survival models on the latents of the training part and evaluate them on the test part.",
+    "importance": "Show weight, hazard ratio, stability over seeds and correlates of each latent dimension.",
     "figure": "Draw a figure of a run, of several runs, or of a sweep, as PNG and PDF.",
     "report": "Write one self-contained HTML file about a run or a sweep: data, scores, figures, checklist, model "
     "card.",
-    "sweep": "Train models over tau, seeds and folds; what is done already stays done.",
-    "benchmark": "Train the paper's models over folds and seeds, and print its Table 1 with intervals and baselines.",
-    "tau": "Train over tau, and recommend one: C, IBS, reconstruction and order of the latent space, as one figure.",
+    "sweep": "Train models over values of tau, seeds and folds; finished runs are not trained again.",
+    "benchmark": "Train models over folds and seeds and print Table 1 of the paper, with intervals and baselines.",
+    "tau": "Train with several values of tau and recommend one, by discrimination, error and reconstruction.",
     "runs": "List runs, or show one.",
-    "plugins": "List components, ours and those of other packages; show, check or begin one.",
+    "plugins": "List components, including those of other packages; show, check or create one.",
 }
-"""Every command with the first line of its help, in the order in which a study needs them.
+"""Each command with the first line of its help, in the order of a study.
 
-The lines stand here, too, so that `survembed --help` need not import every command; a test holds them to its own.
+The lines are repeated here so that `survembed --help` does not import the commands; a test compares them.
 """
 
 
 def make_command(name: str, command_line: str) -> Any:
-    """The command of a name: the group `app`, or the function of that name, in the file of that name."""
+    """The command `name`: the group `app` or the function `name` in the module `name`."""
     if name not in COMMANDS:
         return None
     module = import_module(f"survembed.cli.{name}")
@@ -58,7 +58,7 @@ def make_command(name: str, command_line: str) -> Any:
 app = typer.Typer(
     name="survembed",
     cls=lazy_group(lambda: COMMANDS, COMMANDS.__getitem__, make_command),
-    help="Survival-oriented embeddings: train, embed, traverse and evaluate; every command acts on the latest run.",
+    help="Survival analysis of images by variational autoencoders. Commands use the latest run by default.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -76,29 +76,31 @@ def survembed(
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Survival-oriented embeddings: train, embed, traverse and evaluate; every command acts on the latest run."""
+    """Survival analysis of images by variational autoencoders. Commands use the latest run by default."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code.
+    """Run the command line and exit with its exit code.
 
     Parameters
     ----------
     arguments
-        After the program's name; those of the process where not given.
+        Arguments after the name of the program; None for those of the process.
     """
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # pydantic fails on damaged metadata of any package
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "__all__"
+    )  # pydantic fails if the metadata of any package is damaged
     given = sys.argv[1:] if arguments is None else arguments
     line = shlex.join(["survembed", *given])
     command = get_command(app)
-    if "--help" in given and not completion.asked():
-        if arguments is None:  # the process is ours, and soon over
+    if "--help" in given and not completion.requested():
+        if arguments is None:  # the process ends after printing
             gc.disable()
         import_help()
 
     def work() -> object:
         return command.main(given, prog_name="survembed", standalone_mode=False, obj=line)
 
-    if completion.asked():
-        completion.quietly(work)
+    if completion.requested():
+        completion.complete_and_exit(work)
     sys.exit(exit_code_of(work, line))

@@ -1,4 +1,4 @@
-"""`survembed plugins`: what is installed, whether it works, and how to begin one."""
+"""`survembed plugins`: list, show, check and create components."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from survembed import registry
-from survembed.cli.common import AsJson, Assignments, Config, names_of
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
+from survembed.cli.shared_options import AsJson, Assignments, Config, names_of
 from survembed.errors import PluginError, UsageError, corrected, nearest
 
 if TYPE_CHECKING:
     from survembed.registry import subprocess_runner
 
-    pass
-
 app = typer.Typer(
-    help="List components, ours and those of other packages; show, check or begin one.",
+    help="List components, including those of other packages; show, check or create one.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -35,11 +33,16 @@ def _names() -> list[str]:
     return sorted({name for kind in registry.KINDS for name in names_of(kind)})
 
 
-Kind = Annotated[str | None, typer.Option("--kind", help=f"Only {', '.join(registry.KINDS)}.", autocompletion=_kinds)]
+Kind = Annotated[
+    str | None,
+    typer.Option("--kind", help=f"Only components of this kind: {', '.join(registry.KINDS)}.", autocompletion=_kinds),
+]
 
 
-Name = Annotated[str, typer.Argument(help="A name, or package:name.", autocompletion=_names)]
-Timeout = Annotated[float, typer.Option("--timeout", min=1, help="Seconds that all checks of one may take.")]
+Name = Annotated[str, typer.Argument(help="Name of a component, or PACKAGE:NAME.", autocompletion=_names)]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=1, help="Time limit in seconds for all checks of one component.")
+]
 
 
 @app.command("list")
@@ -47,29 +50,31 @@ def list_plugins(
     ctx: typer.Context,
     kind: Kind = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Run the checks on each component of other packages, too.")
+        bool, typer.Option("--check", help="Also run the checks of each component of other packages.")
     ] = False,
     timeout: Timeout = 300,
-    wait: Annotated[float, typer.Option("--wait", min=0.1, help="Seconds that a package may take to import.")] = 10,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0.1, help="Time limit in seconds for the import of a package.")
+    ] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """List every component with its package, version and state; other packages are loaded in processes of their own."""
+    """List all components with package, version and state. Other packages are imported in separate processes."""
     command = str(ctx.obj)
-    failing = show_plugins(_chosen(kind, command), as_json, wait=wait, check=timeout if check else None)
+    failing = show_plugins(_kinds_from(kind, command), as_json, wait=wait, check=timeout if check else None)
     if failing:
         raise PluginError(
             f"{len(failing)} component(s) do not pass: {', '.join(failing)}",
             where=command,
-            expected="components that load and pass their checks",
+            expected="components that can be imported and pass their checks",
             try_=f"survembed plugins check {failing[0]}",
         )
 
 
 @app.command("show")
 def show(ctx: typer.Context, name: Name, kind: Kind = None, as_json: AsJson = False) -> None:
-    """Show a component: where it stands, and its options with types, ranges and defaults."""
+    """Show the source file of a component and its options with types, ranges and defaults."""
     command = str(ctx.obj)
-    found = [_description(registry.examine(entry)) for entry in _having(name, kind, command)]
+    found = [_description(registry.examine(entry)) for entry in _entries_named(name, kind, command)]
     if as_json:
         show_json(found)
         return
@@ -90,12 +95,12 @@ def check(
     timeout: Timeout = 300,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a component does what its kind promises, in a process of its own; exit code 3 where it does not."""
+    """Check in a separate process that a component meets the requirements of its kind. Exit code 3 if it does not."""
     from survembed.registry import subprocess_runner
 
     command = str(ctx.obj)
     settings = {"config": str(config) if config else None, "assignments": assignments or [], "command": command}
-    entries = _having(name, kind, command)
+    entries = _entries_named(name, kind, command)
     results = [
         (entry, result)
         for entry in entries
@@ -113,7 +118,7 @@ def check(
         raise PluginError(
             f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}",
             where=command,
-            expected="a component that does what its kind promises",
+            expected="a component that meets the requirements of its kind",
         )
 
 
@@ -121,15 +126,17 @@ def check(
 def new(
     ctx: typer.Context,
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(registry.KINDS)}.", autocompletion=_kinds)],
-    name: Annotated[str, typer.Argument(help="Of the component, such as my-model; the package is survembed-NAME.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder in which that of the package is made.")] = Path(),
+    name: Annotated[
+        str, typer.Argument(help="Name of the component, such as my-model. The package is called survembed-NAME.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder in which the package folder is created.")] = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Begin a plugin: a package with one small component that installs and passes its checks as it stands."""
+    """Create a plugin: a package with one small component that can be installed and passes all checks."""
     from survembed.workflows.plugin import new_plugin
 
     command = str(ctx.obj)
-    (chosen,) = _chosen(kind, command)
+    (chosen,) = _kinds_from(kind, command)
     files = new_plugin(chosen, name, out, where=command)
     folder = out / f"survembed-{name}"
     if as_json:
@@ -140,33 +147,26 @@ def new(
 
 
 def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check: float | None = None) -> list[str]:
-    """The components of some kinds, each imported; those of other packages that fail to, or fail their checks.
+    """Import and print the components of some kinds; return the names of plugins that fail to load or fail a check.
 
     Parameters
     ----------
     wait
-        Seconds that a package may take to import; after them it counts as broken.
+        Time limit in seconds for the import of a package; beyond it the package counts as broken.
     check
-        Seconds for the checks of each component of another package; None for no checks.
+        Time limit in seconds for the checks of each plugin; None for no checks.
     """
     from survembed.registry import subprocess_runner
 
     rows, failing = [], []
     for each in subprocess_runner.describe(kinds, timeout=wait):
         entry = each.entry
-        row: dict[str, Any] = {
-            "name": entry.name,
-            "kind": entry.kind,
-            "package": entry.package,
-            "version": entry.version_shown,
-            "state": each.state,
-            "summary": each.text,
-        }
+        row: dict[str, Any] = {**_identity(entry), "state": each.state, "summary": each.text}
         if check is not None:
             row["checks"] = None
             if not entry.builtin and each.state in ("ok", "duplicate"):
-                row["checks"] = _counted(
-                    subprocess_runner.check(entry.kind, entry.qualified, _NO_SETTINGS, timeout=check)
+                row["checks"] = _check_summary(
+                    subprocess_runner.check(entry.kind, entry.qualified, NO_SETTINGS, timeout=check)
                 )
             if (row["checks"] or "").startswith("failed") or each.state in ("broken", "incompatible"):
                 failing.append(entry.qualified)
@@ -178,11 +178,11 @@ def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check
     return failing
 
 
-_NO_SETTINGS: Mapping[str, Any] = {"config": None, "assignments": [], "command": "survembed plugins list"}
+NO_SETTINGS: Mapping[str, Any] = {"config": None, "assignments": [], "command": "survembed plugins list"}
 
 
-def _counted(results: Iterable[subprocess_runner.Result]) -> str:
-    """`14 passed, 1 skipped`, or the checks that failed; one that needs options is not checked here."""
+def _check_summary(results: Iterable[subprocess_runner.Result]) -> str:
+    """`14 passed, 1 skipped`, or the names of failed checks; components that require options are not checked."""
     from survembed.registry.subprocess_runner import OPTIONS
 
     found = list(results)
@@ -193,22 +193,27 @@ def _counted(results: Iterable[subprocess_runner.Result]) -> str:
     return f"failed: {', '.join(failed)}" if failed else ", ".join(f"{n} {result}" for result, n in counts.items())
 
 
+def _identity(entry: registry.Entry) -> dict[str, Any]:
+    return {"name": entry.name, "kind": entry.kind, "package": entry.package, "version": entry.version_shown}
+
+
 def _result(entry: registry.Entry, result: subprocess_runner.Result) -> dict[str, Any]:
-    described = {"name": entry.name, "kind": entry.kind, "package": entry.package, "version": entry.version_shown}
-    return {**described, "check": result.check, "result": result.result, "reason": result.reason or None}
+    return {**_identity(entry), "check": result.check, "result": result.result, "reason": result.reason or None}
 
 
-def _having(name: str, kind: str | None, command: str) -> list[registry.Entry]:
-    """The component of that name, of each kind that has one."""
-    kinds = _chosen(kind, command)
-    having = [each for each in kinds if any(name in (entry.name, entry.qualified) for entry in registry.entries(each))]
-    if not having:
-        known = sorted({known for each in kinds for known in registry.names(each)})
-        raise registry.unknown("component", name, known, command)
-    return [registry.find(each, name, where=command) for each in having]
+def _entries_named(name: str, kind: str | None, command: str) -> list[registry.Entry]:
+    """The components called `name`, at most one of each kind."""
+    kinds = _kinds_from(kind, command)
+    matching = [
+        each for each in kinds if any(name in (entry.name, entry.qualified) for entry in registry.entries(each))
+    ]
+    if not matching:
+        names = sorted({other for each in kinds for other in registry.names(each)})
+        raise registry.unknown("component", name, names, command)
+    return [registry.find(each, name, where=command) for each in matching]
 
 
-def _chosen(kind: str | None, command: str) -> list[str]:
+def _kinds_from(kind: str | None, command: str) -> list[str]:
     if kind is None or kind in registry.KINDS:
         return [kind] if kind else list(registry.KINDS)
     close = nearest(kind, registry.KINDS)
@@ -234,7 +239,7 @@ def _description(row: registry.Examined) -> dict[str, Any]:
         "options": [],
     }
     if component:
-        from survembed.cli.flags import bounds, range_text
+        from survembed.cli.component_options import bounds, range_text
 
         description["file"] = f"{inspect.getsourcefile(component)}:{inspect.getsourcelines(component)[1]}"
         description["summary"] = component.summary()
@@ -252,7 +257,7 @@ def _description(row: registry.Examined) -> dict[str, Any]:
 
 
 def _type_text(annotation: Any) -> str:
-    """A type as the user may write its values: `batch | group | none` for a choice."""
+    """Type of an option for users; the possible values of a choice: `batch | group | none`."""
     from typing import Literal, get_args, get_origin
 
     if get_origin(annotation) is Literal:

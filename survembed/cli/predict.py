@@ -1,4 +1,4 @@
-"""`survembed predict`: hazard and survival of subjects beyond the cohort."""
+"""`survembed predict`: hazard and survival of new subjects."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, OutFolder, RunName, RunsDir, chosen_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from survembed.workflows.predict import SubjectPrediction
 
-MOST_PAGES = 20
+MAX_PAGES = 20
 
 
 def predict(
-    ct: Annotated[Path | None, typer.Option("--ct", help="A CT, NIfTI.")] = None,
+    ct: Annotated[Path | None, typer.Option("--ct", help="CT image, NIfTI.")] = None,
     mask: Annotated[
-        Path | None, typer.Option("--mask", help="Its map of labels; alone where the cohort is one of masks.")
+        Path | None,
+        typer.Option("--mask", help="Label map of the CT, NIfTI. Without --ct for cohorts that consist of masks only."),
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--folder", help="Files of one subject: DICOM CT and SEG, or NIfTI named for the parts."),
+        typer.Option(
+            "--folder", help="Folder with the files of one subject: DICOM CT and SEG, or NIfTI files named by content."
+        ),
     ] = None,
-    image: Annotated[Path | None, typer.Option("--image", help="A picture, for a 2-D cohort: PNG or .npy.")] = None,
+    image: Annotated[Path | None, typer.Option("--image", help="2-D image: PNG or .npy.")] = None,
     table: Annotated[
-        Path | None, typer.Option("--table", help="Rows of features, for a table: CSV, TSV, XLSX or Parquet.")
+        Path | None, typer.Option("--table", help="Table of features, one subject per row: CSV, TSV, XLSX or Parquet.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option("--id", help="What to call the subject; 'subject' where not given.")
+        str | None, typer.Option("--id", help="Id of the subject in the output. Default: 'subject'.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the files; in the run's own where not given.")
-    ] = None,
+    out: OutFolder = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Predict hazard and survival of a new scan, picture or table, and say what drives it and whether to trust it."""
+    """Predict hazard and survival for a new scan, image or table, with the contribution of each latent dimension."""
     chosen = chosen_run(run, runs_dir, "hazard")
 
     from survembed.cli.reporter import reporter
@@ -52,20 +53,20 @@ def predict(
 
     given = {"ct": ct, "mask": mask, "folder": folder, "image": image, "table": table}
     files = {name: path for name, path in given.items() if path is not None}
-    speaker = reporter()
-    prediction = work(chosen, files, label=label, reporter=speaker)
-    place = out or chosen.path / "predictions" / _file_name(
+    progress = reporter()
+    prediction = work(chosen, files, label=label, reporter=progress)
+    output_folder = out or chosen.path / "predictions" / _file_name(
         label or ("rows" if len(prediction.labels) > 1 else "subject")
     )
-    pages = prediction.labels[:MOST_PAGES]
-    written = [save_numbers(prediction, place)]
-    with speaker.task("drawing", len(pages), "pages") as task:
+    pages = prediction.labels[:MAX_PAGES]
+    written = [save_numbers(prediction, output_folder)]
+    with progress.task("drawing", len(pages), "pages") as task:
         for row, name in enumerate(pages):
             page = "prediction" if len(prediction.labels) == 1 else _file_name(name)
-            written += draw_prediction(prediction, row, place / f"{page}.pdf")
+            written += draw_prediction(prediction, row, output_folder / f"{page}.pdf")
             task.advance()
     if len(pages) < len(prediction.labels):
-        say(f"pages of the first {len(pages)} subjects only; prediction.json holds all {len(prediction.labels)}")
+        say(f"pages for the first {len(pages)} subjects only; prediction.json contains all {len(prediction.labels)}")
     if as_json:
         show_json({**prediction.to_dict(), "files": written})
     else:
@@ -73,14 +74,14 @@ def predict(
 
 
 def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> None:
-    """The numbers of one subject, or a table of several, and the paths of the files."""
+    """Print the prediction of one subject, or a table of several, and the paths of the files."""
     from survembed.cohort.captions import DISCLAIMER, data_name
     from survembed.figures.predict import prediction_facts, time_text
 
     data = data_name(prediction.header.title, prediction.header.synthetic)
     if len(prediction.labels) == 1:
         show_facts({"subject": prediction.labels[0], "trained on": data, **prediction_facts(prediction, 0)})
-        columns = ["dimension", "z (standardised)", "added to the log-hazard"]
+        columns = ["dimension", "z (standardised)", "contribution to log-hazard"]
         rows = zip(prediction.coordinates[0].tolist(), prediction.contributions[0].tolist(), strict=True)
         show_table(columns, [[f"z{index}", *values] for index, values in enumerate(rows)])
     else:
@@ -95,13 +96,17 @@ def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> Non
         )
         unit = prediction.header.time_unit
         show_table(
-            ["subject", "log-hazard", "percentile", f"median survival, {unit}", "far"], [list(row) for row in numbers]
+            ["subject", "log-hazard", "percentile", f"median survival, {unit}", "out of distribution"],
+            [list(row) for row in numbers],
         )
     far = [label for label, far in zip(prediction.labels, prediction.typicality.far, strict=True) if far]
     if far:
-        say(f"warning: far from the training data: {', '.join(far[:10])}{'…' if len(far) > 10 else ''}")
+        say(f"warning: out of distribution: {', '.join(far[:10])}{'…' if len(far) > 10 else ''}")
     if prediction.typicality.part == "training":
-        say("error and distance are compared with the training part, which flatters it: too few were held out")
+        say(
+            "error and distance are compared with the training subjects, because the test part is too small; "
+            "this makes new subjects look less typical than they are"
+        )
     show_lines(files)
     say(DISCLAIMER)
 

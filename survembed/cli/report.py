@@ -1,4 +1,4 @@
-"""`survembed report`: one HTML file about a run or a sweep, to mail or to print."""
+"""`survembed report`: one HTML file about a run or a sweep."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, Assignments, Config, Device, RunName, RunsDir, names_of
 from survembed.cli.console import say, show_json, show_lines
 from survembed.cli.figure import SweepDir, chosen
+from survembed.cli.shared_options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    Assignments,
+    Bootstrap,
+    Config,
+    Device,
+    RunName,
+    RunsDir,
+    names_of,
+)
 
 DOWNSTREAM = ["coxph", "rsf"]
 
@@ -20,17 +30,18 @@ def report(
     sweep_dir: SweepDir = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.html", help="The file; report.html of the run or sweep.")
+        Path | None,
+        typer.Option("--out", metavar="FILE.html", help="Output file. Default: report.html in the run or sweep."),
     ] = None,
     downstream: Annotated[
         list[str] | None,
         typer.Option(
             "--downstream",
-            help="A downstream model, by name; may be repeated. coxph and rsf where not given.",
+            help="Name of a downstream model. Can be repeated. Default: coxph and rsf.",
             autocompletion=lambda: names_of("downstream"),
         ),
     ] = None,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Resamples behind each interval.")] = 500,
+    bootstrap: Bootstrap = 500,
     config: Config = None,
     assignments: Assignments = None,
     device: Device = "auto",
@@ -50,12 +61,13 @@ def report(
     from survembed.report.build import report as work
 
     path = out or (sweep_dir or runs[0].path) / "report.html"
-    asked = FigureRequest(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
-    made = work(asked, path, command=command, reporter=reporter())
+    request = FigureRequest(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
+    report_file = work(request, path, command=command, reporter=reporter())
     if as_json:
-        show_json(made)
+        show_json(report_file)
         return
-    for name, reason in made.absent.items():
-        say(f"no figure {name}: {reason}")
-    say(f"{len(made.figures)} figures, {made.n_bytes / 1e6:.1f} MB; {made.n_open} TRIPOD+AI items are the authors'")
-    show_lines([made.path])
+    for name, reason in report_file.absent.items():
+        say(f"figure {name} is missing: {reason}")
+    say(f"{len(report_file.figures)} figures, {report_file.n_bytes / 1e6:.1f} MB")
+    say(f"{report_file.n_open} TRIPOD+AI items must be completed by the authors")
+    show_lines([report_file.path])

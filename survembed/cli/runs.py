@@ -1,4 +1,4 @@
-"""`survembed runs`: what was trained."""
+"""`survembed runs`: list and show trained runs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run, ids_of_runs
 from survembed.cli.console import show_facts, show_json, show_table
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run, ids_of_runs
 
 if TYPE_CHECKING:
     from survembed.runs.run import Run
@@ -17,31 +17,41 @@ app = typer.Typer(help="List runs, or show one.", no_args_is_help=True, add_comp
 
 @app.command("list")
 def list_runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
-    """List every run, oldest first."""
+    """List all runs, oldest first."""
     from survembed.runs.run import Runs
 
     rows = [_row(run) for run in Runs(runs_dir).list()]
     if as_json:
         show_json(rows)
     else:
-        columns = ["id", "status", "model", "dataset", "end", "updates", "best_objective"]  # an id begins with its time
+        columns = [
+            "id",
+            "status",
+            "model",
+            "dataset",
+            "end",
+            "updates",
+            "best_objective",
+        ]  # an id starts with the time of creation
         shown = [column.replace("_", " ") for column in columns]
         show_table(shown, [[row[column] for column in columns] for row in rows], title=f"runs in {runs_dir}")
 
 
 @app.command("show")
 def show(
-    run: Annotated[str | None, typer.Argument(help="Id, unique prefix or path.", autocompletion=ids_of_runs)] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="Run to show: id, unique prefix or path.", autocompletion=ids_of_runs)
+    ] = None,
     named: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run: what was trained on what, how it ended, and with which options."""
+    """Show model, data, result and options of a run."""
     show_run(chosen_run(run or named, runs_dir), as_json)
 
 
 def show_run(run: Run, as_json: bool, options: bool = True) -> None:
-    """A run on stdout, with or without the list of its options; as JSON always with it."""
+    """Print a run on stdout; `options` adds the list of its options, which JSON always contains."""
     config = run.read("config.json")
     if as_json:
         show_json({"id": run.id, "path": run.path, **run.record, "status": run.status, "config": config})

@@ -6,33 +6,39 @@ from typing import Annotated
 
 import typer
 
-from survembed.cli.console import say
+from survembed.cli.sweep_options import (
+    EXECUTION,
+    SweepRequest,
+    exit_if_failures,
+    resolve_plan,
+    run_plan,
+    show_plan,
+    where_of,
+    with_sweep_options,
+)
 from survembed.cli.sweep_table import show_progress
-from survembed.cli.sweeping import PLACE, SweepRequest, resolve_plan, run_plan, show_plan, where_of, with_sweep_flags
 
 Shard = Annotated[
     str,
     typer.Option(
         "--shard",
         metavar="I/N",
-        help="Only every N-th run from the I-th on (I from 0), for job arrays.",
-        rich_help_panel=PLACE,
+        help="Train only part I of N of the runs (I from 0), for job arrays.",
+        rich_help_panel=EXECUTION,
     ),
 ]
 
 
-@with_sweep_flags
-def sweep(ctx: typer.Context, asked: SweepRequest, shard: Shard = "0/1") -> None:
-    """Train models over tau, seeds and folds; what is done already stays done."""
+@with_sweep_options
+def sweep(ctx: typer.Context, request: SweepRequest, shard: Shard = "0/1") -> None:
+    """Train models over values of tau, seeds and folds; finished runs are not trained again."""
     from survembed.runs.jobs.options import SweepOptions
 
     command_line = str(ctx.obj)
-    planned = resolve_plan(asked, SweepOptions, command_line)
-    if asked.dry_run:
-        show_plan(planned, asked.as_json)
+    planned = resolve_plan(request, SweepOptions, command_line)
+    if request.dry_run:
+        show_plan(planned, request.as_json)
         return
-    done = run_plan(planned, asked, where_of(asked, shard))
-    show_progress(done, asked.as_json)
-    if done.failures():
-        say(f"{len(done.failures())} run(s) failed; --retry tries them again")
-        raise typer.Exit(5)
+    done = run_plan(planned, request, where_of(request, shard))
+    show_progress(done, request.as_json)
+    exit_if_failures(done)

@@ -1,4 +1,4 @@
-"""How far a sweep is: live on a terminal, and in the end on stdout."""
+"""Progress of a sweep: a live table on a terminal, and the final state on stdout."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
     from survembed.runs.jobs.sweep import Sweep
 
 
-class Above(Reporter):
-    """Words above a live table, which shows the progress itself."""
+class MessagesAboveTable(Reporter):
+    """Prints messages above a live table, which shows the progress itself."""
 
     def __init__(self, live: Console) -> None:
         self.live = live
 
     def say(self, text: str) -> None:
-        """A line."""
+        """Print a line."""
         self.live.print(text)
 
     def warn(self, text: str) -> None:
-        """A line, in yellow."""
+        """Print a line in yellow."""
         self.live.print(f"warning: {text}", style="yellow")
 
 
 @contextmanager
 def watch(sweep: Sweep) -> Iterator[Reporter]:
-    """A live table of the sweep on stderr, also of what other machines do in its folder."""
+    """Show a live table of the sweep on stderr, including runs that other computers train in its folder."""
     from rich.live import Live
 
     stream = console(sys.stderr)
     with Live(get_renderable=lambda: progress_table(sweep), console=stream, refresh_per_second=1, transient=True):
-        yield Above(stream)
+        yield MessagesAboveTable(stream)
 
 
 def progress_table(sweep: Sweep) -> Table:
-    """Runs by state, a row for each model and value of τ."""
+    """Table of runs by state, one row per model and value of τ."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -58,30 +58,30 @@ def progress_table(sweep: Sweep) -> Table:
 
 
 def progress(sweep: Sweep) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows of the table of progress."""
+    """Columns and rows of the progress table."""
     states: list[State] = ["finished", "running", "failed", "waiting"]
     now = sweep.states()
     counts: dict[tuple[str, str], dict[State, int]] = {}
-    for cell in sweep.cells:
-        row = counts.setdefault((cell.model, "" if cell.tau is None else f"{cell.tau:g}"), dict.fromkeys(states, 0))
-        row[now[cell.key]] += 1
+    for job in sweep.cells:
+        row = counts.setdefault((job.model, "" if job.tau is None else f"{job.tau:g}"), dict.fromkeys(states, 0))
+        row[now[job.key]] += 1
     return ["model", "tau", *states], [[*name, *row.values()] for name, row in counts.items()]
 
 
 def show_progress(sweep: Sweep, as_json: bool) -> None:
-    """What has become of a sweep, on stdout; a failed run with its reason."""
+    """Print the final state of a sweep on stdout, with the reason of each failed run."""
     now, failures = sweep.states(), sweep.failures()
     if as_json:
-        cells = [
+        jobs = [
             {
-                "key": cell.key,
-                "state": now[cell.key],
-                "reason": failures.get(cell.key),
-                "run": sweep.folder.run(cell.key),
+                "key": job.key,
+                "state": now[job.key],
+                "reason": failures.get(job.key),
+                "run": sweep.folder.run(job.key),
             }
-            for cell in sweep.cells
+            for job in sweep.cells
         ]
-        show_json({"title": sweep.title, "path": sweep.folder.path, "cells": cells})
+        show_json({"title": sweep.title, "path": sweep.folder.path, "cells": jobs})
         return
     columns, rows = progress(sweep)
     show_table(columns, rows, title=f"{sweep.title}: {sweep.folder.path}")

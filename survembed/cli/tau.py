@@ -1,4 +1,4 @@
-"""`survembed tau`: which τ to take."""
+"""`survembed tau`: recommendation of a value of τ."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.evaluate import Bootstrap
-from survembed.cli.sweeping import SweepRequest, resolve_plan, run_plan, show_plan, where_of, with_sweep_flags
+from survembed.cli.console import show_facts, show_json, show_lines, show_table
+from survembed.cli.shared_options import Bootstrap
+from survembed.cli.sweep_options import (
+    SweepRequest,
+    exit_if_failures,
+    resolve_plan,
+    run_plan,
+    show_plan,
+    where_of,
+    with_sweep_options,
+)
 
 if TYPE_CHECKING:
     from survembed.runs.jobs.sweep import Sweep
@@ -21,43 +29,41 @@ Share = Annotated[
         "--share",
         min=0,
         max=1,
-        help="A reconstruction is meaningful from this share of the best on.",
+        help="Smallest acceptable reconstruction, as a share of the best one.",
         rich_help_panel="Advice",
     ),
 ]
 
 
-@with_sweep_flags
-def tau(ctx: typer.Context, asked: SweepRequest, share: Share = 0.8, bootstrap: Bootstrap = 500) -> None:
-    """Train over tau, and recommend one: C, IBS, reconstruction and order of the latent space, as one figure."""
+@with_sweep_options
+def tau(ctx: typer.Context, request: SweepRequest, share: Share = 0.8, bootstrap: Bootstrap = 500) -> None:
+    """Train with several values of tau and recommend one, by discrimination, error and reconstruction."""
     from survembed.runs.jobs.options import TauOptions
 
     command_line = str(ctx.obj)
-    planned = resolve_plan(asked, TauOptions, command_line)
-    if asked.dry_run:
-        show_plan(planned, asked.as_json)
+    planned = resolve_plan(request, TauOptions, command_line)
+    if request.dry_run:
+        show_plan(planned, request.as_json)
         return
     from survembed.workflows.tau import varied
 
     planned_taus = [(config.model, getattr(config.network, "tau", None)) for config in planned.runs()]
     varied(planned_taus)  # before hours of training
-    sweep = run_plan(planned, asked, where_of(asked))
+    sweep = run_plan(planned, request, where_of(request))
 
     advice, files = advise_and_draw(sweep, command_line, share=share, n_resamples=bootstrap)
-    if asked.as_json:
+    if request.as_json:
         show_json({**advice.to_dict(), "files": files})
     else:
         show_advice(advice)
         show_lines(files)
-    if sweep.failures():
-        say(f"{len(sweep.failures())} run(s) failed; --retry tries them again")
-        raise typer.Exit(5)
+    exit_if_failures(sweep)
 
 
 def advise_and_draw(
     sweep: Sweep, command_line: str, *, share: float = 0.8, n_resamples: int = 500
 ) -> tuple[TauAdvice, list[Path]]:
-    """The advice on a sweep over tau, and the files with its figure and its numbers."""
+    """The recommendation from a sweep over tau, and the files with its figure and numbers."""
     from survembed.cli.reporter import reporter
     from survembed.figures.tau import draw_tau
     from survembed.storage.files import write_json
@@ -71,7 +77,7 @@ def advise_and_draw(
 
 
 def show_advice(advice: TauAdvice) -> None:
-    """A row for each τ, and the recommendation, on stdout."""
+    """Print one row per τ and the recommendation on stdout."""
     from survembed.cohort.captions import data_name
     from survembed.survival.bootstrap import with_interval
 

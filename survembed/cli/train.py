@@ -5,76 +5,61 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Collection
-from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from survembed import registry
-from survembed.cli.common import (
-    DEFAULT_RUNS_DIR,
-    AsJson,
-    Assignments,
-    Clinical,
-    Config,
-    DryRun,
-    Root,
-    RunsDir,
-    SkipBad,
-    ids_of_runs,
-    names_of,
-    sign,
-)
 from survembed.cli.console import say, show_settings
-from survembed.cli.failures import INTERRUPTED
-from survembed.cli.lazy import lazy_group
+from survembed.cli.error_messages import INTERRUPTED
+from survembed.cli.lazy_group import lazy_group
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, RunsDir, ids_of_runs, set_parameters
 from survembed.cli.torchrun import launch
+from survembed.cli.train_options import Processes, data_flags, fixed_parameters, flags_of_model, resolve_training
 from survembed.errors import UsageError
 
 if TYPE_CHECKING:
-    from survembed.cli.flags import Flag
+    from survembed.cli.component_options import Flag
     from survembed.registry.component import Component
     from survembed.runs.run import Run
-    from survembed.runs.settings import Settings
-
-DATA = "Data"
-RUN = "Run"
 
 
 def make_command(model: str, command_line: str) -> Any:
-    """The command of a model: its own options, those of training, split and data, and those of every command."""
+    """The command of a model, with the options of model, training, split and data."""
     from typer.main import get_command
 
     component = registry.load("models", model, where=command_line)
-    flags = _flags(component)
+    flags = flags_of_model(component)
 
     def train_model(ctx: typer.Context, **values: Any) -> int:
-        return run(ctx, model, component, flags, values)
+        return train_from_options(ctx, model, component, flags, values)
 
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    sign(train_model, [context, *(flag.parameter for flag in flags), *_fixed_parameters()])
+    set_parameters(train_model, [context, *(flag.parameter for flag in flags), *fixed_parameters()])
     app = typer.Typer(add_completion=False)
     text = inspect.cleandoc(component.__doc__ or "").replace("[", r"\[")
-    epilog = "Options of dataset and head: --set data.NAME=VALUE and --set head.NAME=VALUE; see survembed plugins show."
+    epilog = (
+        "Options of dataset and head: --set data.NAME=VALUE, --set head.NAME=VALUE. List: survembed plugins show NAME."
+    )
     app.command(model, help=text, epilog=epilog)(train_model)
     return get_command(app)
 
 
 def _outline() -> Any:
-    """A command with the options for data, which are those of every model; for completion, which imports no model."""
+    """A command with the data options, which all models share; completion uses it without importing a model."""
     from typer.main import get_command
 
     def train_model(**values: Any) -> None: ...
 
-    sign(train_model, [flag.parameter for flag in _data_flags()])
+    set_parameters(train_model, [flag.parameter for flag in data_flags()])
     app = typer.Typer(add_completion=False)
     app.command()(train_model)
     return get_command(app)
 
 
 def _summary(model: str) -> str:
-    """Our own summary, or a third party's package, which is not imported."""
+    """Summary of a built-in model; package name of a plugin, which is not imported."""
     entry = registry.find("models", model)
     return (registry.written_summary(entry) if entry.builtin else "") or f"From the package {entry.distribution}."
 
@@ -87,7 +72,6 @@ app = typer.Typer(
     invoke_without_command=True,
     subcommand_metavar="MODEL [OPTIONS]",
 )
-Processes = Annotated[int, typer.Option("--nproc", min=1, help="Processes of one training, each on its own GPU.")]
 
 
 @app.callback()
@@ -95,7 +79,12 @@ def train(
     ctx: typer.Context,
     resume: Annotated[
         str | None,
-        typer.Option("--resume", metavar="RUN", help="Continue a run that was cut short.", autocompletion=ids_of_runs),
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Continue a run that was stopped before its end.",
+            autocompletion=ids_of_runs,
+        ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     nproc: Processes = 1,
@@ -108,16 +97,16 @@ def train(
     misplaced = next((flag for flag, given in typed.items() if given), None)
     if misplaced:
         raise UsageError(
-            f"{misplaced} stands before the model" if ctx.invoked_subcommand else f"{misplaced} needs a model",
+            f"{misplaced} is before the model" if ctx.invoked_subcommand else f"{misplaced} needs a model",
             where=str(ctx.obj),
-            expected="options after the model; --resume RUN alone",
+            expected="options after the model; --resume RUN without a model",
             try_="survembed train --help",
         )
     return None
 
 
 def resume_run(name: str, runs_dir: Path, nproc: int, as_json: bool, command_line: str) -> int:
-    """Continue a run from its last checkpoint, and print it."""
+    """Continue a run from its last checkpoint and print it."""
     from survembed.runs.run import Runs
 
     run = Runs(runs_dir).named(name)
@@ -130,7 +119,7 @@ def resume_run(name: str, runs_dir: Path, nproc: int, as_json: bool, command_lin
 
 
 def show_trained(trained: Run, as_json: bool) -> int:
-    """The run, what to do next, and the exit code."""
+    """Print the run and the next step; return the exit code."""
     from survembed.cli.runs import show_run
     from survembed.training.processes import launched
 
@@ -139,18 +128,18 @@ def show_trained(trained: Run, as_json: bool) -> int:
     show_run(trained, as_json, options=False)
     end = trained.record["outcome"]["end"]
     if end == "completed" or end == "stopped early":
-        say("next: survembed evaluate, or survembed traverse; survembed runs show lists every option")
+        say("next: survembed evaluate or survembed traverse; survembed runs show lists all options")
         return 0
-    say("the run holds the best weights so far" if end == "interrupted" else "training was told to end")
+    say("the run contains the best weights so far" if end == "interrupted" else "training received SIGTERM")
     say(f"to continue: survembed train --resume {trained.id}")
     return INTERRUPTED
 
 
-def run(
+def train_from_options(
     ctx: typer.Context, model: str, component: type[Component], flags: Collection[Flag], values: dict[str, Any]
 ) -> int:
-    """Resolve every option; then print them (`--dry-run`) or train, and print the run."""
-    from survembed.cli.flags import typed_by_user
+    """Resolve all options; then print them (`--dry-run`), or train and print the run."""
+    from survembed.cli.component_options import settings_from_flags
     from survembed.runs.settings import Setting, Settings
     from survembed.training.options import PRESETS
 
@@ -158,18 +147,18 @@ def run(
     settings = Settings.gather(
         config=values["config"],
         assignments=values["assignments"] or (),
-        flags=typed_by_user(flags, ctx, values),
+        flags=settings_from_flags(flags, ctx, values),
         preset={f"train.{name}": Setting(value, f"preset {preset}") for name, value in PRESETS[preset].items()},
         command=str(ctx.obj),
     )
-    config = resolve(settings, model, component, str(ctx.obj))
+    config = resolve_training(settings, model, component, str(ctx.obj))
     if values["dry_run"]:
         show_settings(settings, values["as_json"])
         return 0
 
     from survembed.cli.reporter import reporter
 
-    if values["nproc"] > 1:  # what is wrong is said once, not by each process
+    if values["nproc"] > 1:  # errors are printed once, not by each process
         for tracker in config["train"].trackers:
             registry.load("trackers", tracker, where=str(ctx.obj))
         from survembed.cohort.prepare import prepare
@@ -182,118 +171,3 @@ def run(
 
     run = train(TrainConfig(**config), runs_dir=values["runs_dir"], name=values["name"], reporter=reporter())
     return show_trained(run, values["as_json"])
-
-
-def resolve(settings: Settings, model: str, component: type[Component], command_line: str) -> dict[str, Any]:
-    """The fields of a `TrainConfig`: every component configured, nothing heavy imported.
-
-    Raises
-    ------
-    UsageError
-        When no dataset is named, the file is for another model, or an option is unknown or out of range.
-    PluginError
-        When dataset or head cannot be found or loaded.
-    """
-    from survembed.runs.settings import Common, Setting
-    from survembed.training.options import SplitOptions, TrainOptions
-
-    named = settings.name("model")
-    if named and named.value != model:
-        raise UsageError(
-            f"the options are for the model {named.value}, the command is for {model}",
-            where=named.where,
-            expected=f"model.name = '{model}', or none",
-            try_=f"survembed train {named.value}",
-        )
-    settings.resolved["model.name"] = Setting(model, "command")
-    data = settings.name("data")
-    if data is None:
-        known = registry.names("datasets")
-        raise UsageError(
-            "no dataset is chosen",
-            where=command_line,
-            expected=f"--data with one of {', '.join(known)}",
-            try_=f"{command_line} --data {known[0]}" if known else None,
-        )
-    dataset = registry.load("datasets", str(data.value), where=data.where)
-    config = {
-        "model": model,
-        "dataset": str(data.value),
-        "data": settings.component("data", f"dataset {data.value}", dataset),
-        "network": settings.component("model", f"model {model}", component),
-    }
-    head = settings.resolved.get("model.head")
-    if head:
-        cox = registry.load("heads", str(head.value), where=head.where)
-        config |= {"head": str(head.value), "cox": settings.component("head", f"head {head.value}", cox)}
-    common = settings.component("", "survembed", Common)
-    return config | {
-        "train": settings.component("train", "training", TrainOptions),
-        "split": settings.component("split", "split", SplitOptions),
-        "seed": common.seed,
-        "device": common.device,
-    }
-
-
-def _flags(component: type[Component]) -> list[Flag]:
-    from survembed.cli.flags import flags_of
-    from survembed.runs.settings import Common
-    from survembed.training.options import SplitOptions, TrainOptions
-
-    fixed = [parameter.name for parameter in _fixed_parameters()]
-    data = _data_flags()
-    taken = {*fixed, "data", *(flag.name[2:] for flag in data), "json", "set", "help"}
-    taken |= {*TrainOptions.model_fields, *Common.model_fields}
-    return [
-        *flags_of(component, "model", "Model", taken),
-        *data,
-        *flags_of(SplitOptions, "split", DATA, prefixed=True),
-        *flags_of(TrainOptions, "train", "Training"),
-        *flags_of(Common, "", RUN),
-    ]
-
-
-def _data_flags() -> list[Flag]:
-    """The dataset, and those of its options that most users need; the others are set by `--set` or in a file."""
-    from survembed.cli.flags import Flag
-
-    name = typer.Option("--data", help="Dataset, by name.", autocompletion=lambda: names_of("datasets"))
-    declared: list[tuple[str, str, Any, Any]] = [
-        ("--data", "name", None, Annotated[str | None, name]),
-        ("--root", "root", None, Root),
-        ("--clinical", "clinical", None, Clinical),
-        ("--skip-bad", "skip_bad", False, SkipBad),
-    ]
-    flags = []
-    for typed, key, default, annotation in declared:
-        kind, option = annotation.__origin__, copy(annotation.__metadata__[0])
-        option.rich_help_panel = DATA
-        parameter = inspect.Parameter(
-            f"data__{key}", inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
-        )
-        flags.append(Flag(f"data.{key}", typed, parameter))
-    return flags
-
-
-def _fixed_parameters() -> list[inspect.Parameter]:
-    """Options that set nothing in the configuration."""
-    from survembed.training.options import PRESETS
-
-    preset = typer.Option(
-        "--preset",
-        help="Values for training in place of the defaults; 'paper' is the paper's recipe.",
-        rich_help_panel="Training",
-    )
-    name = typer.Option("--name", help="Part of the run's id; model and dataset where not given.", rich_help_panel=RUN)
-    declared: list[tuple[str, Any, Any]] = [
-        ("preset", "default", Annotated[Literal[tuple(PRESETS)], preset]),
-        ("config", None, Config),
-        ("assignments", None, Assignments),
-        ("runs_dir", DEFAULT_RUNS_DIR, RunsDir),
-        ("name", None, Annotated[str | None, name]),
-        ("nproc", 1, Processes),
-        ("dry_run", False, DryRun),
-        ("as_json", False, AsJson),
-    ]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    return [inspect.Parameter(name, keyword, default=default, annotation=kind) for name, default, kind in declared]

@@ -1,4 +1,4 @@
-"""`survembed traverse`: what the latent dimensions of a run show."""
+"""`survembed traverse`: images decoded along the latent dimensions of a run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from survembed.cli.common import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, OutFolder, RunName, RunsDir, StartSubject, chosen_run
 
 if TYPE_CHECKING:
     from survembed.workflows.traverse import Traversal
@@ -20,29 +20,25 @@ if TYPE_CHECKING:
 def traverse(
     dim: Annotated[
         list[int] | None,
-        typer.Option("--dim", min=0, help="A latent dimension, from 0; may be repeated. All where not given."),
+        typer.Option("--dim", min=0, help="Index of a latent dimension, from 0. Can be repeated. Default: all."),
     ] = None,
     risk: Annotated[
-        bool, typer.Option("--risk", help="Add a row along the hazard: the path of the average subject of each risk.")
+        bool, typer.Option("--risk", help="Add a row along the hazard: the average subject at each level of risk.")
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Steps in raw latent units; standard deviations where not given.")
+        bool, typer.Option("--raw", help="Use steps in raw latent units. Default: standard deviations.")
     ] = False,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="SUBJECT", help="Start at a subject's latents, not at zero.")
-    ] = None,
+    start: StartSubject = None,
     low: Annotated[float, typer.Option("--low", help="First step.")] = -4.0,
     high: Annotated[float, typer.Option("--high", help="Last step.")] = 4.0,
     steps: Annotated[int, typer.Option("--steps", min=2, help="Number of steps.")] = 9,
-    nifti: Annotated[bool, typer.Option("--nifti", help="Write the decoded volumes, too.")] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the files; the run's own where not given.")
-    ] = None,
+    nifti: Annotated[bool, typer.Option("--nifti", help="Also write the decoded volumes as NIfTI.")] = False,
+    out: OutFolder = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Draw what a run decodes along its latent dimensions, or along the hazard."""
+    """Draw the images that a run decodes along its latent dimensions or along the hazard."""
     chosen = chosen_run(run, runs_dir, "decode")
 
     from survembed.cli.reporter import reporter
@@ -50,9 +46,11 @@ def traverse(
     from survembed.workflows.traverse import save_numbers, save_volumes
     from survembed.workflows.traverse import traverse as work
 
-    speaker = reporter()
+    progress = reporter()
     dims = sorted(set(dim)) if dim else None
-    traversal = work(chosen, dims, raw=raw, risk=risk, start=start, low=low, high=high, n_steps=steps, reporter=speaker)
+    traversal = work(
+        chosen, dims, raw=raw, risk=risk, start=start, low=low, high=high, n_steps=steps, reporter=progress
+    )
     names = [walk.name for walk in traversal.walks] if dims is not None else ["all", *(["risk"] if risk else [])]
     folder = out or chosen.path / "traversal" / folder_name(names, raw=raw, start=start)
     files = [*draw_traversal(traversal, folder / "traversal.png"), save_numbers(traversal, folder)]
@@ -66,7 +64,7 @@ def traverse(
 
 
 def show_traversal(traversal: Traversal, files: Sequence[Path]) -> None:
-    """What each row does to the hazard and to the decoded volumes, and the paths of the files."""
+    """Print the effect of each row on hazard and decoded volumes, and the paths of the files."""
     show_facts({"data": traversal.header.title, "axes": traversal.axes, "start": traversal.start})
     volumes = list(traversal.walks[0].volumes_ml)
     first, last = traversal.steps[0], traversal.steps[-1]
@@ -86,6 +84,6 @@ def show_traversal(traversal: Traversal, files: Sequence[Path]) -> None:
 
 
 def folder_name(names: Sequence[str], *, raw: bool, start: str | None) -> str:
-    """A folder for each kind of traversal, so that one does not overwrite another: `z2`, `all-raw`, `risk-from-7`."""
+    """Folder name of a kind of traversal, such as `z2`, `all-raw`, `risk-from-7`."""
     parts = [*names, *(["raw"] if raw else []), *([f"from-{start}"] if start is not None else [])]
     return re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(parts))

@@ -1,1 +1,1 @@
-"""The local page of `survembed explore`: a small server, who may ask it, and the files of the page in `static/`."""
+"""The local web page of `survembed explore`: server, access control, and the files of the page in `static/`."""

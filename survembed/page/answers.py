@@ -1,4 +1,4 @@
-"""Answers that say what is wrong, in the house's shape: as JSON to the page's scripts, as text to a person."""
+"""Error responses in the standard format: JSON for the scripts of the page, text for a person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from survembed.errors import SurvembedError
 
 
 def refusal(request: Request, error: SurvembedError, status: int) -> Response:
-    """An error as the answer to a request."""
+    """An error as the response to a request."""
     if not request.url.path.startswith("/api/"):
         return PlainTextResponse(f"error: {error}\n", status)
     shape = {"message": error.message, "where": error.where, "expected": error.expected, "try": error.try_}

@@ -1,4 +1,4 @@
-"""Who may ask the server: this machine's own browser, with the token; and what every answer forbids."""
+"""Access control: only the browser of this computer with the token is served; security headers of all responses."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ HEADERS = {
 
 
 class Guard:
-    """Lets a request pass that names this machine as its host, comes from no other page, and knows the token.
+    """Accepts requests with a local Host header, no foreign Origin, and the token.
 
-    The token stands in the query of the address that the command prints (`?token=…`), or in an `Authorization: Bearer`
-    header; the page that a query opens gets it as a cookie, so that its address need not keep it. The Host header must
-    be our own, or else a page anywhere could reach us under a name of its own that it points to 127.0.0.1 (DNS
-    rebinding). Cookies know no ports: a page of another local server is told by its Origin.
+    The token is in the query of the printed address (`?token=…`) or in an `Authorization: Bearer` header. The server
+    also sets it as a cookie, so that the address of the page does not need it. The check of Host prevents DNS
+    rebinding: a foreign domain name that resolves to 127.0.0.1. Cookies do not depend on the port, so the check of
+    Origin excludes pages of other local servers.
 
     Parameters
     ----------
     app
-        What to guard.
+        The application to protect.
     token
         The secret.
     port
-        On which the server listens.
+        Port of the server.
     """
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
@@ -47,12 +47,12 @@ class Guard:
         self.cookie = f"survembed-{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Serve one request."""
         if scope["type"] != "http":
             return
         headers, given = Headers(scope=scope), parse_qs(scope["query_string"].decode("latin-1"))
         token = given.get("token", [""])[-1]
-        error = self._objection(headers, token)
+        error = self._error_of(headers, token)
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -65,22 +65,22 @@ class Guard:
         answer = self.app if error is None else refusal(Request(scope), error, 403)
         await answer(scope, receive, send_guarded)
 
-    def _objection(self, headers: Headers, token: str) -> SurvembedError | None:
+    def _error_of(self, headers: Headers, token: str) -> SurvembedError | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if host not in self.hosts:
             return UsageError(
-                "this server answers only on its own machine",
+                "this server accepts requests only from its own computer",
                 where=f"Host: {host[:100]}",
                 expected=" or ".join(sorted(self.hosts)),
                 try_="the address that survembed explore printed",
             )
         if origin is not None and origin.removeprefix("http://") not in self.hosts:
-            return UsageError("another page may not ask this server", where=f"Origin: {origin[:100]}")
+            return UsageError("requests from other pages are not allowed", where=f"Origin: {origin[:100]}")
         if not any(self._is_token(each) for each in (token, self._bearer(headers), self._from_cookie(headers))):
             return UsageError(
                 "the token is missing or wrong",
-                expected="the token of this very start of survembed explore",
-                try_="the whole address that survembed explore printed",
+                expected="the token of the running survembed explore",
+                try_="the complete address that survembed explore printed",
             )
         return None
 

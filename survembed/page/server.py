@@ -1,4 +1,4 @@
-"""The server of the page: a handful of addresses in front of an `Explorer`, on 127.0.0.1 alone."""
+"""The server of the page: routes to an `Explorer`, on 127.0.0.1 only."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ from survembed.workflows.explore import Explorer
 
 STATIC = Path(__file__).parent / "static"
 BODY_LIMIT = 65_536
-"""Bytes of a request: a thousand latents in full precision."""
+"""Maximum size of a request in bytes: a thousand latents in full precision."""
 DECODERS = 4
-"""Most images decoded at a time; each takes one thread, as volumes of 64³ gain nothing from two."""
+"""Maximum number of images decoded at the same time, one thread each; a second thread does not help at 64³ voxels."""
 CONNECTIONS = 1024
-"""Beyond this many at once the server answers 503."""
+"""Maximum number of connections; beyond it the server responds with 503."""
 
 Answer = TypeVar("Answer")
 
 
 def page_app(explorer: Explorer, token: str, port: int) -> ASGIApp:
-    """The whole application, guarded.
+    """The application with access control.
 
     Parameters
     ----------
     explorer
-        What it shows.
+        Source of images and numbers.
     token
-        What every request must know.
+        Secret that each request must contain.
     port
-        On which it will be served; part of the Host that it accepts.
+        Port of the server, part of the accepted Host header.
     """
     site = _Site(explorer)
     app = Starlette(
@@ -69,7 +69,7 @@ def page_app(explorer: Explorer, token: str, port: int) -> ASGIApp:
 
 
 class _Site:
-    """Each address, by the name of its method."""
+    """Handlers of the routes."""
 
     def __init__(self, explorer: Explorer) -> None:
         self.explorer = explorer
@@ -89,19 +89,21 @@ class _Site:
         return JSONResponse(self.explorer.subject(request.path_params["name"]))
 
     async def decode(self, request: Request) -> Response:
-        asked = await _body(request)
+        parameters = await _body(request)
 
         def answer() -> Response:
             start = time.perf_counter()
-            content = self.explorer.scene(self.explorer.place(asked)).to_bytes()
+            content = self.explorer.scene(self.explorer.place(parameters)).to_bytes()
             spent = {"server-timing": f"decode;dur={(time.perf_counter() - start) * 1000:.2f}"}
             return Response(content, media_type="application/octet-stream", headers=spent)
 
         return await self._work(answer)
 
     async def nifti(self, request: Request) -> Response:
-        asked = await _body(request)
-        content = await self._work(lambda: self.explorer.nifti(self.explorer.place(asked), asked.get("channel")))
+        parameters = await _body(request)
+        content = await self._work(
+            lambda: self.explorer.nifti(self.explorer.place(parameters), parameters.get("channel"))
+        )
         return Response(content, media_type="application/gzip")
 
     async def _work(self, work: Callable[[], Answer]) -> Answer:
@@ -109,20 +111,20 @@ class _Site:
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    """The JSON object that came with a request."""
+    """JSON object in the body of a request."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise UsageError("the request is not JSON", where="Content-Type", expected="application/json")
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
-            raise HTTPException(413, f"a request of more than {BODY_LIMIT} bytes")
-    asked = None
+            raise HTTPException(413, f"the request is larger than {BODY_LIMIT} bytes")
+    parameters = None
     with suppress(ValueError, RecursionError):
-        asked = json.loads(body)
-    if not isinstance(asked, dict):
+        parameters = json.loads(body)
+    if not isinstance(parameters, dict):
         raise UsageError("the request is not JSON", where="body", expected='an object such as {"z": [0, 0]}')
-    return asked
+    return parameters
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -132,24 +134,24 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _no_such_page(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    said = UsageError(error.detail[:1].lower() + error.detail[1:], where=request.url.path[:200])
-    return refusal(request, said, error.status_code)
+    usage_error = UsageError(error.detail[:1].lower() + error.detail[1:], where=request.url.path[:200])
+    return refusal(request, usage_error, error.status_code)
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    return refusal(request, SurvembedError("this is a bug in survembed; the terminal has the details"), 500)
+    return refusal(request, SurvembedError("this is a bug in survembed; see the terminal for details"), 500)
 
 
 def listen(port: int) -> socket.socket:
-    """A socket that listens on 127.0.0.1; port 0 takes any free one.
+    """A socket that listens on 127.0.0.1; port 0 for any free port.
 
     Raises
     ------
     UsageError
-        When the port is taken or may not be used.
+        When the port is in use or not permitted.
     """
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    if os.name == "posix":  # elsewhere the option would let two servers share the port
+    if os.name == "posix":  # on Windows this option lets two servers share the port
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         server.bind(("127.0.0.1", port))
@@ -161,13 +163,13 @@ def listen(port: int) -> socket.socket:
             f"port {port} is in use" if taken else f"port {port} cannot be used: {error.strerror}",
             where=f"--port {port}",
             expected="a free port",
-            try_="--port 0, which takes any free one",
+            try_="--port 0 for any free port",
         ) from error
     return server
 
 
 def page_server(app: ASGIApp) -> uvicorn.Server:
-    """What serves the application, until SIGINT (Ctrl-C) or SIGTERM, by `run(sockets=[listen(port)])`."""
+    """Server of the application; `run(sockets=[listen(port)])` serves until SIGINT (Ctrl-C) or SIGTERM."""
     config = uvicorn.Config(
         app,
         http="h11",

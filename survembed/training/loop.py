@@ -144,8 +144,10 @@ class _Loop:
                         self._validate(loss)
                         if self.options.patience and self.progress.stale >= self.options.patience:
                             end = "stopped early"
-                    end = told() or end
-                    if told() or now - saved > self.options.checkpoint:
+                    stop = told()
+                    if self.processes.any(stop is not None):  # all processes must end after the same update
+                        end = stop or "terminated"
+                    if end in ("interrupted", "terminated") or now - saved > self.options.checkpoint:
                         self.keeper.save_checkpoint(self._checkpoint())
                         saved = now
             except KeyboardInterrupt:  # in the midst of an update: the checkpoint before stands

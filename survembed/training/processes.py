@@ -99,6 +99,14 @@ class Processes:
         for gradient, summed in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(summed.view_as(gradient))
 
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is true in at least one process; compared on the CPU, so that no GPU is synchronised."""
+        if self.count == 1:
+            return flag
+        flags = torch.tensor([flag], dtype=torch.uint8)
+        dist.all_reduce(flags, dist.ReduceOp.MAX)
+        return bool(flags)
+
     def agree(self, number: float) -> float:
         """The first process's `number` in all of them."""
         if self.count == 1:
@@ -156,7 +164,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
     # Functions of this module keep, as their defaults, the group that exists when it is first imported, and PyTorch's
     # optimizers import it: a group that is kept is never closed, and its threads can abort a process that ends.
     importlib.import_module("torch.distributed.nn.functional")
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
         yield Processes(dist.get_rank(), dist.get_world_size(), device)
     finally:

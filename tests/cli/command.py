@@ -16,7 +16,7 @@ from survembed.cli.main import main
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -28,8 +28,8 @@ def survembed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Answer:
     capsys.readouterr()
     with pytest.raises(SystemExit) as left:
         main(list(arguments))
-    said = capsys.readouterr()
-    return Answer(int(left.value.code or 0), said.out, said.err)
+    captured = capsys.readouterr()
+    return Answer(int(left.value.code or 0), captured.out, captured.err)
 
 
 def survembed_process(

@@ -18,7 +18,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def complete(words: str, shell: str = "bash", path: Path | None = None, **variables: str) -> Answer:
-    """What a shell is told when the user has typed `words` and presses the tabulator."""
+    """Completions that a shell receives when the user has typed `words` and presses Tab."""
     asked = {
         "_SURVEMBED_COMPLETE": f"complete_{shell}",
         "COMP_WORDS": words,

@@ -43,7 +43,7 @@ def test_bad_case_ends_with_4_after_the_whole_table(capsys: pytest.CaptureFixtur
     assert answer.err.endswith(
         "error: 1 problem(s) in 6 cases\n"
         f"  where:    survembed data check --root {root}\n"
-        "  try:      mend what is named above, or prepare the cohort with --set data.skip_bad=true\n"
+        "  try:      correct the problems listed above, or exclude these cases with --set data.skip_bad=true\n"
     )
 
 

@@ -69,9 +69,8 @@ def test_help_leaves_out_what_of_rich_it_does_not_need_and_leaves_it_to_others()
     loaded = modules_after("train", "--help")
     assert "typer.rich_utils" in loaded
     assert not loaded & {"rich.markdown", "rich.traceback", "markdown_it", "pygments"}
-    code = (
-        "from survembed.cli.lazy import import_help; import_help(); from rich.markdown import Markdown; Markdown('*x*')"
-    )
+    imports = "from survembed.cli.lazy_group import import_help; import_help(); from rich.markdown import Markdown"
+    code = f"{imports}; Markdown('*x*')"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -1,4 +1,4 @@
-"""Killed, told to end, or started in several processes: `survembed train` loses nothing."""
+"""`survembed train` loses no update when killed, stopped by a signal, or started in several processes."""
 
 from __future__ import annotations
 
@@ -123,6 +123,21 @@ def test_sigterm_leaves_a_run_to_be_resumed(
     assert not (tmp_path / "latest.json").exists()
     resumed_to_the_end(capsys, tmp_path)
     assert weights(tmp_path) == undisturbed
+
+
+def test_sigterm_to_two_processes_leaves_a_run_to_be_resumed(tmp_path: Path) -> None:
+    process = begun(tmp_path, "--nproc", "2", "--updates", "100000", "--set", "train.validate_every=10")
+    while recorded(tmp_path) < 10:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, messages = process.communicate(timeout=100)
+    assert process.returncode == 130, messages
+    assert "bug" not in messages
+    assert "Traceback" not in messages
+    run = the_run(tmp_path)
+    assert messages.count(f"to continue: survembed train --resume {run.id}") == 1
+    assert run.status == "stopped"
 
 
 @pytest.mark.slow

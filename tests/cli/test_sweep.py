@@ -28,30 +28,30 @@ def study(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """A working directory with a finished sweep over two values of tau, trained once by worker processes."""
     monkeypatch.chdir(folder)
     if not (folder / "study").exists():
-        answer = said(capsys, f"sweep {DATA} {TAUS} {TINY} --workers 2")
+        answer = run_in_process(capsys, f"sweep {DATA} {TAUS} {TINY} --workers 2")
         assert answer.code == 0, answer.err
         assert "finished" in answer.out
     return folder
 
 
-def said(capsys: pytest.CaptureFixture[str], line: str) -> Answer:
+def run_in_process(capsys: pytest.CaptureFixture[str], line: str) -> Answer:
     return survembed(capsys, *line.split())
 
 
 def test_a_second_sweep_trains_nothing_and_lists_its_runs(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in (study / "study" / "runs").glob("*/model.safetensors")}
-    answer = said(capsys, f"sweep {DATA} {TAUS} {TINY} --json")
+    answer = run_in_process(capsys, f"sweep {DATA} {TAUS} {TINY} --json")
     cells = json.loads(answer.out)["cells"]
     assert [cell["state"] for cell in cells] == ["finished"] * 2
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    listed = json.loads(said(capsys, "runs list --runs-dir study/runs --json").out)
+    listed = json.loads(run_in_process(capsys, "runs list --runs-dir study/runs --json").out)
     assert {row["id"] for row in listed} == {cell["key"] for cell in cells}
     assert not (study / "study" / "cells" / cells[0]["key"] / "failed.json").exists()
 
 
 def test_benchmark_prints_table_1_and_keeps_it(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = f"benchmark {DATA} {TAUS} {TINY} --models coxvae --bootstrap 20 --covariates none"
-    answer = said(capsys, line)
+    answer = run_in_process(capsys, line)
     assert answer.code == 0, answer.err
     assert "C-index (higher is better)" in answer.out
     assert "synthetic: surv-digits" in answer.out
@@ -76,31 +76,31 @@ def test_benchmark_refuses_a_typo_before_it_trains(
     typo: str, remedy: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    answer = said(capsys, f"benchmark {DATA} {TINY} --models coxvae,vae {typo}")
+    answer = run_in_process(capsys, f"benchmark {DATA} {TINY} --models coxvae,vae {typo}")
     assert answer.code == 2
     assert remedy in answer.err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_tau_recommends_and_draws(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    answer = said(capsys, f"tau {DATA} {TAUS} {TINY} --bootstrap 20 --json")
+    answer = run_in_process(capsys, f"tau {DATA} {TAUS} {TINY} --bootstrap 20 --json")
     assert answer.code == 0, answer.err
     advice = json.loads(answer.out)
     assert [row["tau"] for row in advice["rows"]] == [0.1, 0.9]
     assert advice["reason"]
     assert all((study / file).is_file() for file in advice["files"])
-    plain = said(capsys, f"tau {DATA} {TAUS} {TINY} --bootstrap 20")
+    plain = run_in_process(capsys, f"tau {DATA} {TAUS} {TINY} --bootstrap 20")
     assert "recommended" in plain.out
     assert "synthetic: surv-digits" in plain.out
 
 
 def test_importance_of_a_run_of_the_sweep(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    answer = said(capsys, "importance --runs-dir study/runs --run coxvae-tau0.9")
+    answer = run_in_process(capsys, "importance --runs-dir study/runs --run coxvae-tau0.9")
     assert answer.code == 0, answer.err
-    for word in ("ψ·sd(μ)", "HR, held out", "synthetic: surv-digits", "importance.png"):
+    for word in ("ψ·sd(μ)", "HR, test part", "synthetic: surv-digits", "importance.png"):
         assert word in answer.out
-    assert "p is not adjusted for 2 dimensions" in answer.err
-    found = json.loads(said(capsys, "importance --runs-dir study/runs --run coxvae-tau0.9 --json").out)
+    assert "p values are not adjusted for 2 dimensions" in answer.err
+    found = json.loads(run_in_process(capsys, "importance --runs-dir study/runs --run coxvae-tau0.9 --json").out)
     assert len(found["dimensions"]) == 2
 
 
@@ -113,7 +113,7 @@ def test_dry_run_counts_the_runs_and_names_the_origins(
         '[model]\nname = "coxvae"\nhead = "deepsurv"\n[head]\nhidden = [4]\n'
     )
     monkeypatch.setenv("SURVEMBED_SWEEP_REPEATS", "2")
-    answer = said(capsys, f"sweep --config {file} --seeds 0,1 --dry-run --json")
+    answer = run_in_process(capsys, f"sweep --config {file} --seeds 0,1 --dry-run --json")
     assert answer.code == 0, answer.err
     values = {key: (row["value"], row["origin"]) for key, row in json.loads(answer.out).items()}
     assert values["sweep.models"] == (["coxvae", "vae"], "study.toml")
@@ -131,16 +131,16 @@ def test_dry_run_counts_the_runs_and_names_the_origins(
         ("sweep --data surv-digits --models coxvae,vae --set model.tua=1", 2, ("no option 'tua'", "tau")),
         ("sweep --data surv-digits --folds 1", 2, ("one fold leaves nothing", "where:    survembed sweep --data")),
         ("sweep --data surv-digits --taus 2", 2, ("tau = 2",)),
-        ("sweep --data surv-digits --models vae --taus 0.1", 2, ("no tau in vae",)),
-        ("tau --data surv-digits --models vae", 2, ("no tau in vae",)),
+        ("sweep --data surv-digits --models vae --taus 0.1", 2, ("no option tau in vae",)),
+        ("tau --data surv-digits --models vae", 2, ("no option tau in vae",)),
         ("tau --data surv-digits --taus 0.1", 2, ("1 model(s) with 1 value(s) of tau", "--taus 0.01,0.5,0.99")),
         ("sweep --data surv-digits --shard 4/4", 2, ("no shard '4/4'",)),
         ("sweep --data surv-digits --seeds x", 2, ("seeds",)),
-        ("sweep", 2, ("no dataset is chosen",)),
+        ("sweep", 2, ("the dataset is missing",)),
         ("benchmark --data surv-digits --downstream rfs", 3, ("no downstream model named 'rfs'",)),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_trained(
+def test_errors_are_reported_before_training(
     line: str,
     code: int,
     words: tuple[str, ...],
@@ -149,7 +149,7 @@ def test_what_is_wrong_is_said_before_anything_is_trained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    answer = said(capsys, line)
+    answer = run_in_process(capsys, line)
     assert answer.code == code, answer.err
     assert all(word in answer.err for word in words), answer.err
     assert "Traceback" not in answer.err

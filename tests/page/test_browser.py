@@ -270,8 +270,8 @@ def test_keyboard(tabs: Callable[..., Tab]) -> None:
     pointed = page.locator("#pointed").inner_text().partition(":")[0]
     page.keyboard.press("Enter")
     tab.until(f"document.querySelector('#started').textContent.startsWith('Start: {pointed} (')")
-    tab.until("document.querySelector('#said').textContent.includes('×1.00')")
-    assert page.locator("#said").inner_text().startswith("Hazard ratio ×1.00, Tumour volume")
+    tab.until("document.querySelector('#announced').textContent.includes('×1.00')")
+    assert page.locator("#announced").inner_text().startswith("Hazard ratio ×1.00, Tumour volume")
     page.evaluate("document.activeElement.blur()")
     reached = set()
     for _ in range(60):
@@ -344,7 +344,7 @@ def test_the_address_brings_everything_back_and_holds_no_token(tabs: Callable[..
 )
 def test_an_absurd_address_starts_from_zero(tabs: Callable[..., Tab], rest: str) -> None:
     tab = tabs(rest=rest)
-    assert tab.page.locator("#started").inner_text() == "Start: the mean of training"
+    assert tab.page.locator("#started").inner_text() == "Start: mean of the training subjects"
     if "from" in rest:
         assert tab.page.locator("#trouble").inner_text().startswith("No subject")
         tab.mishaps.clear()  # Chromium says of any 404 that it was one

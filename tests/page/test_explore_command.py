@@ -31,7 +31,7 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str], explorers: Explorers)
         answer = explore(capsys, explorers, "--port", str(port))
     assert (answer.code, answer.out) == (2, "")
     assert f"error: port {port} is in use\n  where:    --port {port}\n" in answer.err
-    assert "try:      --port 0, which takes any free one" in answer.err
+    assert "try:      --port 0 for any free port" in answer.err
 
 
 def test_an_unknown_subject(capsys: pytest.CaptureFixture[str], explorers: Explorers) -> None:
@@ -65,7 +65,7 @@ def test_the_address_is_printed_and_ctrl_c_ends_it(explorers: Explorers) -> None
     process.send_signal(signal.SIGINT)
     rest, words = process.communicate(timeout=30)
     assert (process.returncode, rest) == (0, "")
-    assert words.splitlines()[-1] == "Ctrl-C ends it; nothing leaves this machine"
+    assert words.splitlines()[-1] == "press Ctrl-C to stop; no data leave this computer"
 
 
 def test_it_listens_on_127_0_0_1_alone(pages: Pages) -> None:

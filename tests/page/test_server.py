@@ -66,7 +66,7 @@ def test_a_program_may_send_the_token_in_a_header(stranger: TestClient) -> None:
 def test_no_foreign_host(client: TestClient, host: str, path: str) -> None:
     answer = client.get(f"{path}?token={TOKEN}", headers={"host": host})
     assert answer.status_code == 403
-    assert "this server answers only on its own machine" in answer.text
+    assert "this server accepts requests only from its own computer" in answer.text
 
 
 def test_localhost_is_this_machine_too(stranger: TestClient) -> None:
@@ -77,10 +77,10 @@ def test_localhost_is_this_machine_too(stranger: TestClient) -> None:
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "http://127.0.0.1:9999", "null", f"https://127.0.0.1:{PORT}"]
 )
-def test_no_other_page_may_ask(client: TestClient, origin: str) -> None:
+def test_requests_from_other_pages_are_refused(client: TestClient, origin: str) -> None:
     answer = client.post("/api/decode", json=HERE, headers={"origin": origin})
     assert answer.status_code == 403
-    assert answer.json()["error"]["message"] == "another page may not ask this server"
+    assert answer.json()["error"]["message"] == "requests from other pages are not allowed"
     assert client.post("/api/decode", json=HERE, headers={"origin": HOME}).status_code == 200
 
 

@@ -1,6 +1,6 @@
-// Questions to the server. The token travels as a cookie; nothing else is ever asked.
+// Requests to the server. The browser sends the token as a cookie.
 
-export class Refused extends Error {
+export class RequestError extends Error {
   constructor(error) {
     super(error.message);
     this.error = error;
@@ -12,11 +12,11 @@ async function answer(path, options) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Refused({ message: "the server has stopped", try: "survembed explore, in the terminal, and its new address" });
+    throw new RequestError({ message: "the server has stopped", try: "start survembed explore in the terminal and open the new address" });
   }
   if (!response.ok) {
-    const said = await response.json().catch(() => ({ error: { message: `the server answered ${response.status}` } }));
-    throw new Refused(said.error);
+    const content = await response.json().catch(() => ({ error: { message: `the server responded with status ${response.status}` } }));
+    throw new RequestError(content.error);
   }
   return response;
 }
@@ -29,7 +29,7 @@ export const subjects = async () => (await answer("api/subjects")).json();
 export const subject = async (id) => (await answer(`api/subject/${encodeURIComponent(id)}`)).json();
 export const nifti = async (z, channel) => (await post("api/nifti", { z, channel })).blob();
 
-// A scene: its numbers, and its voxels as one Uint8Array (C, *spatial) of which 255 stands for 1.
+// A scene: its numbers, and its voxels as one Uint8Array (C, *spatial) in which 255 means 1.
 export async function decode(request) {
   const response = await post("api/decode", request);
   const bytes = await response.arrayBuffer();
@@ -38,7 +38,7 @@ export async function decode(request) {
   return { ...numbers, voxels: new Uint8Array(bytes, 4 + length) };
 }
 
-// Sends one request at a time; of those that come meanwhile only the latest is kept.
+// Sends one request at a time; of the requests made in the meantime only the latest is kept.
 export function latest(send, receive, fail) {
   let busy = false;
   let waiting = null;
@@ -47,10 +47,10 @@ export function latest(send, receive, fail) {
     if (busy) return;
     busy = true;
     while (waiting !== null) {
-      const asked = waiting;
+      const current = waiting;
       waiting = null;
       try {
-        receive(await send(asked), asked, waiting === null);
+        receive(await send(current), current, waiting === null);
       } catch (error) {
         fail(error);
       }

@@ -1,4 +1,4 @@
-// The page: from what the user moves to a request, and from its answer to everything that is shown.
+// The page: converts user input to requests, and responses to images, numbers and curves.
 
 import * as api from "./api.js";
 import { Numbers, showRow } from "./numbers.js";
@@ -8,11 +8,11 @@ import { Slider } from "./sliders.js";
 import { clamp, fresh, read, written } from "./state.js";
 import { Curve } from "./survival.js";
 import { Views } from "./views.js";
-import { element, ratio } from "./words.js";
+import { element, ratio } from "./format.js";
 
 const $ = (selector) => document.querySelector(selector);
 const SUGGESTIONS = 20;
-const SPEED = 0.8; // units of the hazard axis a second
+const SPEED = 0.8; // units of the hazard axis per second
 
 class Page {
   constructor(run, cohort) {
@@ -21,7 +21,7 @@ class Page {
     this.state = fresh(run);
     this.start = null; // { z, scene, name }
     this.scene = null;
-    this.anchor = null; // where a walk along the hazard set out: { z, at }
+    this.anchor = null; // start of the movement along the hazard: { z, at }
     this.moves = this.turns = 0;
     this.ask = api.latest(api.decode, (...answer) => this.receive(...answer), trouble);
     this.table = run.shape.length === 1;
@@ -36,7 +36,7 @@ class Page {
     this.controls();
   }
 
-  // Axes: z = centre + scale · u, with the paper's raw ones where the user wants them.
+  // Axes: z = centre + scale · u; raw axes, as in the paper, have centre 0 and scale 1.
   axis(index) {
     return this.state.axes === "raw" ? [0, 1] : [this.run.centre[index], this.run.scale[index]];
   }
@@ -61,11 +61,11 @@ class Page {
     this.anchor = null;
     this.moves += 1;
     this.state.z = z;
-    this.ask({ z: [...z] }); // first, so that the server works while the sliders are put in place
+    this.ask({ z: [...z] }); // first, so that the server works while the sliders are updated
     this.place();
   }
 
-  // Along the hazard from where we are; the slider counts standard deviations of the log-hazard from the start.
+  // Moves along the hazard from the current position; the slider shows standard deviations of the log-hazard.
   along(value) {
     this.anchor ??= { z: [...this.state.z], at: this.risen() };
     this.ask({ z: this.anchor.z, hazard: value - this.anchor.at });
@@ -95,10 +95,10 @@ class Page {
     if (!this.walking) return;
     cancelAnimationFrame(this.walking);
     this.walking = null;
-    $("#stroll").textContent = "Walk";
+    $("#stroll").textContent = "Animate";
   }
 
-  // Starts anew from a subject or from zero, at `z` where it is given; a slider moved meanwhile stays where it is.
+  // Sets the start to a subject or to zero, and moves to `z` if given; keeps sliders that were moved in the meantime.
   async begin(from, z = null) {
     this.halt();
     this.anchor = null;
@@ -108,19 +108,19 @@ class Page {
       const scene = await api.decode({ z: at });
       if (turn !== this.turns) return;
       this.state.from = from;
-      const middle = this.state.axes === "raw" ? "zero" : "the mean of training";
+      const middle = this.state.axes === "raw" ? "zero" : "mean of the training subjects";
       this.start = { z: at, scene, name: from === null ? middle : from };
       this.scene ??= scene;
-      this.tellStart();
+      this.showStart();
       this.order();
       this.go(moves === this.moves ? (z ?? [...at]) : this.state.z);
     } catch (error) {
       trouble(error);
-      if (this.start === null && from !== null) await this.begin(null, z); // an address may name what is not here
+      if (this.start === null && from !== null) await this.begin(null, z); // the address may contain an unknown subject
     }
   }
 
-  tellStart() {
+  showStart() {
     $("#search").value = "";
     const row = this.cohort.id.indexOf(this.state.from);
     const { duration, event, part } = this.cohort;
@@ -130,10 +130,10 @@ class Page {
         : `Start: ${this.start.name} (${part[row]}), ${event[row] ? "event" : "censored"} at ${duration[row]} ${this.run.time_unit}`;
   }
 
-  receive(scene, asked, newest) {
+  receive(scene, request, newest) {
     clearTrouble();
     this.scene = scene;
-    if (asked.hazard !== undefined && newest && this.anchor !== null) this.state.z = [...scene.z];
+    if (request.hazard !== undefined && newest && this.anchor !== null) this.state.z = [...scene.z];
     const drawing = performance.now();
     if (this.table) showRow($("#row"), this.run, scene, this.start.scene);
     else this.views.show(scene.voxels);
@@ -145,7 +145,7 @@ class Page {
     this.moved();
   }
 
-  // Puts the sliders and the point in the cohort where the state says.
+  // Updates the sliders and the position in the cohort from the state.
   place() {
     this.dims.forEach((slider, index) => {
       slider.show(this.shown(this.state.z, index), this.shown(this.start.z, index));
@@ -166,10 +166,10 @@ class Page {
     $("#units").textContent =
       this.state.axes === "raw"
         ? "Raw latent units, as in the paper."
-        : "Zero is the mean of the training subjects, a unit one standard deviation.";
+        : "Zero is the mean of the training subjects; one unit is one standard deviation.";
     if (!this.run.has_head) return;
-    const psi = this.run.linear ? "ψ, a weight of the model" : "ψ, the slope of the log-hazard at this place";
-    $("#units").textContent += ` At the right ${psi}, and exp(ψ), the hazard ratio of one unit; survembed importance gives intervals.`;
+    const psi = this.run.linear ? "ψ, the weight of the dimension in the model" : "ψ, the slope of the log-hazard at the current position";
+    $("#units").textContent += ` On the right: ${psi}; and exp(ψ), the hazard ratio per unit. For intervals see survembed importance.`;
   }
 
   window(level, width) {
@@ -195,7 +195,7 @@ class Page {
     history.replaceState(null, "", `${location.pathname}${written(this.state, this.run)}`);
   }
 
-  // Puts every control where the state says.
+  // Updates the controls from the state.
   settings() {
     const { level, width, opacity, smooth, axes, sort } = this.state;
     const unit = this.run.channels[0].unit;
@@ -238,7 +238,7 @@ class Page {
       this.moved();
     });
     $("#sorting").hidden = $("#hazard").hidden = $("#survival").hidden = !run.has_head;
-    const stroll = element("button", { type: "button", id: "stroll" }, "Walk");
+    const stroll = element("button", { type: "button", id: "stroll" }, "Animate");
     stroll.addEventListener("click", () => this.walk());
     $("#hazard").append(this.hazard.row, stroll);
     for (const kind of ["pointerdown", "keydown"]) this.hazard.input.addEventListener(kind, () => this.halt());
@@ -290,9 +290,9 @@ class Page {
 }
 
 function trouble(error) {
-  const said = error.error ?? { message: String(error) };
-  const more = [said.expected && `Expected: ${said.expected}.`, said.try && `Try: ${said.try}.`].filter(Boolean);
-  $("#trouble").textContent = [`${said.message[0].toUpperCase()}${said.message.slice(1)}.`, ...more].join(" ");
+  const message = error.error ?? { message: String(error) };
+  const more = [message.expected && `Expected: ${message.expected}.`, message.try && `Try: ${message.try}.`].filter(Boolean);
+  $("#trouble").textContent = [`${message.message[0].toUpperCase()}${message.message.slice(1)}.`, ...more].join(" ");
   $("#trouble").hidden = false;
 }
 

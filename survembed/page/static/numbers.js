@@ -1,13 +1,13 @@
-// The numbers beside the picture: what this place means, and what it meant at the start.
+// The numbers next to the image: at the current position and at the start.
 
-import { element, ml, plain, range, ratio, time } from "./words.js";
+import { element, ml, plain, range, ratio, time } from "./format.js";
 
 export class Numbers {
   constructor(place, run) {
     this.run = run;
     this.list = place.querySelector("dl");
     this.far = place.querySelector("#far");
-    this.said = place.querySelector("#said");
+    this.announced = place.querySelector("#announced");
     this.facts = {};
     this.red = new Set(run.channels.filter((channel) => channel.overlay).map((channel) => channel.name));
     if (run.has_head) this.add("ratio", "Hazard ratio");
@@ -34,7 +34,7 @@ export class Numbers {
     const unit = this.run.time_unit;
     if (this.run.has_head) {
       const times = Math.exp(scene.log_hazard - start.log_hazard);
-      this.put("ratio", times, `×${ratio(times)}`, "against the start");
+      this.put("ratio", times, `×${ratio(times)}`, "relative to the start");
       const [median, low, high] = scene.median;
       this.put("median", median, time(median, unit), `95 %: ${range(low, high)}\nstart: ${time(start.median[0], unit)}`);
     }
@@ -44,18 +44,18 @@ export class Numbers {
     }
     const share = scene.distance_percentile;
     this.far.classList.toggle("warning", share > this.run.far);
-    const seen = share > this.run.far ? ": unlike the training data" : "";
-    this.far.textContent = `Farther out than ${plain(share, 2)} % of the ${this.run.compared_with} subjects${seen}.`;
+    const warning = share > this.run.far ? ": out of distribution" : "";
+    this.far.textContent = `Farther from the mean than ${plain(share, 2)} % of the ${this.run.compared_with} subjects${warning}.`;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.say(), 700); // a screen reader hears where a move ends, not each step of it
+    this.timer = setTimeout(() => this.announce(), 700); // screen readers announce the end of a movement, not each step
   }
 
-  say() {
-    this.said.textContent = Object.values(this.facts).map((fact) => `${fact.title} ${fact.text}`).join(", ");
+  announce() {
+    this.announced.textContent = Object.values(this.facts).map((fact) => `${fact.title} ${fact.text}`).join(", ");
   }
 }
 
-// The decoded row of a table, column by column.
+// The decoded row of a table, one line per column.
 export function showRow(table, run, scene, start) {
   table.hidden = false;
   const rows = scene.row.map((value, index) =>

@@ -1,4 +1,4 @@
-// What the page shows, as files: a PNG of the planes with a caption, and NIfTI volumes from the server.
+// Downloads: a PNG of the planes with a caption, and NIfTI volumes from the server.
 
 import * as api from "./api.js";
 
@@ -12,7 +12,7 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-// `lines` stand under the planes; the first is the name of the data.
+// `lines` are the caption below the planes; the first is the name of the data.
 export async function png(views, lines, name) {
   const boxes = views.planes.map(({ canvas }) => {
     const { width, height } = canvas.getBoundingClientRect();

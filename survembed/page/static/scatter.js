@@ -1,9 +1,9 @@
-// The cohort on its first two principal components: colour for the duration, hollow where censored; a click starts there.
+// The cohort on its first two principal components: colour shows the duration, hollow circles are censored; a click selects a subject as the start.
 
 import { clamp } from "./state.js";
-import { element, plain } from "./words.js";
+import { element, plain } from "./format.js";
 
-// Cividis, which every kind of colour vision sees as a row from dark to light; of it only what stands out from the page.
+// Cividis, a colour map for all kinds of colour vision, without the part that has too little contrast to the page.
 const CIVIDIS = [[0, 34, 78], [53, 69, 108], [102, 105, 112], [148, 142, 119], [194, 182, 107], [254, 232, 56]];
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -21,11 +21,11 @@ export class Scatter {
     this.run = run;
     this.cohort = cohort;
     this.canvas = place.querySelector("#scatter canvas");
-    this.words = place.querySelector("#pointed");
+    this.caption = place.querySelector("#pointed");
     this.pointed = null;
     this.here = this.start = [0, 0];
     const sorted = [...cohort.duration].sort((a, b) => a - b);
-    this.longest = sorted[Math.floor(0.95 * (sorted.length - 1))] || 1; // a few long survivors must not take all colours
+    this.longest = sorted[Math.floor(0.95 * (sorted.length - 1))] || 1; // 95th percentile, so that a few long durations do not use most of the colours
     this.ranges = [0, 1].map((axis) => {
       const [low, high] = cohort.place.reduce(([a, b], point) => [Math.min(a, point[axis]), Math.max(b, point[axis])], [0, 0]);
       const margin = 0.08 * (high - low) || 1;
@@ -43,7 +43,7 @@ export class Scatter {
       element("span", {}, "0 ", this.bar, ` ${plain(this.longest)} ${this.run.time_unit} or more`),
       element("span", {}, element("i", { class: "dot" }), "event"),
       element("span", {}, element("i", { class: "dot hollow" }), "censored"),
-      element("span", {}, element("i", { class: "dot here" }), "here"),
+      element("span", {}, element("i", { class: "dot here" }), "current"),
       element("span", {}, element("i", { class: "dot from" }), "start"),
     );
   }
@@ -84,7 +84,7 @@ export class Scatter {
     return found;
   }
 
-  // The subject next to the one pointed at (or to where we are), in one of four directions.
+  // The next subject in one of four directions from the highlighted one, or from the current position.
   neighbour([dx, dy]) {
     const from = this.screen(this.pointed === null ? this.here : this.cohort.place[this.pointed]);
     let [found, least] = [this.pointed, Infinity];
@@ -100,12 +100,12 @@ export class Scatter {
     if (index === this.pointed) return;
     this.pointed = index;
     const { id, duration, event, part } = this.cohort;
-    this.words.textContent =
+    this.caption.textContent =
       index === null ? "" : `${id[index]}: ${plain(duration[index])} ${this.run.time_unit}, ${event[index] ? "event" : "censored"}, ${part[index]}`;
     this.draw();
   }
 
-  // The cohort does not change: it is drawn once for each size and theme, and copied under what moves.
+  // The cohort does not change: it is drawn once for each size and theme, and copied below the moving markers.
   layer() {
     const ratio = devicePixelRatio;
     const { clientWidth: width, clientHeight: height } = this.canvas;
@@ -136,7 +136,7 @@ export class Scatter {
     context.scale(devicePixelRatio, devicePixelRatio);
     const style = getComputedStyle(this.canvas);
     const { clientWidth, clientHeight } = this.canvas;
-    const ring = (point, size, name, width) => { // of a place beyond the cohort at the edge
+    const ring = (point, size, name, width) => { // a position outside the range is drawn at the edge
       const [x, y] = this.screen(point);
       context.beginPath();
       const inside = size + width;

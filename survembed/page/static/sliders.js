@@ -1,12 +1,12 @@
-// One slider: its name, its value, what a unit of it does to the hazard, and where the start lies on it.
+// One slider: name, value, effect of one unit on the hazard, and a mark at the start.
 
 import { clamp } from "./state.js";
-import { element, ratio, signed } from "./words.js";
+import { element, ratio, signed } from "./format.js";
 
 const REACH = 4;
 
 export class Slider {
-  // `moved` is called with the new value, `home` when the slider should go back to the start.
+  // `moved` is called with the new value, `home` to return to the start.
   constructor(name, label, moved, home) {
     this.input = element("input", { type: "range", id: name, min: -REACH, max: REACH, step: "any" });
     this.value = element("span", { class: "value" });
@@ -33,7 +33,7 @@ export class Slider {
     });
   }
 
-  // A value beyond the slider's ends is told in full; only the thumb stays at the end.
+  // A value outside the range of the slider is shown as text; only the thumb stays at the end.
   show(value, start) {
     this.at = value;
     this.input.value = String(value);

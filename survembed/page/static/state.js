@@ -1,4 +1,4 @@
-// What the page shows, and its copy behind the # of the address: a link brings it back, and holds no token.
+// State of the page, and its copy after the # of the address: a link restores it and contains no token.
 
 const short = (number) => String(Number(number.toPrecision(7)));
 const numbers = (text) => text.split(",").map(Number);
@@ -30,23 +30,23 @@ export function written(state, run) {
   return `#${new URLSearchParams(parts)}`.replaceAll("%2C", ",");
 }
 
-// The state that an address asks for; what makes no sense in it is left out. `z` is null where it is not given.
+// State from an address; invalid values are ignored. `z` is null if absent.
 export function read(hash, run) {
-  const asked = new URLSearchParams(hash.slice(1));
+  const given = new URLSearchParams(hash.slice(1));
   const state = { ...fresh(run), z: null };
-  const z = numbers(asked.get("z") ?? "");
-  if (asked.has("z") && sound(z, run.centre.length)) state.z = z;
-  if (asked.has("from")) state.from = asked.get("from");
-  if (asked.get("axes") === "raw") state.axes = "raw";
-  if (asked.get("sort") === "number") state.sort = "number";
-  const at = numbers(asked.get("at") ?? "");
+  const z = numbers(given.get("z") ?? "");
+  if (given.has("z") && sound(z, run.centre.length)) state.z = z;
+  if (given.has("from")) state.from = given.get("from");
+  if (given.get("axes") === "raw") state.axes = "raw";
+  if (given.get("sort") === "number") state.sort = "number";
+  const at = numbers(given.get("at") ?? "");
   if (sound(at, run.shape.length)) state.at = at.map((index, axis) => clamp(Math.round(index), 0, run.shape[axis] - 1));
   for (const key of ["level", "width", "opacity"]) {
-    const value = Number(asked.get(key) ?? NaN);
+    const value = Number(given.get(key) ?? NaN);
     if (Number.isFinite(value)) state[key] = value;
   }
   state.opacity = clamp(state.opacity, 0, 1);
-  state.smooth = asked.get("smooth") !== "no";
+  state.smooth = given.get("smooth") !== "no";
   return state;
 }
 

@@ -1,6 +1,6 @@
-// Predicted survival here, with its 95 % band, and at the start, as step curves.
+// Predicted survival at the current position, with its 95 % band, and at the start, as step curves.
 
-import { plain } from "./words.js";
+import { plain } from "./format.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [420, 230, 40, 36, 10, 12];
@@ -39,7 +39,7 @@ export class Curve {
     this.before = svg.appendChild(shape("path", { class: "start" }));
     this.now = svg.appendChild(shape("path", { class: "here" }));
     const key = shape("g", { class: "key" });
-    for (const [row, [name, text]] of [["here", "here, 95 % band"], ["start", "start"]].entries()) {
+    for (const [row, [name, text]] of [["here", "current, 95 % band"], ["start", "start"]].entries()) {
       const y = TOP + 12 + row * 17;
       key.append(shape("line", { class: name, x1: WIDTH - 140, x2: WIDTH - 118, y1: y, y2: y }));
       key.append(shape("text", { class: "tick", x: WIDTH - 112, y: y + 4 }, text));

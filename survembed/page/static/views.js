@@ -1,7 +1,7 @@
 // The decoded image: one canvas a plane, a voxel a pixel, with a crosshair that mouse and keys move.
 
 import { clamp } from "./state.js";
-import { element } from "./words.js";
+import { element } from "./format.js";
 
 const RED = [219, 20, 31];
 
@@ -112,7 +112,7 @@ export class Views {
     }
   }
 
-  // Grey of each stored value, 0 to 255, at the present level and width.
+  // Grey value for each stored value, 0 to 255, at the current level and width.
   greys() {
     const [low, high] = this.run.channels[0].window;
     const { level, width } = this.state;
@@ -156,7 +156,7 @@ export class Views {
     plane.canvas.setAttribute("aria-label", `${plane.name}${slice}. Arrow keys move the crosshair${more}.`);
   }
 
-  // What stands under the crosshair, in words.
+  // Position and values at the crosshair, as text.
   under() {
     if (this.voxels === null) return "";
     const index = this.state.at.reduce((sum, position, axis) => sum + position * this.strides[axis], 0);

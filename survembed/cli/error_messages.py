@@ -1,4 +1,4 @@
-"""Every error in one shape, and the exit code it stands for."""
+"""Error messages in one format, and exit codes."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ from survembed.errors import PluginError, SurvembedError, UsageError, corrected,
 if TYPE_CHECKING:
     from survembed.registry import Entry
 
-TyperUsageError: Any = typer.BadParameter.__base__  # Typer's own Click since 0.26, the click package before
+TyperUsageError: Any = typer.BadParameter.__base__  # Typer includes Click since 0.26; before, it used the click package
 INTERRUPTED = 130
 BUG = 1
 
 
 def exit_code_of(work: Callable[[], object], command: str) -> int:
-    """Do `work`; say on stderr what went wrong, and give the exit code.
+    """Run `work`, print an error on stderr if it fails, and return the exit code.
 
     Parameters
     ----------
     work
-        May raise anything; an integer it returns is the code.
+        May raise any exception; an integer that it returns is the exit code.
     command
         The command line, for errors.
     """
     try:
         result = work()
-        if result == INTERRUPTED:  # Typer turns KeyboardInterrupt into its code
+        if result == INTERRUPTED:  # Typer returns this code after a KeyboardInterrupt
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except TyperUsageError as error:
-        if not error.format_message():  # a group alone: Typer has shown its help
+        if not error.format_message():  # a group without command: Typer has printed its help
             return UsageError.exit_code
-        return say_error(in_house_shape(error, command))
+        return print_error(usage_error_from(error, command))
     except SurvembedError as error:
-        return say_error(error)
+        return print_error(error)
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
     except Exception as error:
         traceback.print_exc()
         if plugin := plugin_behind(error):
-            return say_error(
+            return print_error(
                 PluginError(
                     f"{plugin.distribution} failed: {type(error).__name__}: {error}".splitlines()[0],
                     where=command,
                     expected="a component that does what its kind promises",
-                    try_=f"survembed plugins check {plugin.name}; the lines above are for those who wrote it",
+                    try_=f"survembed plugins check {plugin.name}; the traceback above is for its authors",
                 )
             )
         sys.stderr.write("\nerror: this is a bug in survembed; please report it with the lines above\n")
@@ -63,7 +63,7 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
 
 
 def plugin_behind(error: BaseException) -> Entry | None:
-    """The component of another package whose code raised `error`, itself or in what it called; None where ours did."""
+    """The component of another package whose code raised `error`, directly or in a call; None if ours did."""
     from survembed import registry
 
     with suppress(SurvembedError):
@@ -75,14 +75,14 @@ def plugin_behind(error: BaseException) -> Entry | None:
     return None
 
 
-def say_error(error: SurvembedError) -> int:
-    """The error on stderr; its exit code."""
+def print_error(error: SurvembedError) -> int:
+    """Print the error on stderr; return its exit code."""
     sys.stderr.write(f"error: {error}\n")
     return error.exit_code
 
 
-def in_house_shape(error: Any, command: str) -> UsageError:
-    """What Typer has against the command line, as an error of ours, with the nearest name where one was mistyped."""
+def usage_error_from(error: Any, command: str) -> UsageError:
+    """An error of Typer as a `UsageError`, with the nearest name for a misspelled command or option."""
     context, text = error.ctx, error.format_message().strip()
     path = context.command_path if context else "survembed"
     help_ = f"{path} --help"
@@ -98,7 +98,7 @@ def in_house_shape(error: Any, command: str) -> UsageError:
         return wrong(f"no command '{unknown[1]}'", f"one of {', '.join(known)}", unknown[1], known)
     if hasattr(error, "possibilities"):
         known = [flag for parameter in context.command.get_params(context) for flag in parameter.opts]
-        return wrong(f"no option '{error.option_name}'", f"an option that '{help_}' lists", error.option_name, known)
+        return wrong(f"no option '{error.option_name}'", f"an option listed by '{help_}'", error.option_name, known)
     if text.startswith("Missing command"):
         return wrong(f"'{path}' needs a command", f"one of {', '.join(context.command.list_commands(context))}")
     parameter = getattr(error, "param", None)
@@ -116,6 +116,6 @@ def in_house_shape(error: Any, command: str) -> UsageError:
 
 
 def _typed_for(flags: Sequence[str], command: str) -> str:
-    """What the user typed after the last of `flags`; empty for an argument."""
-    words = shlex.split(command.replace("=", " "))
-    return next((after for word, after in reversed(list(pairwise(words))) if word in flags), "")
+    """Value after the last of `flags` on the command line; empty for an argument."""
+    arguments = shlex.split(command.replace("=", " "))
+    return next((value for flag, value in reversed(list(pairwise(arguments))) if flag in flags), "")

@@ -1,4 +1,4 @@
-// Numbers as people read them.
+// Numbers and intervals as text.
 
 export function ratio(value) {
   if (!Number.isFinite(value)) return "∞";
@@ -15,7 +15,7 @@ export const ml = (value) => `${value < 10 ? value.toFixed(1) : value.toFixed(0)
 
 export const time = (value, unit) => (value === null ? "not reached" : `${plain(value)} ${unit}`);
 
-// An interval of which an end may lie beyond what is known.
+// An interval; null means that an end is unknown or not reached.
 export const range = (low, high) => `${low === null ? "?" : plain(low)} to ${high === null ? "not reached" : plain(high)}`;
 
 export function element(tag, attributes = {}, ...children) {

@@ -1,4 +1,4 @@
-"""Flags from the fields of a component: declared once there, with type, range, choices, default and help."""
+"""Command-line flags made from the fields of a component: type, range, choices, default and help."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from survembed.cli.common import names_of
+from survembed.cli.shared_options import names_of
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag and the setting it sets.
+    """A flag and its setting.
 
     Attributes
     ----------
     key
         Dotted key of the setting: `model.tau`.
     name
-        As typed: `--tau`.
+        Flag as typed: `--tau`.
     parameter
-        For the signature from which Typer makes its option.
+        Parameter of the signature from which Typer makes the option.
     """
 
     key: str
@@ -42,22 +42,22 @@ class Flag:
 def flags_of(
     component: type[Component], section: str, panel: str, taken: Collection[str] = (), *, prefixed: bool = False
 ) -> list[Flag]:
-    """A flag for each option that fits on a command line; the others are set by `--set` or in a file.
+    """A flag for each field whose type fits on the command line; `--set` and files set the others.
 
     Parameters
     ----------
     component
-        The class.
+        Class of the component.
     section
-        Where its options stand among the settings; empty for the top.
+        Section of the settings with its options; empty for the top level.
     panel
-        Heading in `--help` for options that name none.
+        Heading in `--help` for fields without a heading of their own.
     taken
-        Names of fields whose flags are taken: their flags get the section before them, as `--model-rate`.
+        Names already in use; a flag with one of them starts with the section, as in `--model-rate`.
     prefixed
-        Whether all flags get the section before them.
+        Whether all flags start with the section.
     """
-    found = []
+    flags = []
     for name, field in component.model_fields.items():
         kind = _flag_type(field.annotation)
         if kind is None:
@@ -66,8 +66,8 @@ def flags_of(
         flag = "--" + (f"{section}-{name}" if prefixed or name in taken else name).replace("_", "-")
         extra = field.json_schema_extra
         heading = str(extra["panel"]) if isinstance(extra, dict) and "panel" in extra else panel
-        found.append(Flag(key, flag, _parameter(key, flag, kind, field, heading)))
-    return found
+        flags.append(Flag(key, flag, _parameter(key, flag, kind, field, heading)))
+    return flags
 
 
 def _parameter(key: str, flag: str, kind: Any, field: FieldInfo, panel: str) -> inspect.Parameter:
@@ -75,7 +75,7 @@ def _parameter(key: str, flag: str, kind: Any, field: FieldInfo, panel: str) -> 
     info = typer.Option(
         *([f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]),
         help=_escaped(field.description or ""),
-        metavar=f"<{kind.__name__}> [{limits}]" if limits else None,  # the component itself checks it, as for TOML
+        metavar=f"<{kind.__name__}> [{limits}]" if limits else None,  # the component checks the range, as for TOML
         rich_help_panel=panel,
         autocompletion=_heads if key == "model.head" else None,
     )
@@ -87,8 +87,8 @@ def _parameter(key: str, flag: str, kind: Any, field: FieldInfo, panel: str) -> 
     )
 
 
-def typed_by_user(flags: Collection[Flag], ctx: typer.Context, values: Mapping[str, Any]) -> dict[str, Setting]:
-    """The settings whose flags stand on the command line, by dotted key."""
+def settings_from_flags(flags: Collection[Flag], ctx: typer.Context, values: Mapping[str, Any]) -> dict[str, Setting]:
+    """Settings from the flags on the command line, by dotted key."""
     from survembed.runs.settings import Setting
 
     given = {}
@@ -102,7 +102,7 @@ def typed_by_user(flags: Collection[Flag], ctx: typer.Context, values: Mapping[s
 
 
 def bounds(field: FieldInfo) -> dict[str, float]:
-    """The limits of a number: any of `ge`, `gt`, `le`, `lt`."""
+    """Limits of a number: any of `ge`, `gt`, `le`, `lt`."""
     return {
         name: getattr(limit, name)
         for limit in field.metadata
@@ -112,7 +112,7 @@ def bounds(field: FieldInfo) -> dict[str, float]:
 
 
 def range_text(limits: Mapping[str, float]) -> str:
-    """Limits as mathematics writes them: `0<=x<1`."""
+    """Limits in mathematical notation: `0<=x<1`."""
     low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
     below, above = ("<=" if "ge" in limits else "<"), ("<=" if "le" in limits else "<")
     if low is None:
@@ -121,7 +121,7 @@ def range_text(limits: Mapping[str, float]) -> str:
 
 
 def _flag_type(annotation: Any) -> Any:
-    """What Typer makes of a field's type; None where no flag can stand for it."""
+    """Type of the flag for a field; None if the type does not fit on the command line."""
     inner = [choice for choice in get_args(annotation) if choice is not NoneType]
     if NoneType in get_args(annotation) and len(inner) == 1:
         return _flag_type(inner[0])
@@ -137,5 +137,5 @@ def _heads() -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Text in which Rich finds no markup."""
+    """Text with escaped Rich markup."""
     return text.replace("[", r"\[")

@@ -1,4 +1,4 @@
-"""Groups whose commands are made when they run: the one file that knows how Typer looks its commands up."""
+"""Command groups that create a command only when it runs; depends on how Typer looks up commands."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typer.core import TyperCommand, TyperGroup
 
 from survembed.errors import PluginError
 
-SPARED = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
-"""What Typer imports from Rich for help, and needs only for help in Markdown and for tracebacks, which we have not."""
+PLACEHOLDERS = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
+"""Modules of Rich and their class that Typer imports for help in Markdown and for tracebacks; we use neither."""
 
 
 def import_help() -> None:
-    """Import what Typer draws help with, without what it does not need for it: a quarter of the time that it takes."""
+    """Import `typer.rich_utils` with placeholders for `PLACEHOLDERS`, which saves a quarter of the time of help."""
     placeholders = {}
-    for name, attribute in SPARED.items():
+    for name, attribute in PLACEHOLDERS.items():
         if name not in sys.modules:
             placeholders[name] = sys.modules[name] = ModuleType(name)
             setattr(placeholders[name], attribute, object)
     try:
         import typer.rich_utils  # noqa: F401
     finally:
-        for name in placeholders:  # whoever else asks gets the real one
+        for name in placeholders:  # other importers get the real module
             del sys.modules[name]
 
 
@@ -35,27 +35,27 @@ def lazy_group(
     make: Callable[[str, str], Any],
     outline: Callable[[], Any] | None = None,
 ) -> type[TyperGroup]:
-    """A group that knows its commands by name; help lists them in a line each, and only the one that runs is made.
+    """A group that lists its commands by name and creates only the command that runs.
 
     Parameters
     ----------
     names
-        Gives the names, in the order of help.
+        Returns the names, in the order of help.
     summary
-        Gives the line of a name.
+        Returns the line of help for a name.
     make
-        Gives the command of a name; the second argument is the command line, for errors. None for an unknown name,
-        which Typer then reports; or it raises a `PluginError`.
+        Returns the command for a name, or None for an unknown name, which Typer reports; may raise a `PluginError`.
+        The second argument is the command line, for errors.
     outline
-        Gives a command with options that all commands have and that is made soon: to complete the value of one of
-        them, no command need be made.
+        Returns a command with the options that all commands share. Shell completion uses it for the values of these
+        options, which is faster than to create the command itself.
     """
 
     class LazyGroup(TyperGroup):
         def get_params(self, ctx: Any) -> list[Any]:
-            """The options of the group itself; a flag that is not given is False and not None.
+            """The options of the group itself, with False as the default of flags in place of None.
 
-            To make nothing of None, Typer 0.29 imports pydantic, which takes a third of the time that help may take.
+            To convert None, Typer 0.29 imports pydantic, which takes a third of the time budget of help.
             """
             params = super().get_params(ctx)
             for param in params:
@@ -67,23 +67,23 @@ def lazy_group(
             return list(names())
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
-            """A stub with its line of help; without it for completion, which wants names only, and soon."""
+            """A stub with one line of help; completion needs only the name."""
             return TyperCommand(cmd_name, help="" if ctx.resilient_parsing else summary(cmd_name))
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-            """The command that runs, or whose options are to be completed."""
+            """The command that runs, or whose options the shell completes."""
             if ctx.resilient_parsing and outline is not None:
                 outlined = outline()
                 if any(args[-1] in param.opts for param in outlined.params):
                     return args[0], outlined, args[1:]
             try:
-                made = None if args[0].startswith("-") else make(args[0], str(ctx.obj))
+                command = None if args[0].startswith("-") else make(args[0], str(ctx.obj))
             except PluginError:
-                if ctx.resilient_parsing:  # completion has nothing to say of it
+                if ctx.resilient_parsing:  # completion shows no errors
                     return None, None, []
                 raise
-            if made is None and not ctx.resilient_parsing:
+            if command is None and not ctx.resilient_parsing:
                 ctx.fail(f"No such command {args[0]!r}.")
-            return args[0] if made else None, made, args[1:]
+            return args[0] if command else None, command, args[1:]
 
     return LazyGroup

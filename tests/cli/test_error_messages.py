@@ -77,7 +77,7 @@ GOLDEN = {
     ),
     "train coxvae": (
         2,
-        "error: no dataset is chosen\n"
+        "error: the dataset is missing\n"
         "  where:    survembed train coxvae\n"
         f"  expected: --data with one of {DATASETS}\n"
         "  try:      survembed train coxvae --data liver\n",
@@ -86,7 +86,7 @@ GOLDEN = {
         2,
         "error: no option '--tua'\n"
         f"  where:    survembed {TRAIN} --tua 0.3\n"
-        "  expected: an option that 'survembed train coxvae --help' lists\n"
+        "  expected: an option listed by 'survembed train coxvae --help'\n"
         f"  try:      survembed {TRAIN} --tau 0.3\n",
     ),
     f"{TRAIN} --tau 2": (

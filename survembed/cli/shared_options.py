@@ -1,0 +1,176 @@
+"""Options that several commands share, and the selection of the run that a command uses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from survembed import registry
+from survembed.cli.console import say
+
+if TYPE_CHECKING:
+    from survembed.registry.component import Component
+    from survembed.runs.run import Run
+
+
+def names_of(kind: str) -> list[str]:
+    """Names for shell completion; no component is imported."""
+    return registry.names(kind)
+
+
+def ids_of_runs(ctx: typer.Context) -> list[str]:
+    """Ids for shell completion, from the names of the run folders."""
+    folder = Path(ctx.params.get("runs_dir") or "runs")
+    return sorted(path.parent.name for path in folder.glob("*/run.json"))
+
+
+DEFAULT_RUNS_DIR = Path("runs")
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that contains all runs.")]
+RunName = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        envvar="SURVEMBED_RUN",
+        show_envvar=True,
+        help="Run to use: its id, a unique prefix of the id, or its path. Default: the latest finished run.",
+        autocompletion=ids_of_runs,
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="Device for computations: auto, cpu, cuda, cuda:1 or mps.")]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="TOML file with options. Paths in it are relative to the working directory."),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set any option by its dotted key. Can be repeated."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print each option with its value and source, then exit.")]
+Clinical = Annotated[
+    Path | None, typer.Option("--clinical", help="Table of clinical data. Default: the only table in the root folder.")
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Exclude subjects with invalid data and list them.")]
+Root = Annotated[Path | None, typer.Option("--root", help="Folder or file that contains the dataset.")]
+Downstream = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--downstream",
+        help="Name of a downstream model. Can be repeated. Default: all installed models.",
+        autocompletion=lambda: names_of("downstream"),
+    ),
+]
+Bootstrap = Annotated[
+    int,
+    typer.Option("--bootstrap", min=0, help="Bootstrap resamples of the test subjects per interval; 0 for none."),
+]
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", help="Folder for the output files. Default: a folder inside the run.")
+]
+StartSubject = Annotated[
+    str | None,
+    typer.Option("--from", metavar="SUBJECT", help="Start at the latents of this subject. Default: start at zero."),
+]
+
+
+@dataclass(frozen=True)
+class DatasetRequest:
+    """Options of the commands that read a dataset, as typed."""
+
+    root: Root = None
+    clinical: Clinical = None
+    skip_bad: SkipBad = False
+    config: Config = None
+    assignments: Assignments = None
+
+    def component(self, name: str, command_line: str) -> Component:
+        """The dataset `name` with its options from all sources; `command_line` is for errors."""
+        flags = {"root": self.root, "clinical": self.clinical, "skip_bad": self.skip_bad or None}
+        return configured_dataset(command_line, name, flags, self.config, self.assignments)
+
+
+def set_parameters(command: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> None:
+    """Give a function that takes `**values` the parameters from which Typer makes its options."""
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+
+
+def with_options_of(request_type: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command `work(ctx, ..., request, ...)`: each field of `request_type` becomes an option of it."""
+    shared_hints = get_type_hints(request_type, include_extras=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+
+    def decorate(work: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(work, include_extras=True, localns={request_type.__name__: request_type})
+        parameters = [each.replace(annotation=hints[each.name]) for each in inspect.signature(work).parameters.values()]
+        (name,) = (each.name for each in parameters if each.annotation is request_type)
+        shared = [
+            inspect.Parameter(each.name, keyword, default=each.default, annotation=shared_hints[each.name])
+            for each in fields(request_type)
+        ]
+        own = [each.replace(kind=keyword) for each in parameters[1:] if each.name != name]
+
+        def command(ctx: typer.Context, **values: Any) -> None:
+            request = request_type(**{each.name: values.pop(each.name) for each in fields(request_type)})
+            work(ctx, **{name: request}, **values)
+
+        command.__doc__, command.__name__ = work.__doc__, work.__name__
+        set_parameters(command, [parameters[0], *own, *shared])
+        return command
+
+    return decorate
+
+
+def chosen_run(name: str | None, runs_dir: Path, ability: str | None = None) -> Run:
+    """The run that a command uses; its id is printed on stderr.
+
+    Parameters
+    ----------
+    name
+        Id, prefix or path as typed; None for the latest finished run.
+    runs_dir
+        Folder of all runs.
+    ability
+        `decode` or `hazard`: what the model of the run must be able to do.
+    """
+    from survembed.runs.run import Runs
+
+    run = Runs(runs_dir).find(name, ability=ability)
+    say(f"run {run.id} ({run.model} on {run.dataset})")
+    return run
+
+
+def configured_dataset(
+    command: str,
+    name: str,
+    given: Mapping[str, Path | bool | None],
+    config: Path | None,
+    assignments: list[str] | None,
+) -> Component:
+    """A dataset with its options from all sources.
+
+    Parameters
+    ----------
+    command
+        The command line, for errors.
+    name
+        Name of the dataset.
+    given
+        Values of flags by option: `skip_bad` of `--skip-bad`; None where the flag is absent.
+    config, assignments
+        Values of `--config` and `--set`.
+    """
+    from survembed.runs.settings import Setting, Settings
+
+    flags = {
+        f"data.{key}": Setting(value, f"--{key.replace('_', '-')}", command)
+        for key, value in given.items()
+        if value is not None
+    }
+    settings = Settings.gather(config=config, assignments=assignments or (), flags=flags, command=command)
+    return settings.component("data", f"dataset {name}", registry.load("datasets", name, where=command))
