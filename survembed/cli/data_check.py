@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.shared_options import AsJson, Assignments, Clinical, Config, Root, configured_dataset, names_of
+from survembed.cli.shared_options import AsJson, Assignments, Clinical, Config, DatasetRequest, Root, names_of
 from survembed.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check(
 ) -> None:
     """Check all files and list errors and warnings. Exit code 4 if a case cannot be used."""
     command = str(ctx.obj)
-    component = configured_dataset(command, name, {"root": root, "clinical": clinical}, config, assignments)
+    component = DatasetRequest(root, clinical, config=config, assignments=assignments).component(name, command)
 
     from survembed.cli.reporter import reporter
     from survembed.workflows import check as workflow

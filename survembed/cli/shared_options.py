@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -90,8 +90,18 @@ class DatasetRequest:
 
     def component(self, name: str, command_line: str) -> Component:
         """The dataset `name` with its options from all sources; `command_line` is for errors."""
-        flags = {"root": self.root, "clinical": self.clinical, "skip_bad": self.skip_bad or None}
-        return configured_dataset(command_line, name, flags, self.config, self.assignments)
+        from survembed.runs.settings import Setting, Settings
+
+        typed = {"root": self.root, "clinical": self.clinical, "skip_bad": self.skip_bad or None}
+        flags = {
+            f"data.{key}": Setting(value, f"--{key.replace('_', '-')}", command_line)
+            for key, value in typed.items()
+            if value is not None
+        }
+        settings = Settings.gather(
+            config=self.config, assignments=self.assignments or (), flags=flags, command=command_line
+        )
+        return settings.component("data", f"dataset {name}", registry.load("datasets", name, where=command_line))
 
 
 def set_parameters(command: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> None:
@@ -143,34 +153,3 @@ def chosen_run(name: str | None, runs_dir: Path, ability: str | None = None) -> 
     run = Runs(runs_dir).find(name, ability=ability)
     say(f"run {run.id} ({run.model} on {run.dataset})")
     return run
-
-
-def configured_dataset(
-    command: str,
-    name: str,
-    given: Mapping[str, Path | bool | None],
-    config: Path | None,
-    assignments: list[str] | None,
-) -> Component:
-    """A dataset with its options from all sources.
-
-    Parameters
-    ----------
-    command
-        The command line, for errors.
-    name
-        Name of the dataset.
-    given
-        Values of flags by option: `skip_bad` of `--skip-bad`; None where the flag is absent.
-    config, assignments
-        Values of `--config` and `--set`.
-    """
-    from survembed.runs.settings import Setting, Settings
-
-    flags = {
-        f"data.{key}": Setting(value, f"--{key.replace('_', '-')}", command)
-        for key, value in given.items()
-        if value is not None
-    }
-    settings = Settings.gather(config=config, assignments=assignments or (), flags=flags, command=command)
-    return settings.component("data", f"dataset {name}", registry.load("datasets", name, where=command))

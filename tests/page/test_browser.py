@@ -361,7 +361,7 @@ def test_files(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel],
     z[0] += 2 * viewer.coordinates().scale[0]
     with tab.page.expect_download() as found:
         tab.page.click("[data-nifti=tumour]")
-    assert found.value.suggested_filename.endswith("the-mean-of-training_tumour.nii.gz")
+    assert found.value.suggested_filename.endswith("mean-of-the-training-subjects_tumour.nii.gz")
     found.value.save_as(tmp_path / "tumour.nii.gz")
     np.testing.assert_allclose(
         nib.load(tmp_path / "tumour.nii.gz").get_fdata(), viewer.decode(z[None])[0, 1], atol=1e-6
