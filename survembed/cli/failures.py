@@ -16,7 +16,7 @@ import typer
 from survembed.errors import PluginError, SurvembedError, UsageError, corrected, nearest
 
 if TYPE_CHECKING:
-    from survembed.registry import Entry
+    from survembed.registry import ComponentEntry
 
 TyperUsageError: Any = typer.BadParameter.__base__  # Typer's own Click since 0.26, the click package before
 INTERRUPTED = 130
@@ -62,7 +62,7 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
         return BUG
 
 
-def plugin_behind(error: BaseException) -> Entry | None:
+def plugin_behind(error: BaseException) -> ComponentEntry | None:
     """The component of another package whose code raised `error`, itself or in what it called; None where ours did."""
     from survembed import registry
 

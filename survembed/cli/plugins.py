@@ -99,7 +99,7 @@ def check(
     results = [
         (entry, result)
         for entry in entries
-        for result in subprocess_runner.check(entry.kind, name, settings, timeout=timeout)
+        for result in subprocess_runner.check_component(entry.kind, name, settings, timeout=timeout)
     ]
     if as_json:
         show_json([_result(entry, result) for entry, result in results])
@@ -152,7 +152,7 @@ def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check
     from survembed.registry import subprocess_runner
 
     rows, failing = [], []
-    for each in subprocess_runner.describe(kinds, timeout=wait):
+    for each in subprocess_runner.list_components(kinds, timeout=wait):
         entry = each.entry
         row: dict[str, Any] = {
             "name": entry.name,
@@ -166,7 +166,7 @@ def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check
             row["checks"] = None
             if not entry.builtin and each.state in ("ok", "duplicate"):
                 row["checks"] = _counted(
-                    subprocess_runner.check(entry.kind, entry.qualified, _NO_SETTINGS, timeout=check)
+                    subprocess_runner.check_component(entry.kind, entry.qualified, _NO_SETTINGS, timeout=check)
                 )
             if (row["checks"] or "").startswith("failed") or each.state in ("broken", "incompatible"):
                 failing.append(entry.qualified)
@@ -181,7 +181,7 @@ def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check
 _NO_SETTINGS: Mapping[str, Any] = {"config": None, "assignments": [], "command": "survembed plugins list"}
 
 
-def _counted(results: Iterable[subprocess_runner.Result]) -> str:
+def _counted(results: Iterable[subprocess_runner.CheckResult]) -> str:
     """`14 passed, 1 skipped`, or the checks that failed; one that needs options is not checked here."""
     from survembed.registry.subprocess_runner import OPTIONS
 
@@ -193,18 +193,18 @@ def _counted(results: Iterable[subprocess_runner.Result]) -> str:
     return f"failed: {', '.join(failed)}" if failed else ", ".join(f"{n} {result}" for result, n in counts.items())
 
 
-def _result(entry: registry.Entry, result: subprocess_runner.Result) -> dict[str, Any]:
+def _result(entry: registry.ComponentEntry, result: subprocess_runner.CheckResult) -> dict[str, Any]:
     described = {"name": entry.name, "kind": entry.kind, "package": entry.package, "version": entry.version_shown}
     return {**described, "check": result.check, "result": result.result, "reason": result.reason or None}
 
 
-def _having(name: str, kind: str | None, command: str) -> list[registry.Entry]:
+def _having(name: str, kind: str | None, command: str) -> list[registry.ComponentEntry]:
     """The component of that name, of each kind that has one."""
     kinds = _chosen(kind, command)
     having = [each for each in kinds if any(name in (entry.name, entry.qualified) for entry in registry.entries(each))]
     if not having:
         known = sorted({known for each in kinds for known in registry.names(each)})
-        raise registry.unknown("component", name, known, command)
+        raise registry.unknown_name_error("component", name, known, command)
     return [registry.find(each, name, where=command) for each in having]
 
 
@@ -220,7 +220,7 @@ def _chosen(kind: str | None, command: str) -> list[str]:
     )
 
 
-def _description(row: registry.Examined) -> dict[str, Any]:
+def _description(row: registry.ExaminedComponent) -> dict[str, Any]:
     entry, component = row.entry, row.component
     description: dict[str, Any] = {
         "name": entry.name,
