@@ -16,7 +16,7 @@ import typer
 from survembed.errors import PluginError, SurvembedError, UsageError, corrected, nearest
 
 if TYPE_CHECKING:
-    from survembed.registry import Entry
+    from survembed.registry import ComponentEntry
 
 TyperUsageError: Any = typer.BadParameter.__base__  # Typer includes Click since 0.26; before, it used the click package
 INTERRUPTED = 130
@@ -62,7 +62,7 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
         return BUG
 
 
-def plugin_behind(error: BaseException) -> Entry | None:
+def plugin_behind(error: BaseException) -> ComponentEntry | None:
     """The component of another package whose code raised `error`, directly or in a call; None if ours did."""
     from survembed import registry
 

@@ -104,7 +104,7 @@ def check(
     results = [
         (entry, result)
         for entry in entries
-        for result in subprocess_runner.check(entry.kind, name, settings, timeout=timeout)
+        for result in subprocess_runner.check_component(entry.kind, name, settings, timeout=timeout)
     ]
     if as_json:
         show_json([_result(entry, result) for entry, result in results])
@@ -159,14 +159,14 @@ def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check
     from survembed.registry import subprocess_runner
 
     rows, failing = [], []
-    for each in subprocess_runner.describe(kinds, timeout=wait):
+    for each in subprocess_runner.list_components(kinds, timeout=wait):
         entry = each.entry
         row: dict[str, Any] = {**_identity(entry), "state": each.state, "summary": each.text}
         if check is not None:
             row["checks"] = None
             if not entry.builtin and each.state in ("ok", "duplicate"):
                 row["checks"] = _check_summary(
-                    subprocess_runner.check(entry.kind, entry.qualified, NO_SETTINGS, timeout=check)
+                    subprocess_runner.check_component(entry.kind, entry.qualified, NO_SETTINGS, timeout=check)
                 )
             if (row["checks"] or "").startswith("failed") or each.state in ("broken", "incompatible"):
                 failing.append(entry.qualified)
@@ -181,7 +181,7 @@ def show_plugins(kinds: Iterable[str], as_json: bool, *, wait: float = 10, check
 NO_SETTINGS: Mapping[str, Any] = {"config": None, "assignments": [], "command": "survembed plugins list"}
 
 
-def _check_summary(results: Iterable[subprocess_runner.Result]) -> str:
+def _check_summary(results: Iterable[subprocess_runner.CheckResult]) -> str:
     """`14 passed, 1 skipped`, or the names of failed checks; components that require options are not checked."""
     from survembed.registry.subprocess_runner import OPTIONS
 
@@ -193,15 +193,15 @@ def _check_summary(results: Iterable[subprocess_runner.Result]) -> str:
     return f"failed: {', '.join(failed)}" if failed else ", ".join(f"{n} {result}" for result, n in counts.items())
 
 
-def _identity(entry: registry.Entry) -> dict[str, Any]:
+def _identity(entry: registry.ComponentEntry) -> dict[str, Any]:
     return {"name": entry.name, "kind": entry.kind, "package": entry.package, "version": entry.version_shown}
 
 
-def _result(entry: registry.Entry, result: subprocess_runner.Result) -> dict[str, Any]:
+def _result(entry: registry.ComponentEntry, result: subprocess_runner.CheckResult) -> dict[str, Any]:
     return {**_identity(entry), "check": result.check, "result": result.result, "reason": result.reason or None}
 
 
-def _entries_named(name: str, kind: str | None, command: str) -> list[registry.Entry]:
+def _entries_named(name: str, kind: str | None, command: str) -> list[registry.ComponentEntry]:
     """The components called `name`, at most one of each kind."""
     kinds = _kinds_from(kind, command)
     matching = [
@@ -209,7 +209,7 @@ def _entries_named(name: str, kind: str | None, command: str) -> list[registry.E
     ]
     if not matching:
         names = sorted({other for each in kinds for other in registry.names(each)})
-        raise registry.unknown("component", name, names, command)
+        raise registry.unknown_name_error("component", name, names, command)
     return [registry.find(each, name, where=command) for each in matching]
 
 
@@ -225,7 +225,7 @@ def _kinds_from(kind: str | None, command: str) -> list[str]:
     )
 
 
-def _description(row: registry.Examined) -> dict[str, Any]:
+def _description(row: registry.ExaminedComponent) -> dict[str, Any]:
     entry, component = row.entry, row.component
     description: dict[str, Any] = {
         "name": entry.name,

@@ -61,7 +61,7 @@ def _outline() -> Any:
 def _summary(model: str) -> str:
     """Summary of a built-in model; package name of a plugin, which is not imported."""
     entry = registry.find("models", model)
-    return (registry.written_summary(entry) if entry.builtin else "") or f"From the package {entry.distribution}."
+    return (registry.summary_from_source(entry) if entry.builtin else "") or f"From the package {entry.distribution}."
 
 
 app = typer.Typer(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from survembed.cohort.exclusions import Exclusion
 from survembed.errors import DataError, nearest
+from survembed.storage.result import Result
 
 SPLITS = ("train", "validation", "test")
 
@@ -48,8 +50,8 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class CohortHeader:
-    """What holds for all subjects of a cohort.
+class CohortHeader(Result):
+    """Properties that all subjects of a cohort share.
 
     Attributes
     ----------
@@ -72,7 +74,9 @@ class CohortHeader:
     features
         Names of the columns, for a table.
     notes
-        Sentences on how the cohort was made (exclusions, warnings), for reports.
+        Sentences on the preparation of the cohort (warnings, encoded columns, excluded subjects), for reports.
+    exclusions
+        Subjects excluded, by reason; empty too for a cohort that was prepared before exclusions were recorded.
     """
 
     dataset: str
@@ -85,23 +89,19 @@ class CohortHeader:
     spacing_mm: tuple[float, ...] | None = None
     features: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
+    exclusions: tuple[Exclusion, ...] = ()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CohortHeader:
-        """The header that `to_dict` described, also after a round trip through JSON."""
-        plain: dict[str, Any] = {
+        """The header from `to_dict`, also after a round trip through JSON."""
+        fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        channels = tuple(
-            Channel(**{**channel, "window": (channel["window"][0], channel["window"][1])})
-            for channel in values["channels"]
+        fields["channels"] = tuple(
+            Channel(**{**channel, "window": tuple(channel["window"])}) for channel in values["channels"]
         )
-        plain["channels"] = channels
-        return cls(**plain)
+        fields["exclusions"] = tuple(Exclusion(**exclusion) for exclusion in values.get("exclusions", ()))
+        return cls(**fields)
 
 
 @dataclass(frozen=True)

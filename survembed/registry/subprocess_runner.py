@@ -1,4 +1,4 @@
-"""Third parties' code in a process of its own: a crash, a hang or a flood of words there harms nobody here."""
+"""Import and check components of other packages in a subprocess: a crash, hang or output there has no effect here."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Timer
 from typing import Any
 
-from survembed import registry
-from survembed.registry import Entry
+from survembed.registry.entry_points import ComponentEntry, duplicate_reason, entries
+from survembed.registry.loading import examine
 
 MODULE = "survembed.testing"
-"""What the process runs: a request goes in as its argument, lines of JSON come out."""
+"""Module that the subprocess runs: its argument is a request, its output lines of JSON."""
 
 OPTIONS = "options"
-"""The check that fails before all others where a component has options that only its user knows."""
+"""Name of the first check, which fails if a component has required options that are not set."""
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,28 @@ class ListedComponent:
     Attributes
     ----------
     entry
-        What the metadata say.
+        Its metadata.
     state
-        As of `survembed.registry.Examined`.
+        As in `survembed.registry.ExaminedComponent`.
     text
         Its summary, or the reason why it is not `ok`.
     """
 
-    entry: Entry
+    entry: ComponentEntry
     state: str
     text: str
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a check came to.
+class CheckResult:
+    """Result of one check.
 
     Attributes
     ----------
     check
-        Its name.
+        Name of the check.
     result
-        `passed`, `failed`, or `skipped` where it does not apply.
+        `passed`, `failed`, or `skipped` if the check does not apply.
     reason
         Why it did not pass.
     """
@@ -63,30 +63,35 @@ class Result:
     reason: str = ""
 
 
-def describe(kinds: Iterable[str], *, timeout: float = 10.0) -> list[ListedComponent]:
-    """Every component of some kinds, imported: ours here, each other package in a process of its own.
+def list_components(kinds: Iterable[str], *, timeout: float = 10.0) -> list[ListedComponent]:
+    """All components of some kinds, imported: those of survembed here, each other package in a subprocess.
 
     Parameters
     ----------
     kinds
         Keys of `registry.KINDS`.
     timeout
-        Seconds that a package may take to import; after them it counts as broken.
+        Seconds for the import of one package; a slower one is broken.
     """
-    found = [entry for kind in kinds for entry in registry.entries(kind)]
-    packages: dict[str, list[Entry]] = {}
+    found = [entry for kind in kinds for entry in entries(kind)]
+    packages: dict[str, list[ComponentEntry]] = {}
     for entry in found:
         if not entry.builtin:
             packages.setdefault(entry.package, []).append(entry)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        rows = {
-            row.entry: row for part in pool.map(lambda part: _import(part, timeout), packages.values()) for row in part
-        }
-    return [_own(entry) if entry.builtin else _unless_duplicate(rows[entry]) for entry in found]
+        parts = pool.map(lambda part: _import_package(part, timeout), packages.values())
+        rows = {row.entry: row for part in parts for row in part}
+    for entry in found:
+        if entry.builtin:
+            examined = examine(entry)
+            rows[entry] = ListedComponent(entry, examined.state, examined.text)
+        elif rows[entry].state == "ok" and (reason := duplicate_reason(entry)):
+            rows[entry] = replace(rows[entry], state="duplicate", text=reason)
+    return [rows[entry] for entry in found]
 
 
-def check(kind: str, name: str, settings: Mapping[str, Any], *, timeout: float) -> Iterator[Result]:
-    """Run the checks of `survembed.testing` on a component, each result as it comes; never raises on its account.
+def check_component(kind: str, name: str, settings: Mapping[str, Any], *, timeout: float) -> Iterator[CheckResult]:
+    """Run the checks of `survembed.testing` on a component in a subprocess; yield each result when it arrives.
 
     Parameters
     ----------
@@ -97,84 +102,70 @@ def check(kind: str, name: str, settings: Mapping[str, Any], *, timeout: float) 
     timeout
         Seconds for all checks together.
     """
-    under_way = "import"
+    current = "import"
     answers = _Process({"check": [kind, name], **settings}, timeout)
     for answer in answers:
-        under_way = answer.get("begin", under_way)
+        current = answer.get("begin", current)
         if "result" in answer:
-            yield Result(**answer)
-    if answers.end:
-        yield Result(under_way, "failed", answers.end)
+            yield CheckResult(**answer)
+    if answers.failure:
+        yield CheckResult(current, "failed", answers.failure)
 
 
 def environment() -> dict[str, str]:
-    """Variables for a process that is to find the same packages as this one."""
+    """Environment variables for a subprocess that finds the same packages as this process."""
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "PYDANTIC_DISABLE_PLUGINS": "__all__",  # pydantic fails on damaged metadata of any package
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",  # pydantic fails if any package has damaged metadata
     }
 
 
-def _own(entry: Entry) -> ListedComponent:
-    examined = registry.examine(entry)
-    return ListedComponent(
-        entry, examined.state, examined.reason or (examined.component.summary() if examined.component else "")
-    )
-
-
-def _import(entries: list[Entry], timeout: float) -> list[ListedComponent]:
-    """The components of one package, examined; from the one on that ends the process, all are broken."""
-    answers = _Process({"examine": [[entry.kind, entry.qualified] for entry in entries]}, timeout)
+def _import_package(package: list[ComponentEntry], timeout: float) -> list[ListedComponent]:
+    """The components of one package; if the subprocess ends early, the remaining ones are broken."""
+    answers = _Process({"examine": [[entry.kind, entry.qualified] for entry in package]}, timeout)
     rows = [
-        ListedComponent(entry, answer["state"], answer["text"]) for entry, answer in zip(entries, answers, strict=False)
+        ListedComponent(entry, answer["state"], answer["text"]) for entry, answer in zip(package, answers, strict=False)
     ]
-    return rows + [
-        ListedComponent(entry, "broken", answers.end or "it gave no answer") for entry in entries[len(rows) :]
-    ]
-
-
-def _unless_duplicate(row: ListedComponent) -> ListedComponent:
-    reason = registry.why_duplicate(row.entry) if row.state == "ok" else ""
-    return ListedComponent(row.entry, "duplicate", reason) if reason else row
+    return rows + [ListedComponent(entry, "broken", answers.failure or "no answer") for entry in package[len(rows) :]]
 
 
 class _Process:
-    """The answers of a process, one by one; `end` says afterwards how it ended, where that was not well."""
+    """Iterator over the answers of a subprocess; `failure` says afterwards how it failed, or is empty."""
 
     def __init__(self, request: Mapping[str, Any], timeout: float) -> None:
         self.request, self.timeout = request, timeout
-        self.end = ""
+        self.failure = ""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        with tempfile.TemporaryFile() as words:
+        with tempfile.TemporaryFile() as messages:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", MODULE, json.dumps(self.request)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=words,
+                stderr=messages,
                 text=True,
                 env=environment(),
-                start_new_session=True,  # so that whatever it starts ends with it
+                start_new_session=True,  # its children end with it
             )
             assert process.stdout is not None
-            late = Timer(self.timeout, self._end_late, [process])
-            late.start()
+            timer = Timer(self.timeout, self._time_out, [process])
+            timer.start()
             try:
                 for line in process.stdout:
                     yield json.loads(line)
                 process.wait()
             finally:
-                late.cancel()
+                timer.cancel()
                 _kill(process)
                 process.stdout.close()
-            if process.returncode and not self.end:
-                words.seek(0)
-                said = words.read().decode(errors="replace").strip().splitlines()
-                self.end = _words_for(process.returncode) + (f": {said[-1]}" if said else "")
+            if process.returncode and not self.failure:
+                messages.seek(0)
+                lines = messages.read().decode(errors="replace").strip().splitlines()
+                self.failure = _exit_reason(process.returncode) + (f": {lines[-1]}" if lines else "")
 
-    def _end_late(self, process: subprocess.Popen[str]) -> None:
-        self.end = f"it takes more than {self.timeout:g} s"
+    def _time_out(self, process: subprocess.Popen[str]) -> None:
+        self.failure = f"it takes more than {self.timeout:g} s"
         _kill(process)
 
 
@@ -184,5 +175,5 @@ def _kill(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def _words_for(code: int) -> str:
+def _exit_reason(code: int) -> str:
     return f"its process was killed by {signal.Signals(-code).name}" if code < 0 else f"its process ended with {code}"

@@ -122,7 +122,7 @@ def report(asked: FigureRequest, path: Path, *, command: str, reporter: Reporter
     walks: list[Strip] = []
     if run.can("decode"):
         walks = strips(traverse(run, risk=run.can("hazard"), n_steps=STEPS, reporter=reporter))
-    followed = flow(header.notes, subjects.id.tolist(), len(subjects))
+    followed = flow(header.notes, header.exclusions, subjects.id.tolist(), len(subjects))
     facts = _facts(asked, header, subjects, followed, scores)
     items = checklist(facts)
     n_open = sum(not item.answer for item in items)

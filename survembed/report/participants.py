@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.covariates import usable
+from survembed.cohort.exclusions import Exclusion, without_file_names
 from survembed.cohort.subjects import Subjects
 from survembed.survival.kaplan_meier import follow_up
 
-FILE = re.compile(r"\S+\.(?:nii(?:\.gz)?|dcm|nrrd|csv|tsv|xlsx|json|parquet|h5|hdf5)\b")
-COUNTED = re.compile(r"(\d+) (?:of \d+ )?(.*)")
+EXCLUSION_NOTE = re.compile(r"left out: |\d+ (row|of \d+ subjects)")
 MAX_LEVELS = 6
 """The table omits text columns with more distinct values."""
 
@@ -39,42 +39,22 @@ class Flow:
     remarks: tuple[str, ...]
 
 
-def flow(notes: Sequence[str], ids: Sequence[str], n: int) -> Flow:
-    """Flow of exclusions into a cohort of `n` subjects, from the notes of its preparation.
+def flow(notes: Sequence[str], exclusions: Sequence[Exclusion], ids: Sequence[str], n: int) -> Flow:
+    """The flow of exclusions into a cohort of `n` subjects; notes become remarks without names of subjects or files.
 
-    Names of subjects and files in the notes are removed; equal reasons are counted together.
+    Notes that record excluded subjects are dropped, because they name them and repeat `exclusions`.
     """
-    left_out: Counter[str] = Counter()
     remarks: Counter[str] = Counter()
-    subjects = {str(each) for each in ids}
+    included = {str(each) for each in ids}
     for note in notes:
         subject, _, rest = note.partition(": ")
-        if subject in subjects:
-            remarks[_without_names(rest)] += 1
-        elif note.startswith("left out: "):
-            reason, count = _counted(note.removeprefix("left out: "))
-            left_out[reason] += count
-        elif re.match(r"\d+ (row|of \d+ subjects)", note):
-            reason, count = _counted(note)
-            left_out[reason] += count
-        else:
+        if subject in included:
+            remarks[without_file_names(rest).strip(" .…")] += 1
+        elif not EXCLUSION_NOTE.match(note):
             remarks[note] += 1
     texts = tuple(f"{text} ({count} subjects)" if count > 1 else text for text, count in remarks.items())
-    return Flow(n + sum(left_out.values()), tuple(left_out.most_common()), texts)
-
-
-def _counted(text: str) -> tuple[str, int]:
-    """Reason and number of records, from `3 row(s) without an image: a, b, c` or, for one record, `case: reason`."""
-    match = COUNTED.fullmatch(text)
-    if match is None:
-        return _without_names(text.partition(": ")[2] or text), 1
-    reason, _, rest = match[2].partition(": ")
-    reason = re.sub(r"\s*(subjects )?(are )?left out$", "", reason)
-    return _without_names(reason or rest), int(match[1])
-
-
-def _without_names(text: str) -> str:
-    return FILE.sub("a file", text).strip(" .…")
+    left_out = tuple((exclusion.reason, exclusion.n) for exclusion in exclusions)
+    return Flow(n + sum(exclusion.n for exclusion in exclusions), left_out, texts)
 
 
 def participants(subjects: Subjects, parts: Mapping[str, NDArray[np.bool_]], unit: str) -> list[list[str]]:

@@ -26,8 +26,7 @@ def main(request: dict[str, Any]) -> None:
     if "examine" in request:
         for kind, name in request["examine"]:
             examined = registry.examine(registry.find(kind, name))
-            component = examined.component
-            answer(state=examined.state, text=examined.reason or (component.summary() if component else ""))
+            answer(state=examined.state, text=examined.text)
         return
     from survembed.testing.case import Skipped
     from survembed.testing.checks import run_check

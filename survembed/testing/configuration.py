@@ -31,7 +31,7 @@ def described(case: ComponentUnderTest) -> None:
     component = case.component
     require(
         issubclass(component, Component),
-        f"{component.__name__} is no subclass of survembed.registry.component.Component",
+        f"{component.__name__} is not a subclass of survembed.registry.component.Component",
     )
     require(component.summary(), f"{component.__name__} has no docstring; its first line is the summary in every list")
     silent = [name for name, field in component.model_fields.items() if not field.description]

@@ -49,10 +49,10 @@ def prepared(case: ComponentUnderTest, source: Source) -> Path:
 
 
 def content(path: Path) -> str:
-    """A hash of all that a cohort holds, its notes aside."""
+    """A hash of all that a cohort holds, except notes and exclusions."""
     with Cohort(path) as cohort:
         subjects, header = cohort.subjects, cohort.header.to_dict()
-        header.pop("notes")
+        del header["notes"], header["exclusions"]
         columns = {**subjects.covariates, **subjects.measures}
         parts = [
             json.dumps(header, sort_keys=True),

@@ -79,7 +79,7 @@ def test_list_with_checks(folder: Path) -> None:
 def test_options_come_from_the_usual_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = survembed(capsys, "plugins", "check", "tabular", "--json")
     assert missing.code == 3
-    assert "no file was named" in json.dumps(json.loads(missing.out))
+    assert "option root is not set" in json.dumps(json.loads(missing.out))
     (tmp_path / "study.csv").write_text("id,age,duration,event\na,60,10,1\nb,70,5,1\nc,65,20,0\n")
     line = ["plugins", "check", "tabular", "--set", f"data.root={tmp_path / 'study.csv'}"]
     passed = survembed(capsys, *line)

@@ -106,11 +106,11 @@ def test_the_others_are_rows_with_a_reason(python: Path) -> None:
     found = {key: row for key, row in rows.items() if key[0] != "survembed"}
     assert found == {
         ("plugin-good", "good"): ("ok", "It works."),
-        ("plugin-good", "twin"): ("duplicate", "plugin-duplicate has this name too: ask for plugin-good:twin"),
+        ("plugin-good", "twin"): ("duplicate", "plugin-duplicate has this name too: use plugin-good:twin"),
         ("plugin-raising", "raising"): ("broken", "RuntimeError: no luck"),
         ("plugin-slow", "slow"): ("ok", "It is slow."),  # slow to import, and no worse
-        ("plugin-duplicate", "twin"): ("duplicate", "plugin-good has this name too: ask for plugin-duplicate:twin"),
-        ("plugin-duplicate", "coxvae"): ("duplicate", "survembed has this name too: ask for plugin-duplicate:coxvae"),
+        ("plugin-duplicate", "twin"): ("duplicate", "plugin-good has this name too: use plugin-duplicate:twin"),
+        ("plugin-duplicate", "coxvae"): ("duplicate", "survembed has this name too: use plugin-duplicate:coxvae"),
         ("plugin-future", "future"): ("incompatible", "written for plugin interface 99, this is 1"),
     }
     hurried, seconds = run(python, "plugins list --kind models --wait 3 --json", SLOW="60")

@@ -38,7 +38,7 @@ def test_ours_are_all_there_and_load() -> None:
     assert registry.names("models") == ["coxvae", "deepsurv", "vae"]
     assert {"liver", "surv-mnist", "surv-digits", "tabular"} <= set(registry.names("datasets"))
     for kind in registry.KINDS:
-        assert [row.state for row in subprocess_runner.describe([kind])] == ["ok"] * len(registry.names(kind))
+        assert [row.state for row in subprocess_runner.list_components([kind])] == ["ok"] * len(registry.names(kind))
     assert registry.load("models", "coxvae") is CoxVAE
     assert registry.load("models", "survembed:coxvae") is CoxVAE
 
@@ -88,7 +88,7 @@ def test_two_packages_with_one_name(company: Path) -> None:
         ("downstream", "exits:exits", ("broken", "SystemExit: 7")),
         ("datasets", "lacks:lacks", ("broken", "ModuleNotFoundError: No module named 'not_installed_anywhere'")),
         ("heads", "empty:empty", ("broken", "AttributeError: module 'empty' has no attribute 'Thing'")),
-        ("heads", "wrong:wrong", ("broken", "wrong:Thing is no subclass of survembed.registry.component.Component")),
+        ("heads", "wrong:wrong", ("broken", "wrong:Thing is not a subclass of survembed.registry.component.Component")),
         ("models", "future:future", ("incompatible", "written for plugin interface 99, this is 1")),
     ],
 )
@@ -104,10 +104,10 @@ def test_a_broken_one_is_an_error_with_its_reason_upon_use(company: Path) -> Non
 
 
 def test_duplicates_are_rows_with_the_name_to_ask_for(company: Path) -> None:
-    rows = {row.entry.qualified: row for row in subprocess_runner.describe(["models"])}
+    rows = {row.entry.qualified: row for row in subprocess_runner.list_components(["models"])}
     assert rows["survembed:coxvae"].state == "ok"
     assert rows["twin-two:coxvae"].state == "duplicate"
-    assert rows["twin-two:coxvae"].text == "survembed has this name too: ask for twin-two:coxvae"
+    assert rows["twin-two:coxvae"].text == "survembed has this name too: use twin-two:coxvae"
     assert rows["twin-one:twin"].state == rows["twin-two:twin"].state == "duplicate"
 
 

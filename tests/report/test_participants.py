@@ -1,9 +1,10 @@
-"""The flow of exclusions, and the table of subjects: right counts, and nobody named."""
+"""The flow of exclusions and the table of subjects: correct counts, no names."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from survembed.cohort.exclusions import Exclusion
 from survembed.cohort.subjects import Subjects
 from survembed.report.participants import flow, participants
 
@@ -21,29 +22,25 @@ NOTES = (
 )
 
 
-def test_reasons_are_counted() -> None:
-    found = flow(NOTES, ["p1", "p2", "p3"], 3)
-    assert dict(found.left_out) == {
-        "they miss a feature": 12,
-        "row(s) of the clinical table without a usable duration or event": 4,
-        "row(s) without an image": 3,
-        "image(s) without a row": 2,
-        "the header of a file is damaged: dimensions": 2,
-        "a file holds no organ: the mask is empty": 1,
-    }
-    assert found.found == 3 + 24
+EXCLUSIONS = (Exclusion("a feature is missing", 12), Exclusion("row(s) without an image", 3))
+
+
+def test_exclusions_are_counted() -> None:
+    found = flow(NOTES, EXCLUSIONS, ["p1", "p2", "p3"], 3)
+    assert found.left_out == (("a feature is missing", 12), ("row(s) without an image", 3))
+    assert found.found == 3 + 15
     assert found.remarks == ("the organ touches the edge of a file (2 subjects)", "no case has any tumour")
 
 
-def test_nobody_is_named() -> None:
-    found = flow(NOTES, ["p1", "p2"], 2)
+def test_no_subject_is_named() -> None:
+    found = flow(NOTES, EXCLUSIONS, ["p1", "p2"], 2)
     text = repr(found)
     assert not [name for name in ("Mueller", *(f"p{number}" for number in range(1, 17))) if name in text]
 
 
 def test_a_cohort_without_notes() -> None:
-    assert flow((), ["a"], 1) == flow((), [], 1)
-    assert flow((), ["a"], 1).left_out == ()
+    assert flow((), (), ["a"], 1) == flow((), (), [], 1)
+    assert flow((), (), ["a"], 1).left_out == ()
 
 
 def test_the_table() -> None:

@@ -236,12 +236,12 @@ BadTable = Callable[[list[list[str]]], list[list[str]]]
         (lambda rows: [row[:1] + row[2:] for row in rows], "no column 'age'"),
         (
             lambda rows: [[*row, "extra" if i == 0 else "1"] for i, row in enumerate(rows)],
-            "column 'extra' is no feature",
+            "column 'extra' is not a feature",
         ),
         (lambda rows: [rows[0], ["a", "", "low", "1", "1"]], "row 1 has no 'age'"),
-        (lambda rows: [rows[0], ["a", "old", "low", "1", "1"]], "column 'age' holds words"),
+        (lambda rows: [rows[0], ["a", "old", "low", "1", "1"]], "column 'age' holds text"),
         (lambda rows: [rows[0], ["a", "1e39", "low", "1", "1"]], "row 1 has no 'age'"),
-        (lambda rows: [rows[0], ["a", "50", "huge", "1", "1"]], "row 1 says 'huge' in column 'grade'"),
+        (lambda rows: [rows[0], ["a", "50", "huge", "1", "1"]], "row 1 has 'huge' in column 'grade'"),
         (lambda rows: rows[:1], "no rows"),
     ],
 )

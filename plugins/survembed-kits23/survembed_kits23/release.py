@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from survembed.datasets.tabular.clinical_table import Clinical, Columns, read_clinical
+from survembed.cohort.exclusions import SubjectError, count_exclusions
+from survembed.datasets.tabular.clinical_table import ClinicalTable, Columns, read_clinical
 from survembed.datasets.volume.cubes import CubeSource
 from survembed.datasets.volume.layouts import find_cases
 from survembed.datasets.volume.preprocessing import Preprocessing
@@ -69,7 +70,12 @@ class ReleaseSource(CubeSource):
         clinical = _without_later(read_clinical(table, COLUMNS, skip_bad=self.skip_bad))
         row = {subject: number for number, subject in enumerate(clinical.id.tolist())}
         strangers = [
-            DataError(f"{case.id}: not in {table.name}", where=str(case.mask), try_="complete the table")
+            SubjectError(
+                f"{case.id}: not in {table.name}",
+                reason="not in the clinical table",
+                where=str(case.mask),
+                try_="complete the table",
+            )
             for case in layout.cases
             if case.id not in row
         ]
@@ -83,10 +89,11 @@ class ReleaseSource(CubeSource):
         rows = np.array([row[case.id] for case in cases])
         reporter.say(f"KiTS23: {len(cases)} of the {len(row)} cases in {table.name} are here")
         say_follow_up(clinical, rows, reporter)
-        return Study("KiTS23", False, cases, clinical, rows, (*clinical.notes, *notes))
+        exclusions = count_exclusions(clinical.exclusions, problems)
+        return Study("KiTS23", False, cases, clinical, rows, (*clinical.notes, *notes), exclusions=exclusions)
 
 
-def _without_later(clinical: Clinical) -> Clinical:
+def _without_later(clinical: ClinicalTable) -> ClinicalTable:
     kept = {name: values for name, values in clinical.covariates.items() if not name.startswith(LATER)}
     note = f"left out of the covariates, as measured after the surgery: {', '.join(LATER)}"
     return replace(clinical, covariates=kept, notes=(*clinical.notes, note))

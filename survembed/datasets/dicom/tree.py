@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from survembed.cohort.exclusions import SubjectError
 from survembed.datasets.dicom.series import reading, require_pydicom
 from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.errors import DataError
@@ -130,17 +131,19 @@ def _case(subject: str, headers: Iterable[_Header]) -> Case:
             try_="export them with a PatientID, or convert them to NIfTI",
         )
     if not segmentations:
-        raise DataError(f"{name}: a CT without its segmentation", where=folder, try_="download its SEG, or delete it")
+        reason = "a CT without its segmentation"
+        raise SubjectError(f"{name}: {reason}", reason=reason, where=folder, try_="download its SEG, or delete it")
     drawn_on = {seg: _drawn_on(seg, series) for seg in segmentations}
     lost = next((seg for seg, on in drawn_on.items() if not on), None)
     if lost:
-        raise DataError(
-            f"{name}: a segmentation whose CT series is not there", where=str(lost.path), try_="complete the download"
-        )
+        reason = "a segmentation whose CT series is not there"
+        raise SubjectError(f"{name}: {reason}", reason=reason, where=str(lost.path), try_="complete the download")
     candidates = set().union(*drawn_on.values())
     if len(candidates) > 1:
-        raise DataError(
-            f"{name}: segmentations of {len(candidates)} CT series",
+        reason = f"segmentations of {len(candidates)} CT series"
+        raise SubjectError(
+            f"{name}: {reason}",
+            reason=reason,
             where=folder,
             expected="one segmented series a subject",
             try_="keep the scan that is meant",

@@ -1,4 +1,4 @@
-"""Clinical tables: who was followed for how long, and whether the event was seen."""
+"""Clinical tables: id, duration, event and covariates of each subject."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.datasets.tabular import table
+from survembed.cohort.exclusions import Exclusion
+from survembed.datasets.tabular.cells import durations, events, identifiers, numbers, texts, to_number
+from survembed.datasets.tabular.columns import DURATION_NAMES as TABLE_DURATION_NAMES
+from survembed.datasets.tabular.columns import EVENT_NAMES, find_column, require_column
+from survembed.datasets.tabular.columns import ID_NAMES as TABLE_ID_NAMES
+from survembed.datasets.tabular.reading import read_table
 from survembed.errors import DataError
 from survembed.storage.files import read_json
 
@@ -19,11 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DAYS = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
-"""Length of each unit of time in days."""
+"""Days in each unit of time."""
 
 _TIMES = ("overall_survival", "os", "survival", "time", "follow_up", "followup", "duration")
-DURATION_NAMES = tuple(dict.fromkeys([*table.DURATION_NAMES, *(f"{name}_{unit}" for unit in DAYS for name in _TIMES)]))
-ID_NAMES = (*table.ID_NAMES, "tcia_id")
+DURATION_NAMES = tuple(dict.fromkeys([*TABLE_DURATION_NAMES, *(f"{name}_{unit}" for unit in DAYS for name in _TIMES)]))
+ID_NAMES = (*TABLE_ID_NAMES, "tcia_id")
 
 _NUMBER = "_?(id|no|nr|num|number|code)"
 IDENTIFYING = re.compile(
@@ -34,27 +39,27 @@ IDENTIFYING = re.compile(
     + f"(medical_?record|record|accession|hospital|passport|national|health|nhs){_NUMBER})"
     + f"|patient{_NUMBER}"
 )
-"""Columns, in lower case with `_` between words, that could name a patient: never kept."""
+"""Names of columns that can identify a patient, in lower case with `_` between words; such columns are dropped."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where a table says what.
+    """Columns of a clinical table.
 
     Attributes
     ----------
     id, duration, event
-        Column names; None where known names decide.
+        Column names; None to find the column by its usual names.
     event_value
-        What the event column says of a subject with an event; None where it says 1.
+        Content of the event column that marks an event; None if it is 1.
     unit
-        `days`, `weeks`, `months` or `years`; None where the duration's name ends in it, else days.
+        `days`, `weeks`, `months` or `years`; None to read it from the name of the duration column, else days.
     sheet
         Sheet of a workbook; None for the first.
     missing
-        What a cell says when nothing is known.
+        Contents of cells without a value.
     truth
-        Column with the true log-hazard of simulated subjects; None where there is none.
+        Column with the true log-hazard of simulated subjects; None if there is none.
     """
 
     id: str | None = None
@@ -80,11 +85,11 @@ PRESETS: Mapping[str, tuple[Columns, ...]] = {
         Columns("case_id", "time_days", "event", None, "days"),
     ),
 }
-"""Columns of public cohorts by name; where there are several forms of a table, the first that fits."""
+"""Columns of public cohorts by name; if a table exists in several forms, the first that matches."""
 
 
 @dataclass(frozen=True)
-class Clinical:
+class ClinicalTable:
     """A clinical table, read and checked.
 
     Attributes
@@ -94,15 +99,17 @@ class Clinical:
     duration
         (n,) float64 in days, 0 or more.
     event
-        (n,) bool, True where the event was seen.
+        (n,) bool, True where the event was observed.
     truth
         (n,) float64, true log-hazard of simulated subjects; else None.
     covariates
         The other columns by name, (n,) numbers (NaN where missing) or strings ("" where missing).
     columns
-        Where all of this was found.
+        Source columns.
     notes
-        What was left out, and why.
+        Sentences on dropped rows and columns.
+    exclusions
+        Dropped rows by reason.
     """
 
     id: NDArray[np.str_]
@@ -112,6 +119,7 @@ class Clinical:
     covariates: Mapping[str, NDArray[Any]]
     columns: Columns
     notes: tuple[str, ...]
+    exclusions: tuple[Exclusion, ...] = ()
 
 
 def find_table(root: Path) -> Path:
@@ -120,12 +128,12 @@ def find_table(root: Path) -> Path:
     Raises
     ------
     DataError
-        When there is none or more than one.
+        If there is none or more than one.
     """
     files = [path for path in sorted(root.iterdir()) if path.is_file() and not path.name.startswith((".", "~$"))]
     tables = [path for path in files if path.suffix.lower() in (".csv", ".tsv", ".xlsx")]
-    described = {"dataset.json", "plans.json", "phantom.json"}
-    tables = tables or [path for path in files if path.suffix.lower() == ".json" and path.name not in described]
+    no_tables = {"dataset.json", "plans.json", "phantom.json"}
+    tables = tables or [path for path in files if path.suffix.lower() == ".json" and path.name not in no_tables]
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables)
         raise DataError(
@@ -139,43 +147,52 @@ def find_table(root: Path) -> Path:
     return tables[0]
 
 
-def read_clinical(path: Path, asked: Columns, preset: str | None = None, skip_bad: bool = False) -> Clinical:
+def read_clinical(path: Path, requested: Columns, preset: str | None = None, skip_bad: bool = False) -> ClinicalTable:
     """Read a clinical table.
 
     Parameters
     ----------
     path
         CSV, TSV, XLSX, Parquet, or JSON with a list of subjects.
-    asked
-        What the user says about its columns; known names decide on the rest.
+    requested
+        Columns set by the user; the others are found by their usual names.
     preset
-        Name of a public cohort in `PRESETS`; what is `asked` goes before it.
+        Name of a public cohort in `PRESETS`; `requested` takes precedence.
     skip_bad
-        Leave rows without a usable duration or event out, with a note, where they would be refused.
+        Exclude rows without a usable duration or event instead of raising an error.
 
     Raises
     ------
     DataError
-        When the table cannot be read, a column is not found, an id appears twice, or a duration or event is bad.
+        If the table cannot be read, a column is not found, an id appears twice, or a duration or event is not usable.
     """
     where = str(path)
-    frame, columns = _read(path, _columns(path, asked, preset), where)
-    usable, bad_rows = _without_bad_rows(frame, columns)
-    frame, notes = (usable, bad_rows) if skip_bad else (frame, ())
+    given = {name: value for name, value in vars(requested).items() if value not in (None, ())}
+    forms = tuple(replace(form, **given) for form in (PRESETS[preset] if preset else (Columns(),)))
+    frame, columns = _read(path, forms, where)
+    bad = _bad_rows(frame, columns)
+    notes: tuple[str, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    if skip_bad and bad.any():
+        first = ", ".join(subject or "(no id)" for subject in texts(frame[columns.id])[bad][:5])
+        exclusions = (Exclusion("row(s) of the clinical table without a usable duration or event", int(bad.sum())),)
+        more = "…" if bad.sum() > 5 else ""
+        notes = (f"{exclusions[0].n} {exclusions[0].reason} left out: {first}{more}",)
+        frame = frame[~bad].reset_index(drop=True)
     try:
-        ids = table.identifiers(frame, columns.id or "", where)
-        duration = table.durations(frame, columns.duration or "", ids, where) * DAYS[columns.unit or "days"]
-        event = table.events(frame, columns.event or "", ids, where, columns.event_value)
+        ids = identifiers(frame, columns.id or "", where)
+        duration = durations(frame, columns.duration or "", ids, where) * DAYS[columns.unit or "days"]
+        event = events(frame, columns.event or "", ids, where, columns.event_value)
     except DataError as error:
-        if skip_bad or not bad_rows or error.try_:
+        if skip_bad or not bad.any() or error.try_:
             raise
-        remedy = "mend the table, or leave such rows out with --set data.skip_bad=true"
+        remedy = "correct the table, or exclude such rows with --set data.skip_bad=true"
         raise DataError(error.message, where=where, expected=error.expected, try_=remedy) from error
     used = {columns.id, columns.duration, columns.event, columns.truth}
     covariates, dropped = _covariates(frame, used)
     if dropped:
-        notes += (f"columns that could name a patient were left out: {', '.join(dropped)}",)
-    return Clinical(
+        notes += (f"columns that can identify a patient were dropped: {', '.join(dropped)}",)
+    return ClinicalTable(
         id=ids,
         duration=duration,
         event=event,
@@ -183,91 +200,75 @@ def read_clinical(path: Path, asked: Columns, preset: str | None = None, skip_ba
         covariates=covariates,
         columns=columns,
         notes=notes,
+        exclusions=exclusions,
     )
 
 
-def _columns(path: Path, asked: Columns, preset: str | None) -> tuple[Columns, ...]:
-    """What is asked, over each form of the preset."""
-    given = {name: value for name, value in vars(asked).items() if value not in (None, ())}
-    return tuple(replace(form, **given) for form in (PRESETS[preset] if preset else (Columns(),)))
-
-
 def _read(path: Path, forms: tuple[Columns, ...], where: str) -> tuple[pd.DataFrame, Columns]:
-    """The table, and its columns with every name found."""
+    """The table, and its columns with all names resolved."""
     columns = forms[0]
-    frame = _records(path) if path.suffix.lower() == ".json" else table.read_table(path, columns.sheet)
+    frame = _records(path) if path.suffix.lower() == ".json" else read_table(path, columns.sheet)
     names = {str(name) for name in frame.columns}
     columns = next((form for form in forms if {form.id, form.duration, form.event} <= names), columns)
     if columns.missing:
         frame = frame.replace(list(columns.missing), "")
-    subject = table.find_column(frame, columns.id, ID_NAMES, "id_column", where)
-    event = table.find_column(frame, columns.event, table.EVENT_NAMES, "event_column", where, [subject])
+    subject = find_column(frame, columns.id, ID_NAMES, "id_column", where)
+    event = find_column(frame, columns.event, EVENT_NAMES, "event_column", where, [subject])
     taken = [subject, event]
-    duration = table.find_column(frame, columns.duration, DURATION_NAMES, "duration_column", where, taken)
+    duration = find_column(frame, columns.duration, DURATION_NAMES, "duration_column", where, taken)
     unit = columns.unit or unit_in(duration) or "days"
     return frame, replace(columns, id=subject, duration=duration, event=event, unit=unit)
 
 
 def unit_in(column: str) -> str | None:
-    """The unit that the name of a column ends in, such as `OS (months)` or `time_week`; None where it says none."""
+    """Unit at the end of a column name such as `OS (months)` or `time_week`; None if there is none."""
     words = re.findall("[a-z]+", column.lower()) or [""]
     return next((unit for unit in DAYS if words[-1].endswith(unit) or words[-1] == unit[:-1]), None)
 
 
 def _records(path: Path) -> pd.DataFrame:
-    """A JSON list of subjects; what is nested gets a name with a point."""
+    """A JSON list of subjects; nested values become columns with a dot in their name."""
     import pandas as pd
 
     entries = read_json(path)
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise DataError(f"{path.name} is no table", where=str(path), expected="a JSON list with an object a subject")
+        raise DataError(
+            f"{path.name} is not a table", where=str(path), expected="a JSON list of one object per subject"
+        )
     return pd.json_normalize(entries)
 
 
-def _without_bad_rows(frame: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    ids = table.texts(frame[columns.id])
-    durations = np.array([_number(cell) for cell in table.texts(frame[columns.duration])], dtype=np.float64)
-    events = table.texts(frame[columns.event])
-    bad = (ids == "") | ~np.isfinite(durations) | (durations < 0) | (events == "")
-    if columns.event_value is None:
-        codes = table.numbers(frame[columns.event])
-        bad |= ~np.isin(codes, (0, 1)) if codes is not None else False
-    if not bad.any():
-        return frame, ()
-    first = ", ".join(subject or "(no id)" for subject in ids[bad][:5])
-    note = f"{int(bad.sum())} row(s) of the clinical table without a usable duration or event left out: {first}"
-    return frame[~bad].reset_index(drop=True), (note + ("…" if bad.sum() > 5 else ""),)
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
+def _bad_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
+    """(n,) True for rows without an id or a usable duration or event."""
+    duration = np.array([to_number(cell) for cell in texts(frame[columns.duration])], dtype=np.float64)
+    bad = ~np.isfinite(duration) | (duration < 0)
+    for column in (columns.id, columns.event):
+        bad |= texts(frame[column]) == ""
+    codes = numbers(frame[columns.event]) if columns.event_value is None else None
+    return bad if codes is None else bad | ~np.isin(codes, (0, 1))
 
 
 def _truth(frame: pd.DataFrame, column: str, where: str) -> NDArray[np.float64]:
-    values = table.numbers(frame[table.require_column(frame, column, where)])
+    values = numbers(frame[require_column(frame, column, where)])
     if values is None or not np.isfinite(values).all():
-        raise DataError(f"column '{column}' has cells that are no numbers", where=where, expected="true log-hazards")
+        raise DataError(f"column '{column}' has cells that are not numbers", where=where, expected="true log-hazards")
     return values
 
 
 def _covariates(frame: pd.DataFrame, used: set[str | None]) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The other columns: numbers where all cells are (percentages too), else strings; and those left out."""
+    """The other columns, numbers if all cells are (percentages too), else strings; and names of dropped columns."""
     kept: dict[str, NDArray[Any]] = {}
     dropped = []
     for name in map(str, frame.columns):
         if name in used:
             continue
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)  # PatientName, as DICOM spells it
-        if IDENTIFYING.fullmatch(re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")):
+        separated = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)  # PatientName, as in DICOM
+        if IDENTIFYING.fullmatch(re.sub(r"[^a-z0-9]+", "_", separated.lower()).strip("_")):
             dropped.append(name)
             continue
         cells = frame[name]
-        numbers = table.numbers(cells)
-        if numbers is None:
-            numbers = table.numbers(cells.astype(str).str.replace(r"^\s*([-\d.]+)\s*%\s*$", r"\1", regex=True))
-        key = name.replace("/", "_")  # a slash would be a folder in HDF5
-        kept[key] = table.texts(cells) if numbers is None else numbers
+        values = numbers(cells)
+        if values is None:
+            values = numbers(cells.astype(str).str.replace(r"^\s*([-\d.]+)\s*%\s*$", r"\1", regex=True))
+        kept[name.replace("/", "_")] = texts(cells) if values is None else values  # "/" is a group in HDF5
     return kept, dropped

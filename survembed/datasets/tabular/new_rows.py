@@ -1,4 +1,4 @@
-"""New rows for a cohort that is a table: its columns, and no others, read as the cohort's were."""
+"""Prediction on new rows of a table: the same features as in the cohort, with the same encoding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.source import NewCases, require_files
-from survembed.datasets.tabular import table
+from survembed.datasets.tabular.cells import numbers, texts
+from survembed.datasets.tabular.columns import DURATION_NAMES, EVENT_NAMES, ID_NAMES, guess_column
+from survembed.datasets.tabular.reading import read_table
 from survembed.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -20,103 +22,101 @@ if TYPE_CHECKING:
     from survembed.datasets import Tabular
 
 
-def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, largest: float) -> NewCases:
-    """Every row of the table at `table`.
+def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit: float) -> NewCases:
+    """Features of every row of the file `table`.
 
-    Columns of ids and outcomes, where there are any, are passed over; so are others where the run named its features.
+    Columns of ids and outcomes are ignored; so are other columns if the run sets its features by option.
 
     Parameters
     ----------
-    largest
+    limit
         Numbers of this size or more count as missing.
 
     Raises
     ------
     UsageError
-        When other files are given.
+        If other files are given.
     DataError
-        When a feature is missing, as a column or in a row, a column is no feature, or a word was never seen.
+        If a feature is missing in a row or in all, a column is not a feature, or a category is new.
     """
     require_files(files, ("table",))
     path, where = files["table"], str(files["table"])
-    frame = table.read_table(path)
-    words = _words(cohort)
-    coded = {f"{name}={level}" for name, levels in words.items() for level in levels}
-    plain = [name for name in cohort.header.features if name not in coded]
-    for name in [*words, *plain]:
+    frame = read_table(path)
+    categories = _categories(cohort)
+    encoded = {f"{name}={level}" for name, levels in categories.items() for level in levels}
+    numeric = [name for name in cohort.header.features if name not in encoded]
+    for name in [*categories, *numeric]:
         if name not in frame.columns:
             close = nearest(name, [str(column) for column in frame.columns])
             raise DataError(
                 f"no column '{name}'",
                 where=where,
-                expected=f"the features of the run: {', '.join([*plain, *words])}",
+                expected=f"the features of the run: {', '.join([*numeric, *categories])}",
                 try_=f"rename '{close}'" if close else None,
             )
     if not options.features:
-        _refuse_others(frame, {*plain, *words, *cohort.subjects.covariates}, options, where)
-    columns = {name: _numbers(frame, name, largest, where) for name in plain}
-    for name, levels in words.items():
+        _refuse_other_columns(frame, {*numeric, *categories, *cohort.subjects.covariates}, options, where)
+    columns = {name: _numbers(frame, name, limit, where) for name in numeric}
+    for name, levels in categories.items():
         columns |= _indicators(frame, name, levels, where)
     values = np.stack([columns[name] for name in cohort.header.features], axis=1)
     return NewCases(values.astype(np.float32)[:, None])
 
 
-def _words(cohort: Cohort) -> dict[str, list[str]]:
-    """Known words by column, for columns that were encoded: that of the reference is first."""
-    found = {}
-    for kept, values in cohort.subjects.covariates.items():
-        name = kept.replace("∕", "/")  # HDF5 has no slash in names
-        coded = [each.removeprefix(f"{name}=") for each in cohort.header.features if each.startswith(f"{name}=")]
-        if values.dtype.kind == "U" and coded:
-            found[name] = [*sorted(set(values.tolist()) - {"", *coded}), *coded]
-    return found
+def _categories(cohort: Cohort) -> dict[str, list[str]]:
+    """Categories of each encoded column, the reference first."""
+    categories = {}
+    for stored_name, values in cohort.subjects.covariates.items():
+        name = stored_name.replace("∕", "/")  # HDF5 does not allow "/" in names
+        encoded = [each.removeprefix(f"{name}=") for each in cohort.header.features if each.startswith(f"{name}=")]
+        if values.dtype.kind == "U" and encoded:
+            categories[name] = [*sorted(set(values.tolist()) - {"", *encoded}), *encoded]
+    return categories
 
 
-def _refuse_others(frame: pd.DataFrame, known: set[str], options: Tabular, where: str) -> None:
+def _refuse_other_columns(frame: pd.DataFrame, features: set[str], options: Tabular, where: str) -> None:
     """Refuse columns that are neither features nor, by their names, ids or outcomes."""
-    for asked, usual in (
-        (options.duration_column, table.DURATION_NAMES),
-        (options.event_column, table.EVENT_NAMES),
-        (options.id_column, table.ID_NAMES),
+    allowed = features
+    for requested, candidates in (
+        (options.duration_column, DURATION_NAMES),
+        (options.event_column, EVENT_NAMES),
+        (options.id_column, ID_NAMES),
     ):
-        column = asked or table.guess_column(frame, usual, taken=known)
-        known = known | {column} if column else known
-    other = [str(name) for name in frame.columns if name not in known]
+        column = requested or guess_column(frame, candidates, taken=allowed)
+        allowed = allowed | {column} if column else allowed
+    other = [str(name) for name in frame.columns if name not in allowed]
     if other:
         raise DataError(
-            f"column '{other[0]}' is no feature of the run",
+            f"column '{other[0]}' is not a feature of the run",
             where=where,
             expected="the features of the run, and no others",
-            try_=f"leave out {', '.join(other[:10])}",
+            try_=f"remove {', '.join(other[:10])}",
         )
 
 
-def _numbers(frame: pd.DataFrame, name: str, largest: float, where: str) -> NDArray[np.float64]:
-    values = table.numbers(frame[name])
+def _numbers(frame: pd.DataFrame, name: str, limit: float, where: str) -> NDArray[np.float64]:
+    values = numbers(frame[name])
     if values is None:
-        raise DataError(f"column '{name}' holds words", where=where, expected="numbers, as in the run's table")
-    _refuse_gaps(~(np.abs(values) < largest), name, where)
+        raise DataError(f"column '{name}' holds text", where=where, expected="numbers, as in the table of the run")
+    _refuse_missing(~(np.abs(values) < limit), name, where)
     return values
 
 
 def _indicators(frame: pd.DataFrame, name: str, levels: list[str], where: str) -> dict[str, NDArray[np.float64]]:
-    words = table.texts(frame[name])
-    _refuse_gaps(words == "", name, where)
-    strange = ~np.isin(words, levels)
-    if strange.any():
-        row = int(np.flatnonzero(strange)[0])
+    cells = texts(frame[name])
+    _refuse_missing(cells == "", name, where)
+    unknown = ~np.isin(cells, levels)
+    if unknown.any():
+        row = int(np.flatnonzero(unknown)[0])
         raise DataError(
-            f"row {row + 1} says '{words[row]}' in column '{name}'",
+            f"row {row + 1} has '{cells[row]}' in column '{name}'",
             where=where,
-            expected=f"one of {', '.join(levels)}: what the run was trained on",
+            expected=f"one of {', '.join(levels)}, as in the training data",
         )
-    return {f"{name}={level}": (words == level).astype(np.float64) for level in levels}
+    return {f"{name}={level}": (cells == level).astype(np.float64) for level in levels}
 
 
-def _refuse_gaps(gaps: NDArray[np.bool_], name: str, where: str) -> None:
-    if gaps.any():
-        raise DataError(
-            f"row {int(np.flatnonzero(gaps)[0]) + 1} has no '{name}'",
-            where=where,
-            expected="every feature in every row",
-        )
+def _refuse_missing(missing: NDArray[np.bool_], name: str, where: str) -> None:
+    if missing.any():
+        row = int(np.flatnonzero(missing)[0])
+        raise DataError(f"row {row + 1} has no '{name}'", where=where, expected="every feature in every row")

@@ -12,8 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.cohort import writing_cohort
+from survembed.cohort.exclusions import Exclusion
 from survembed.cohort.subjects import Channel, CohortHeader, Subjects
-from survembed.datasets.tabular import table
+from survembed.datasets.tabular.cells import durations, events, identifiers, numbers, texts
+from survembed.datasets.tabular.columns import (
+    DURATION_NAMES,
+    EVENT_NAMES,
+    ID_NAMES,
+    find_column,
+    guess_column,
+    require_column,
+)
+from survembed.datasets.tabular.reading import read_table
 from survembed.errors import DataError
 from survembed.progress import Reporter
 from survembed.storage.files import HashIndex
@@ -26,68 +36,68 @@ if TYPE_CHECKING:
     from survembed.datasets import Tabular
 
 MAX_LEVELS = 20
-"""A column of words with more different ones is free text, and no feature unless it is asked for."""
+"""A text column with more distinct values is free text: an error if it is requested, else dropped."""
 
 FLOAT32_MAX = np.finfo(np.float32).max
-"""Features from here on, infinity among them, count as missing."""
+"""Features of this size or more, including infinity, count as missing."""
 
 HDF5_GROUPS = {"train": "train", "valid": "validation", "test": "test"}
-"""Groups of a DeepSurv file, and the parts of the split that they are; `valid` need not be there."""
+"""Parts of the split by group of a DeepSurv file; `valid` is optional."""
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 
 
 @dataclass
 class Features:
-    """The features of a table as they grow, column by column.
+    """Features of a table, added column by column.
 
     Attributes
     ----------
     columns
-        Float columns (n,) by feature name, NaN where missing.
+        (n,) float64 by feature name, NaN where missing.
     covariates
-        The same as they stood in the table, by column: numbers, or words.
+        The source columns by name: numbers or strings.
     notes
-        What was encoded or left out.
+        Sentences on encoded and dropped columns.
     """
 
     columns: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     covariates: dict[str, NDArray[Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, name: str, cells: pd.Series[Any], asked: bool, where: str) -> None:
-        """Take a column: numbers as they are, up to `MAX_LEVELS` words as indicators of all but the first.
+    def add(self, name: str, cells: pd.Series[Any], requested: bool, where: str) -> None:
+        """Add a column: numbers unchanged, up to `MAX_LEVELS` distinct strings as indicators of all but the first.
 
         Raises
         ------
         DataError
-            When the column was `asked` for but holds too many words, or neither numbers nor words.
+            If the column is `requested` but holds more strings, or dates.
         """
-        values = table.numbers(cells)
+        values = numbers(cells)
         if values is not None:
             values[~(np.abs(values) < FLOAT32_MAX)] = np.nan
             if np.isfinite(values).any():
                 self.columns[name] = self.covariates[name] = values
             else:
-                self.notes.append(f"Column '{name}' is left out: it is empty.")
+                self.notes.append(f"Column '{name}' is dropped: it is empty.")
             return
-        words = table.texts(cells)
-        levels = sorted(set(words.tolist()) - {""})
+        strings = texts(cells)
+        levels = sorted(set(strings.tolist()) - {""})
         if len(levels) > MAX_LEVELS or cells.dtype.kind == "M":
-            reason = f"column '{name}' holds {len(levels)} different words or dates"
-            if asked:
-                raise DataError(reason, where=where, expected=f"numbers, or {MAX_LEVELS} words at most")
-            self.notes.append(f"{reason[0].upper()}{reason[1:]}: left out.")
+            reason = f"column '{name}' holds {len(levels)} different strings or dates"
+            if requested:
+                raise DataError(reason, where=where, expected=f"numbers, or at most {MAX_LEVELS} different strings")
+            self.notes.append(f"{reason[0].upper()}{reason[1:]}: dropped.")
             return
-        self.covariates[name] = words
+        self.covariates[name] = strings
         for level in levels[1:]:
-            self.columns[f"{name}={level}"] = np.where(words == "", np.nan, (words == level).astype(np.float64))
+            self.columns[f"{name}={level}"] = np.where(strings == "", np.nan, (strings == level).astype(np.float64))
         self.notes.append(f"Column '{name}' is encoded against '{levels[0]}' as {len(levels) - 1} indicator(s).")
 
 
 @dataclass(frozen=True)
 class TableSource:
-    """A file of the user's, found but not yet read."""
+    """Source of a cohort in one table or DeepSurv file."""
 
     options: Tabular
 
@@ -98,12 +108,12 @@ class TableSource:
         Raises
         ------
         DataError
-            When no file was named, or it is not there.
+            If the option `root` is not set or the file does not exist.
         """
         root = self.options.root
         if root is None or not root.is_file():
             raise DataError(
-                "no file was named" if root is None else f"no file {root.name}",
+                "option root is not set" if root is None else f"no file {root.name}",
                 where="option root" if root is None else str(root),
                 expected="a .csv, .tsv, .xlsx or .parquet table, or a DeepSurv .h5 file",
                 try_="--data tabular --root FILE",
@@ -111,7 +121,7 @@ class TableSource:
         return root
 
     def fingerprint(self, reporter: Reporter) -> dict[str, Any]:
-        """Hash of the file, and how its columns are read."""
+        """Hash of the file, and the options that select its columns."""
         index = HashIndex()
         try:
             content = index.sha256(self.path)
@@ -122,7 +132,7 @@ class TableSource:
         return {"dataset": "tabular", "sha256": content, "name": self.path.name, **options}
 
     def prepare(self, path: Path, fingerprint: str, reporter: Reporter) -> None:
-        """Write the cohort: images (1, d) of the features as they are; models standardise them on the training part."""
+        """Write the cohort: images (1, d) of the features, which models standardise by the training part."""
         source = self.path
         read = _read_deepsurv if source.suffix.lower() in HDF5_SUFFIXES else _read_columns
         subjects, columns, notes = read(source, self.options)
@@ -138,8 +148,10 @@ class TableSource:
                 expected="a number for every subject and feature",
                 try_="--set data.missing=drop, or --set data.features=… with complete columns only",
             )
+        exclusions: tuple[Exclusion, ...] = ()
         if gaps.any():
-            notes = [*notes, f"{int(gaps.sum())} of {len(gaps)} subjects are left out: they miss a feature."]
+            exclusions = (Exclusion("a feature is missing", int(gaps.sum())),)
+            notes = [*notes, f"{exclusions[0].n} of {len(gaps)} subjects are left out: they miss a feature."]
             subjects, values = subjects.take(~gaps), values[~gaps]
         subjects.check(str(source))
         header = CohortHeader(
@@ -151,6 +163,7 @@ class TableSource:
             time_unit=self.options.duration_unit,
             features=tuple(columns),
             notes=tuple(notes),
+            exclusions=exclusions,
         )
         for note in notes:
             reporter.say(note)
@@ -159,50 +172,50 @@ class TableSource:
             writer.finish(subjects, where=str(source))
 
     def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
-        """New rows: a table with the same features."""
+        """Features of the rows of another table with the same columns."""
         from survembed.datasets.tabular.new_rows import read_rows
 
         return read_rows(files, cohort, self.options, float(FLOAT32_MAX))
 
 
-Table = tuple[Subjects, dict[str, NDArray[np.float64]], list[str]]
+TableContents = tuple[Subjects, dict[str, NDArray[np.float64]], list[str]]
 
 
-def _read_columns(path: Path, options: Tabular) -> Table:
-    """Subjects, feature columns and notes of a table with a row a subject."""
+def _read_columns(path: Path, options: Tabular) -> TableContents:
+    """Subjects, feature columns and notes of a table with one row per subject."""
     where = str(path)
-    frame = table.read_table(path)
-    duration = table.find_column(frame, options.duration_column, table.DURATION_NAMES, "duration_column", where)
-    event = table.find_column(frame, options.event_column, table.EVENT_NAMES, "event_column", where, taken=(duration,))
+    frame = read_table(path)
+    duration = find_column(frame, options.duration_column, DURATION_NAMES, "duration_column", where)
+    event = find_column(frame, options.event_column, EVENT_NAMES, "event_column", where, taken=(duration,))
     if options.id_column is not None:
-        identity: str | None = table.require_column(frame, options.id_column, where)
+        identity: str | None = require_column(frame, options.id_column, where)
     else:
-        identity = table.guess_column(frame, table.ID_NAMES, taken=(duration, event))
+        identity = guess_column(frame, ID_NAMES, taken=(duration, event))
     ids = (
         np.array([f"row-{row}" for row in range(1, len(frame) + 1)])
         if identity is None
-        else table.identifiers(frame, identity, where)
+        else identifiers(frame, identity, where)
     )
     notes = [f"Durations are column '{duration}', events column '{event}', ids {identity or 'row numbers'}."]
     features = Features(notes=notes)
     used = {duration, event, identity}
-    asked = [name.strip() for name in (options.features or "").split(",") if name.strip()]
-    for name in asked or [str(name) for name in frame.columns if name not in used]:
+    requested = [name.strip() for name in (options.features or "").split(",") if name.strip()]
+    for name in requested or [str(name) for name in frame.columns if name not in used]:
         if name in used:
-            raise DataError(f"column '{name}' is no feature: it holds the outcome or the ids", where=where)
-        features.add(name, frame[table.require_column(frame, name, where)], bool(asked), where)
+            raise DataError(f"column '{name}' is not a feature: it holds the outcome or the ids", where=where)
+        features.add(name, frame[require_column(frame, name, where)], bool(requested), where)
     if not features.columns:
-        raise DataError("no feature is left", where=where, expected="columns of numbers beside duration and event")
+        raise DataError("no feature is left", where=where, expected="columns of numbers besides duration and event")
     subjects = Subjects(
         id=ids,
-        duration=table.durations(frame, duration, ids, where),
-        event=table.events(frame, event, ids, where, options.event_value),
+        duration=durations(frame, duration, ids, where),
+        event=events(frame, event, ids, where, options.event_value),
         covariates=features.covariates,
     )
     return subjects, features.columns, notes
 
 
-def _read_deepsurv(path: Path, options: Tabular) -> Table:
+def _read_deepsurv(path: Path, options: Tabular) -> TableContents:
     """Subjects, features and notes of an HDF5 file with groups `train` and `test` of `x` (n, d), `t` and `e` (n,)."""
     expected = "groups train and test, each with x (n, d), t (n,) and e (n,)"
     try:
@@ -214,7 +227,7 @@ def _read_deepsurv(path: Path, options: Tabular) -> Table:
             }
     except Exception as error:  # h5py raises OSError, KeyError, RuntimeError and more on a damaged file
         raise DataError(
-            f"cannot read {path.name}: no DeepSurv file, or damaged", where=str(path), expected=expected
+            f"cannot read {path.name}: not a DeepSurv file, or damaged", where=str(path), expected=expected
         ) from error
     for part, (x, t, e) in parts.items():
         if x.ndim != 2 or t.shape != (len(x),) or e.shape != (len(x),) or x.shape[1] != parts["train"][0].shape[1]:
@@ -235,4 +248,4 @@ def _read_deepsurv(path: Path, options: Tabular) -> Table:
     if not columns:
         raise DataError("no feature is left", where=str(path), expected=expected)
     subjects = Subjects(id=ids, duration=t, event=e.astype(np.bool_), split=split, covariates=dict(columns))
-    return subjects, columns, ["The split into training and test part is the file's own."]
+    return subjects, columns, ["The split into training and test part is defined in the file."]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from survembed.cohort.cohort import writing_cohort
+from survembed.cohort.exclusions import Exclusion, SubjectError, count_exclusions
 from survembed.cohort.subjects import CohortHeader, Subjects
 from survembed.datasets.scan.case import Case
 from survembed.datasets.volume.cube import Cube, make_cube
@@ -96,7 +97,8 @@ class CubeSource(ABC):
         of, where = f"{len(study.cases)} cases", study.title
         notes = study.notes + report_problems([*study.problems, *problems.values()], self.skip_bad, of, where, reporter)
         notes += _warnings(cubes, reporter)
-        with writing_cohort(path, self._header(study, recipe, notes), fingerprint) as writer:
+        exclusions = count_exclusions(study.exclusions, study.problems, problems.values())
+        with writing_cohort(path, self._header(study, recipe, notes, exclusions), fingerprint) as writer:
             for case, part in parts.items():
                 if case.id in cubes:
                     writer.add(_image(part)[None])
@@ -140,7 +142,9 @@ class CubeSource(ABC):
         reporter.say(f"field of view {edge} mm: the smallest that holds at least {1 - WARN_OUTSIDE:.0%} of every organ")
         return replace(recipe, fov_mm=(edge, edge, edge))
 
-    def _header(self, study: Study, recipe: Preprocessing, notes: tuple[str, ...]) -> CohortHeader:
+    def _header(
+        self, study: Study, recipe: Preprocessing, notes: tuple[str, ...], exclusions: tuple[Exclusion, ...]
+    ) -> CohortHeader:
         fov = recipe.fov_mm
         return CohortHeader(
             dataset=self.dataset,
@@ -150,6 +154,7 @@ class CubeSource(ABC):
             synthetic=study.synthetic,
             spacing_mm=None if fov is None else tuple(e / s for e, s in zip(fov, recipe.size, strict=True)),
             notes=notes,
+            exclusions=exclusions,
         )
 
 
@@ -226,7 +231,13 @@ def _subjects(study: Study, recipe: Preprocessing, cubes: dict[str, Cube], hashe
 
 def _named(error: DataError, case: Case) -> DataError:
     """The error with the subject's name before it."""
-    return DataError(f"{case.id}: {error.message}", where=error.where, expected=error.expected, try_=error.try_)
+    return SubjectError(
+        f"{case.id}: {error.message}",
+        reason=error.message,
+        where=error.where,
+        expected=error.expected,
+        try_=error.try_,
+    )
 
 
 def _warnings(cubes: dict[str, Cube], reporter: Reporter) -> tuple[str, ...]:

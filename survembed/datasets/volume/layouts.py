@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from survembed.cohort.exclusions import SubjectError
 from survembed.datasets.scan.case import Case, DicomFiles, Layout, Unsegmented
 from survembed.errors import DataError
 from survembed.storage.files import read_json
@@ -127,7 +128,7 @@ def _uniform(name: str, cases: list[Case], problems: list[DataError]) -> Layout:
 
 
 def _problem(subject: str, path: Path | DicomFiles, reason: str, remedy: str) -> DataError:
-    return DataError(f"{subject}: {reason}", where=str(path), try_=remedy)
+    return SubjectError(f"{subject}: {reason}", reason=reason, where=str(path), try_=remedy)
 
 
 def stem(path: Path) -> str | None:

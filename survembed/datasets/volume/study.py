@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from survembed.cohort.exclusions import Exclusion, SubjectError, count_exclusions
 from survembed.datasets.scan.case import Case
-from survembed.datasets.tabular.clinical_table import Clinical, Columns, find_table, read_clinical
+from survembed.datasets.tabular.clinical_table import ClinicalTable, Columns, find_table, read_clinical
 from survembed.datasets.volume.layouts import find_cases
 from survembed.datasets.volume.phantom import TITLE, TRUTH_COLUMN, is_phantom
 from survembed.errors import DataError
@@ -45,15 +46,18 @@ class Study:
         What was left out, and why.
     problems
         What makes no case and is not to be left out: preparation refuses it, together with bad cases.
+    exclusions
+        Subjects excluded with `skip_bad`, by reason.
     """
 
     title: str
     synthetic: bool
     cases: tuple[Case, ...]
-    clinical: Clinical
+    clinical: ClinicalTable
     rows: NDArray[np.int64]
     notes: tuple[str, ...]
     problems: tuple[DataError, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
 
     @property
     def has_ct(self) -> bool:
@@ -93,13 +97,14 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
     for note in clinical.notes:
         reporter.warn(note)
     problems = (*layout.problems, *one_sided(layout.cases, position, path, root))
-    notes = clinical.notes
+    notes, exclusions = clinical.notes, clinical.exclusions
     if options.skip_bad:
+        exclusions = count_exclusions(exclusions, problems)
         notes += report_problems(problems, True, f"'{root.resolve().name}'", root, reporter)
         problems = ()
     rows_kept = np.array([position[case.id] for case in cases])
     say_follow_up(clinical, rows_kept, reporter)
-    return Study(title, columns.truth is not None, cases, clinical, rows_kept, notes, problems)
+    return Study(title, columns.truth is not None, cases, clinical, rows_kept, notes, problems, exclusions)
 
 
 def title_of(root: Path, options: Liver) -> str:
@@ -120,21 +125,27 @@ def clinical_columns(root: Path, options: Liver) -> Columns:
     )
 
 
-def one_sided(cases: Sequence[Case], position: dict[str, int], path: Path, root: Path) -> list[DataError]:
+def one_sided(cases: Sequence[Case], position: dict[str, int], path: Path, root: Path) -> list[SubjectError]:
     """Who is in the table only, and who in the images only."""
     rows = sorted(set(position) - {case.id for case in cases})
     images = [case.id for case in cases if case.id not in position]
     problems = []
     if rows:
         problems.append(
-            DataError(
-                f"{len(rows)} row(s) without an image: {_some(rows, LISTED)}", where=str(path), try_="add the images"
+            SubjectError(
+                f"{len(rows)} row(s) without an image: {_some(rows, LISTED)}",
+                reason="row(s) without an image",
+                n=len(rows),
+                where=str(path),
+                try_="add the images",
             )
         )
     if images:
         problems.append(
-            DataError(
+            SubjectError(
                 f"{len(images)} image(s) without a row: {_some(images, LISTED)}",
+                reason="image(s) without a row",
+                n=len(images),
                 where=str(root),
                 try_="complete the table",
             )
@@ -165,7 +176,7 @@ def report_problems(
     return tuple(f"left out: {problem.message}" for problem in problems)
 
 
-def say_follow_up(clinical: Clinical, rows: NDArray[np.int64], reporter: Reporter) -> None:
+def say_follow_up(clinical: ClinicalTable, rows: NDArray[np.int64], reporter: Reporter) -> None:
     """Say how long the subjects in `rows` were followed, which would give an inverted event column away."""
     followed = follow_up(clinical.duration[rows], clinical.event[rows])
     median = "not reached" if np.isnan(followed.median) else f"{followed.median:.0f} days"

@@ -101,12 +101,12 @@ def test_columns_that_only_sound_like_it_are_kept(tmp_path: Path) -> None:
 
 BAD = {
     "twice": ("id,time,event\na,1,1\na,2,0\n", "appears 2 times"),
-    "negative": ("id,time,event\na,1,1\nb,-2,0\n", "durations that are missing, negative"),
-    "nan": ("id,time,event\na,1,1\nb,,0\n", "durations that are missing, negative"),
-    "word": ("id,time,event\na,1,1\nb,soon,0\n", "durations that are missing, negative"),
+    "negative": ("id,time,event\na,1,1\nb,-2,0\n", "missing, negative or non-numeric durations"),
+    "nan": ("id,time,event\na,1,1\nb,,0\n", "missing, negative or non-numeric durations"),
+    "word": ("id,time,event\na,1,1\nb,soon,0\n", "missing, negative or non-numeric durations"),
     "two": ("id,time,event\na,1,2\nb,3,0\n", "events that cannot be read"),
     "no id": ("id,time,event\n,1,1\nb,3,0\n", "has no id"),
-    "no event": ("id,time\na,1\nb,3\n", "cannot tell which column is the event"),
+    "no event": ("id,time\na,1\nb,3\n", "cannot determine which column is the event"),
     "empty": ("", "empty"),
 }
 
@@ -194,7 +194,7 @@ def test_truth_is_read_where_it_is_declared(tmp_path: Path) -> None:
     assert clinical.truth is not None
     assert clinical.truth.tolist() == [0.5, -0.5]
     assert "truth" not in clinical.covariates
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError, match="not numbers"):
         read_clinical(write(path, "id,time,event,truth\na,1,1,x\nb,2,0,1\n"), Columns(truth="truth"))
 
 

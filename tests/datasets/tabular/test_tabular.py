@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from survembed.cohort.exclusions import Exclusion
 from survembed.datasets import Tabular
 from survembed.errors import DataError, SurvembedError
 from survembed.progress import QUIET, Reporter
@@ -101,7 +102,8 @@ def test_missing_features(tmp_path: Path) -> None:
     cohort = prepared(Tabular(root=path, missing="drop").build(), tmp_path)
     assert cohort.subjects.id.tolist() == ["p01", "p03", "p04"]
     assert "1 of 4 subjects are left out: they miss a feature." in cohort.header.notes
-    assert "Column 'empty' is left out: it is empty." in cohort.header.notes
+    assert cohort.header.exclusions == (Exclusion("a feature is missing", 1),)
+    assert "Column 'empty' is dropped: it is empty." in cohort.header.notes
     np.testing.assert_array_equal(cohort.images([0, 1, 2])[:, 0, 0], [61, 55, 48])
 
 
@@ -113,7 +115,7 @@ def test_free_text_is_no_feature(tmp_path: Path) -> None:
     assert not any("name" in feature for feature in cohort.header.features)
     assert "name" not in cohort.subjects.covariates
     assert not any("person" in note for note in cohort.header.notes)
-    with pytest.raises(DataError, match="40 different words"):
+    with pytest.raises(DataError, match="40 different strings"):
         prepared(Tabular(root=path, features="name").build(), tmp_path)
 
 
@@ -126,7 +128,7 @@ def test_free_text_is_no_feature(tmp_path: Path) -> None:
         ({"death": [0, 0, 0, 0]}, {}, "no event at all"),
         ({"patient": ["a", "a", "b", "c"]}, {}, "'a' appears 2 times"),
         ({}, {"features": "aeg"}, "no column 'aeg'"),
-        ({}, {"features": "age,death"}, "'death' is no feature"),
+        ({}, {"features": "age,death"}, "'death' is not a feature"),
         ({}, {"event_column": "died"}, "no column 'died'"),
         ({}, {"id_column": "case"}, "no column 'case'"),
     ],
@@ -148,7 +150,7 @@ def test_no_feature_and_one_subject(tmp_path: Path) -> None:
         prepared(Tabular(root=path).build(), tmp_path)
 
 
-@pytest.mark.parametrize(("root", "message"), [(None, "no file was named"), ("none.csv", "no file none.csv")])
+@pytest.mark.parametrize(("root", "message"), [(None, "option root is not set"), ("none.csv", "no file none.csv")])
 def test_no_file(tmp_path: Path, root: str | None, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         Tabular(root=root and tmp_path / root).build().fingerprint(QUIET)

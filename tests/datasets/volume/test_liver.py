@@ -174,6 +174,10 @@ def test_skip_bad_leaves_them_out_and_says_so(root: Path, tmp_path: Path) -> Non
         assert cohort.subjects.id.tolist() == ["s0", "s2", "s3", "s5"]
         assert cohort.subjects.covariates["age"].tolist() == [50, 52, 53, 55]
         assert sum(note.startswith("left out: s") for note in cohort.header.notes) == 2
+        assert {exclusion.n for exclusion in cohort.header.exclusions} == {1}
+        reasons = sorted(exclusion.reason for exclusion in cohort.header.exclusions)
+        assert reasons[0].startswith("a file holds no organ")
+        assert reasons[1].startswith("a file is truncated")
     assert sum("left out: s" in warned for warned in words.warned) == 2
 
 
@@ -221,7 +225,19 @@ def test_what_is_left_out_of_the_table_is_said(root: Path) -> None:
     words = Words()
     liver(root, skip_bad=True).build().fingerprint(words)
     assert any("1 row(s) of the clinical table" in warned and "s3" in warned for warned in words.warned)
-    assert any("could name a patient were left out: MRN" in warned for warned in words.warned)
+    assert any("can identify a patient were dropped: MRN" in warned for warned in words.warned)
+
+
+def test_exclusions_are_data(root: Path, tmp_path: Path) -> None:
+    table = root / "clinical.csv"
+    table.write_text(table.read_text().replace("s1,", "x1,").replace("s2,", "x2,").replace("s3,130", "s3,"))
+    with prepared(liver(root, skip_bad=True).build(), tmp_path) as cohort:
+        exclusions = {exclusion.reason: exclusion.n for exclusion in cohort.header.exclusions}
+    assert exclusions == {
+        "row(s) of the clinical table without a usable duration or event": 1,
+        "row(s) without an image": 2,
+        "image(s) without a row": 3,
+    }
 
 
 def _refuse(case: Case) -> Cube:
