@@ -38,7 +38,7 @@ def check(
     found = workflow.check(component, name, reporter=reporter())
     show_json(found.to_dict()) if as_json else _show(found)
     if page:
-        workflow.write_page(found, page)
+        workflow.write_check_page(found, page)
         say(f"wrote {page}")
     if found.n_bad:
         raise DataError(

@@ -7,6 +7,7 @@ import shlex
 import sys
 
 from survembed.errors import UsageError
+from survembed.storage.cores import available_cores
 
 RESTARTS = 3
 """How often torchrun starts all processes again after one was lost."""
@@ -37,7 +38,7 @@ def _run(n_processes: int, words: list[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import get_args_parser, run
 
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n_processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // n_processes)))
     own = ["--standalone", "--nproc-per-node", str(n_processes), "--max-restarts", str(RESTARTS), "-m", "survembed"]
     options = get_args_parser().parse_args(own)
     options.training_script_args = words  # not parsed with the others: torchrun would take --nproc for its own

@@ -15,7 +15,7 @@ from survembed.errors import DataError
 from survembed.storage.nifti import write_nifti
 
 LIMIT = 10**7
-RECIPE = Preprocessing(
+PREPROCESSING = Preprocessing(
     size=(24, 24, 24),
     fov_mm=(120.0, 120.0, 120.0),
     window=(-150.0, 250.0),

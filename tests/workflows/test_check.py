@@ -16,7 +16,7 @@ from survembed.datasets import Liver, SurvDigits
 from survembed.datasets.volume.sanity_checks import organ_warnings, outcome_warnings
 from survembed.errors import DataError, UsageError
 from survembed.storage.nifti import write_nifti
-from survembed.workflows.check import check, write_page
+from survembed.workflows.check import check, write_check_page
 from tests.datasets.cases import affine_of, anatomy, write_case, write_cohort
 
 SPACING = (4.0, 4.0, 5.0)
@@ -93,7 +93,7 @@ def test_bad_cases_are_named_with_reason_and_remedy_and_the_rest_goes_on(root: P
     reasons = {case.id: case.problem.message for case in found.cases if case.problem}
     assert sorted(reasons) == ["s1", "s2", "s3", "s4"]
     assert "truncated" in reasons["s1"]
-    assert "holds no organ" in reasons["s2"]
+    assert "contains no organ" in reasons["s2"]
     assert "NaN" in reasons["s3"]
     assert "only 0% of the organ lies inside" in reasons["s4"]
     assert found.n_bad == 4
@@ -107,7 +107,7 @@ def test_suspicious_affines(root: Path) -> None:
     for path in (mask_of(root, "s1"), root / "imagesTr" / "s1_0000.nii.gz"):
         rewrite(path, {"sform": np.eye(4)})
     found = checked(root)
-    assert any("sform and qform disagree" in warning for warning in case_of(found, "s0").warnings)
+    assert any("sform and qform differ" in warning for warning in case_of(found, "s0").warnings)
     assert any("affine is the identity" in warning for warning in case_of(found, "s1").warnings)
     assert found.n_bad == 0
 
@@ -182,7 +182,7 @@ def test_siblings_and_duplicates(root: Path) -> None:
     found = checked(folder)
     assert "the same images as b" in case_of(found, "a").warnings
     assert "the same images as a" in case_of(found, "b").warnings
-    assert len([w for w in case_of(found, "c").warnings if "stands beside" in w]) == 1
+    assert len([w for w in case_of(found, "c").warnings if "in the same folder" in w]) == 1
     assert not any("same images" in warning for warning in case_of(found, "c").warnings)
     write_nifti(root / "labelsTr" / "s0.nii", anatomy((30, 28, 24))[1], affine_of(SPACING))
     assert any("s0: several files" in problem.message for problem in checked(root).problems)
@@ -245,19 +245,19 @@ def test_page_shows_every_case_escapes_everything_and_asks_for_nothing(tmp_path:
     mask_of(root, "s1").write_bytes(b"no")
     found = checked(root)
     page = tmp_path / "check.html"
-    write_page(found, page)
+    write_check_page(found, page)
     text = page.read_text(encoding="utf-8")
     assert "<b>" not in text
     assert evil not in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
     assert text.count('src="data:image/png;base64,') == 3  # one case of four is bad
     assert not re.search(r"https?:|<script|//", re.sub(r"base64,[^\"]*", "", text))
-    assert "s1.nii.gz is no NIfTI file" in text
+    assert "s1.nii.gz is not a NIfTI file" in text
     assert "image(s) without a row" in text
 
 
 def test_other_datasets_and_no_images(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="surv-digits has nothing to check"):
+    with pytest.raises(UsageError, match="surv-digits has no check"):
         check(SurvDigits(), "surv-digits")
     with pytest.raises(DataError, match="no images or masks"):
         checked(tmp_path)

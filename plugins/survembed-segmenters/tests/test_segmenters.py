@@ -17,7 +17,7 @@ from survembed.datasets.volume.layouts import find_cases
 from survembed.errors import DataError, PluginError, RunError, UsageError
 from survembed.progress import Reporter
 from survembed.testing import conformance
-from survembed.workflows.segment import Segmented, segment
+from survembed.workflows.segment import SegmentationResult, segment
 
 ORIENTATIONS = ("RAS", "LPS", "SLA")
 
@@ -72,7 +72,7 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
-def with_nnunet(root: Path, model: Path, program: Path, trust: bool = True, **options: Any) -> Segmented:
+def with_nnunet(root: Path, model: Path, program: Path, trust: bool = True, **options: Any) -> SegmentationResult:
     return segment(NNUNet(model=model, command=str(program), **options), "nnunet", root, trust=trust)
 
 
@@ -105,7 +105,7 @@ def test_masks_that_are_there_are_left_alone(root: Path, model: Path, tmp_path: 
     (root / "labelsTr" / "c1.nii.gz").write_bytes(b"mine")
     done = with_nnunet(root, model, program)
     assert sorted(done.masks) == ["c0", "c2"]
-    assert done.there == ("c1",)
+    assert done.segmented_before == ("c1",)
     assert (root / "labelsTr" / "c1.nii.gz").read_bytes() == b"mine"
     (model / "seen.json").unlink()
     again = with_nnunet(root, model, program, trust=False)  # nothing to do, nothing to trust
@@ -158,7 +158,7 @@ def test_not_installed_says_how(root: Path, model: Path) -> None:
 
 def test_wrong_options(root: Path, model: Path, tmp_path: Path) -> None:
     program = write_program(tmp_path / "nnunet", NNUNET)
-    with pytest.raises(UsageError, match="'RAX' is no orientation"):
+    with pytest.raises(UsageError, match="'RAX' is not an orientation"):
         with_nnunet(root, model, program, orientation="RAX")
     with pytest.raises(UsageError, match="sets no variable"):
         with_nnunet(root, model, program, environment="A=1,B")
@@ -188,7 +188,7 @@ def test_a_mask_that_was_not_written_is_a_problem_of_its_case(root: Path, tmp_pa
     for program in ("true", str(write_program(tmp_path / "total", TOTALSEGMENTATOR + LOSES_LESIONS))):
         done = segment(TotalSegmentator(command=program), "totalsegmentator", root)
         assert done.masks == {}
-        assert {problem.message for problem in done.problems.values()} == {"no mask was drawn"}
+        assert {problem.message for problem in done.problems.values()} == {"no mask was written"}
 
 
 def test_what_cannot_work_is_refused_before_an_image_is_turned(root: Path, model: Path) -> None:

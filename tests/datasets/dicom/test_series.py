@@ -21,7 +21,7 @@ from survembed.datasets.volume.cube import make_cube
 from survembed.datasets.volume.layouts import find_cases
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.errors import DataError, PluginError
-from survembed.workflows.check import check, write_page
+from survembed.workflows.check import check, write_check_page
 from tests.datasets.cases import is_made_or_refused
 from tests.datasets.dicoms import SECRETS, SPACING, STEP, generate_uid, pydicom, write_seg, write_series
 from tests.datasets.preparing import prepared
@@ -113,7 +113,7 @@ def test_each_slice_has_its_own_rescale(tmp_path: Path) -> None:
 def bad_series() -> dict[str, tuple[dict[str, Any], str]]:
     even = [k * STEP for k in range(10)]
     return {
-        "gap": ({"positions": [*even[:5], *(at + STEP for at in even[5:])]}, r"leaves a gap: 6 mm after slice 5 of 10"),
+        "gap": ({"positions": [*even[:5], *(at + STEP for at in even[5:])]}, r"has a gap: 6 mm after slice 5 of 10"),
         "same position": ({"positions": [*even[:9], even[4]]}, "1 slice.s. at the position of another"),
         "mixed spacing": ({"changes": {2: {"PixelSpacing": [1.0, 1.0]}}}, "mixes slices"),
         "mixed direction": ({"changes": {2: {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}}}, "mixes slices"),
@@ -121,8 +121,8 @@ def bad_series() -> dict[str, tuple[dict[str, Any], str]]:
         "no position": ({"changes": {2: {"ImagePositionPatient": None}}}, "lacks ImagePositionPatient"),
         "no direction": ({"ImageOrientationPatient": None}, "lacks ImageOrientationPatient"),
         "no spacing": ({"PixelSpacing": None}, "lacks PixelSpacing"),
-        "spacing 0": ({"PixelSpacing": [0.0, 0.0]}, "places no volume"),
-        "slope 0": ({"RescaleSlope": 0}, "scale nothing"),
+        "spacing 0": ({"PixelSpacing": [0.0, 0.0]}, "affine of .* is not valid"),
+        "slope 0": ({"RescaleSlope": 0}, "invalid position, direction, spacing or rescale"),
         "pixels cut": ({"changes": {5: {"PixelData": b"\0" * 64}}}, "damaged"),
         "no pixels": ({"changes": {5: {"PixelData": None}}}, "damaged"),
     }
@@ -148,7 +148,7 @@ def test_tilted_gantry_and_single_slice_and_size_are_refused(tmp_path: Path) -> 
         open_series(series_of(paths), LIMIT)
     with pytest.raises(DataError, match="one slice"):
         open_series(series_of(paths[:1]), LIMIT)
-    with pytest.raises(DataError, match="claims 7,200 voxels"):
+    with pytest.raises(DataError, match="declares 7,200 voxels"):
         open_series(series_of(paths), 7_199)
 
 
@@ -193,7 +193,7 @@ def test_segments_in_several_files(tmp_path: Path) -> None:
     codes = read_segments(DicomFiles("SEG", (tumours, liver)), series, ORGAN, TUMOUR)
     np.testing.assert_array_equal(codes, ras(expected_codes()))
     for files, count in (((tumours,), 0), ((liver, liver), 2)):
-        with pytest.raises(DataError, match=f"{count} segmentations hold the organ"):
+        with pytest.raises(DataError, match=f"{count} segmentations contain the organ"):
             read_segments(DicomFiles("SEG", files), series, ORGAN, TUMOUR)
 
 
@@ -233,8 +233,8 @@ def test_segmentation_of_another_space_or_grid_is_refused(tmp_path: Path) -> Non
         seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing = [1.0, 1.0]
 
     refused(changed("3.dcm", shift), "lies 1.73 mm from the nearest slice")
-    refused(changed("4.dcm", swap), "not that of the slice it says it was drawn on")
-    refused(changed("5.dcm", scale), "turned or scaled")
+    refused(changed("4.dcm", swap), "not that of the slice it refers to")
+    refused(changed("5.dcm", scale), "rotated or scaled")
     cropped = write_series(
         tmp_path / "small", stored()[:, :20], FrameOfReferenceUID=series.slices[0].frame_of_reference
     )
@@ -357,7 +357,7 @@ def test_nothing_of_a_patient_but_the_id_is_stored(tmp_path: Path) -> None:
         assert cohort.subjects.id.tolist() == ["P1", "P2", "P3"]
         assert cohort.subjects.event.tolist() == [False, True, False]
     found = check(options, "liver")
-    write_page(found, tmp_path / "out" / "page.html")
+    write_check_page(found, tmp_path / "out" / "page.html")
     (tmp_path / "out" / "check.json").write_text(str(found.to_dict()))
     header = pydicom.dcmread(root / "x" / "0" / "a" / "000.dcm")
     uids = [header.SOPInstanceUID, header.SeriesInstanceUID, header.StudyInstanceUID, header.FrameOfReferenceUID]
@@ -375,7 +375,7 @@ def test_bad_cases_of_a_tree_name_no_paths_in_what_is_stored(tmp_path: Path) -> 
     options = Liver(root=root, size=(16, 16, 16), fov_mm=(60, 60, 60), skip_bad=True)
     with prepared(options.build(), tmp_path / "out") as cohort:
         assert cohort.subjects.id.tolist() == ["P1", "P3", "P4"]
-        assert any("P2: a CT series leaves a gap" in note for note in cohort.header.notes)
+        assert any("P2: a CT series has a gap" in note for note in cohort.header.notes)
         assert not any(".dcm" in note or "/" in note for note in cohort.header.notes)
     found = check(options, "liver")
     bad = next(case for case in found.cases if case.problem)

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from survembed.datasets.scan.case import Layout
-from survembed.datasets.volume.layouts import find_cases, find_unsegmented
+from survembed.datasets.volume.layouts import find_cases
+from survembed.datasets.volume.unsegmented import find_unsegmented
 from survembed.errors import DataError
 
 
@@ -68,7 +69,7 @@ def test_names_that_end_in_four_digits_are_no_channels(tmp_path: Path) -> None:
     layout = laid_out(tmp_path / "plain", *names)
     assert (len(layout.cases), layout.problems) == (2, ())
     waiting = find_unsegmented(tmp_path / "flat")
-    assert (waiting.images, waiting.there) == ({}, ("p_0000", "p_0001"))
+    assert (waiting.images, waiting.segmented) == ({}, ("p_0000", "p_0001"))
 
 
 def test_predictions_in_the_folder_above_the_images(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_bad_cases_are_all_listed_and_nothing_is_written(root: Path, tmp_path: P
         prepared(liver(root, fov_mm=fov).build(), tmp_path / "out")
     assert refused.value.message.startswith("2 problem(s) in 6 cases:")
     assert "s1: s1.nii.gz is truncated" in refused.value.message
-    assert "s4: s4.nii.gz holds no organ" in refused.value.message
+    assert "s4: s4.nii.gz contains no organ" in refused.value.message
     assert "labelsTr" in refused.value.message
     assert "skip_bad" in str(refused.value.try_)
     assert list((tmp_path / "out").glob("*.h5")) == []
@@ -184,7 +184,7 @@ def test_good_cases_of_a_refused_preparation_are_not_made_again(
     with pytest.raises(DataError):
         prepared(liver(root).build(), tmp_path)
     made = []
-    monkeypatch.setattr(module, "make_cube", lambda case, recipe: made.append(case.id) or _refuse(case))
+    monkeypatch.setattr(module, "make_cube", lambda case, preprocessing: made.append(case.id) or _refuse(case))
     prepared(liver(root, skip_bad=True).build(), tmp_path).close()
     assert sorted(made) == ["s1", "s4"]
 
@@ -197,7 +197,7 @@ def test_files_that_make_no_case_stand_in_one_list_with_bad_cases_and_the_rest_i
     (root / "imagesTr" / "s2_0000.nii.gz").unlink()
     with pytest.raises(DataError) as refused:
         prepared(liver(root).build(), tmp_path / "out")
-    for problem in ("s1: s1.nii.gz is truncated", "s4: s4.nii.gz holds no organ", "s2: a mask without its CT"):
+    for problem in ("s1: s1.nii.gz is truncated", "s4: s4.nii.gz contains no organ", "s2: a mask without its CT"):
         assert problem in refused.value.message
     assert len(list((tmp_path / "out").glob("*.parts/*.npz"))) == 3
 
@@ -267,15 +267,15 @@ def test_interrupted_preparation_goes_on_where_it_stopped(
     options, path = liver(root), tmp_path / "c.h5"
     real, made = module.make_cube, []
 
-    def counted(case: Case, recipe: Preprocessing) -> Cube:
+    def counted(case: Case, preprocessing: Preprocessing) -> Cube:
         if len(made) == 3:
             raise KeyboardInterrupt
         made.append(case.id)
-        return real(case, recipe)
+        return real(case, preprocessing)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "make_cube", counted)
-        patch.setattr("survembed.datasets.volume.cube_cache.threads", lambda: 1)
+        patch.setattr("survembed.storage.cores.available_cores", lambda: 1)
         with pytest.raises(KeyboardInterrupt):
             options.build().prepare(path, key(options), QUIET)
         assert not path.exists()
@@ -304,13 +304,14 @@ def test_damaged_part_is_made_again(root: Path, tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
-from survembed.datasets import Liver, cubes
+from survembed.datasets import Liver
+from survembed.datasets.volume import cubes
 from survembed.progress import QUIET
 real = cubes.make_cube
-def slow(case, recipe):
+def slow(case, preprocessing):
     print("made", flush=True)
     time.sleep(0.2)
-    return real(case, recipe)
+    return real(case, preprocessing)
 cubes.make_cube = slow
 source = Liver(root=Path(sys.argv[1]), size=(16, 16, 16), fov_mm=(150, 150, 150)).build()
 source.prepare(Path(sys.argv[2]), "f", QUIET)

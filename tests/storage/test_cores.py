@@ -1,4 +1,4 @@
-"""Cases in parallel: in order, a few at a time whatever their number, and none begun after an error."""
+"""`map_in_threads`: ordered results, a bounded number of items in progress, and no new items after an error."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from threading import Barrier
 
 import pytest
 
-from survembed.datasets.volume import cube_cache
-from survembed.datasets.volume.cube_cache import in_parallel
+from survembed.storage import cores
+from survembed.storage.cores import map_in_threads
 
 
 @pytest.fixture(autouse=True)
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cube_cache, "threads", lambda: 2)
+    monkeypatch.setattr(cores, "available_cores", lambda: 2)
 
 
 def test_a_few_are_under_way_whatever_their_number() -> None:
@@ -25,7 +25,7 @@ def test_a_few_are_under_way_whatever_their_number() -> None:
             taken.append(item)
             yield item
 
-    for done, result in enumerate(in_parallel(lambda item: -item, items())):
+    for done, result in enumerate(map_in_threads(lambda item: -item, items())):
         assert result == -done
         assert len(taken) - done <= 4
     assert len(taken) == 100
@@ -33,7 +33,7 @@ def test_a_few_are_under_way_whatever_their_number() -> None:
 
 def test_two_are_worked_on_at_once() -> None:
     met = Barrier(2, timeout=10)
-    assert len(list(in_parallel(lambda _: met.wait(), range(8)))) == 8
+    assert len(list(map_in_threads(lambda _: met.wait(), range(8)))) == 8
 
 
 def test_an_error_drops_what_has_not_begun() -> None:
@@ -44,5 +44,5 @@ def test_an_error_drops_what_has_not_begun() -> None:
         return 1 // (3 - item)
 
     with pytest.raises(ZeroDivisionError):
-        list(in_parallel(work, range(100)))
+        list(map_in_threads(work, range(100)))
     assert len(begun) <= 8
