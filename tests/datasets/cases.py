@@ -63,10 +63,10 @@ def write_case(
     return case
 
 
-def is_made_or_refused(case: Case, recipe: Preprocessing) -> bool:
+def is_made_or_refused(case: Case, preprocessing: Preprocessing) -> bool:
     """Whether nothing but a `DataError` comes of a case, and that one with file and remedy."""
     try:
-        make_cube(case, recipe)
+        make_cube(case, preprocessing)
     except DataError as error:
         return bool(error.where and error.remedy)
     return True

@@ -104,5 +104,5 @@ def test_no_release_and_nothing_in_common(tmp_path: Path) -> None:
         prepared(tmp_path / "elsewhere")
     root = write_release(tmp_path / "kits")
     write_table(root, [entry(number) for number in (7, 9)])
-    with pytest.raises(DataError, match="no case in kits23"):
+    with pytest.raises(DataError, match="no case of kits23"):
         prepared(root, skip_bad=True)
