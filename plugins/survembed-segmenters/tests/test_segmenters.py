@@ -1,4 +1,4 @@
-"""Masks by programs: handed the right images, put in the right place, continued, trusted, and honest about failure."""
+"""Segmenters: input orientation, location of the masks, resumed calls, trust, and failures of the program."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ test_nnunet_contract = conformance("segmenters", NNUNet, options={"model": "not-
 test_totalsegmentator_contract = conformance("segmenters", TotalSegmentator)
 
 
-class Words(Reporter):
-    """Keeps what was said."""
+class RecordingReporter(Reporter):
+    """Records messages."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -115,11 +115,11 @@ def test_masks_that_are_there_are_left_alone(root: Path, model: Path, tmp_path: 
 
 def test_checkpoints_need_trust_and_their_hashes_are_said(root: Path, model: Path, tmp_path: Path) -> None:
     program = write_program(tmp_path / "nnunet", NNUNET)
-    words = Words()
+    recorder = RecordingReporter()
     with pytest.raises(PluginError, match="as code") as refused:
-        segment(NNUNet(model=model, command=str(program)), "nnunet", root, reporter=words)
+        segment(NNUNet(model=model, command=str(program)), "nnunet", root, reporter=recorder)
     assert refused.value.try_ == "--trust"
-    assert any(hashlib.sha256(b"{}").hexdigest() in line for line in words.said)
+    assert any(hashlib.sha256(b"{}").hexdigest() in line for line in recorder.said)
     assert not (model / "seen.json").exists()
     assert not (root / "labelsTr").exists()
 
@@ -162,11 +162,11 @@ def test_wrong_options(root: Path, model: Path, tmp_path: Path) -> None:
         with_nnunet(root, model, program, orientation="RAX")
     with pytest.raises(UsageError, match="sets no variable"):
         with_nnunet(root, model, program, environment="A=1,B")
-    with pytest.raises(DataError, match="no nnU-Net model with these folds: it has fold_all"):
+    with pytest.raises(DataError, match="not an nnU-Net model with these folds: it has fold_all"):
         with_nnunet(root, model, program, folds="0,1")
     with pytest.raises(DataError, match="no CTs in"):
         with_nnunet(model, model, program)
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be parsed"):
         segment(NNUNet(model=model, command="'x"), "nnunet", root, trust=True)
 
 
