@@ -63,7 +63,7 @@ def _show(found: StudyCheck) -> None:
             and ("not reached" if followed.median_follow_up is None else f"{followed.median_follow_up:.0f} days"),
         }
     )
-    columns = ["case", "grid", "spacing_mm", "runs to", "organ_ml", "tumour_ml", "outside", "state"]
+    columns = ["case", "grid", "spacing_mm", "orientation", "organ_ml", "tumour_ml", "outside", "state"]
     if found.cases:
         show_table(columns, [_row(case) for case in found.cases])
     show_lines(f"problem: {_sentence(problem)}" for problem in found.problems)
