@@ -70,16 +70,7 @@ def open_nifti(path: Path, voxel_limit: int) -> Nifti:
     if not _is_gzip(path) and path.stat().st_size < size:
         message = f"{path.name} is truncated: {path.stat().st_size:,} of {size:,} bytes"
         raise DataError(message, where=str(path), try_=COPY_AGAIN)
-    return Nifti(
-        path,
-        header.shape,
-        header.affine,
-        header.dtype,
-        header.slope,
-        header.intercept,
-        header.warnings,
-        header.offset,
-    )
+    return Nifti(path, *header)
 
 
 def _is_gzip(path: Path) -> bool:

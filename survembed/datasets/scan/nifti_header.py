@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import nibabel as nib
 import numpy as np
@@ -22,9 +21,8 @@ COPY_AGAIN = "copy, download or write it again"
 """Remedy for a damaged file."""
 
 
-@dataclass(frozen=True)
-class NiftiHeader:
-    """Checked content of a header; see `survembed.datasets.scan.grid.Volume`, and `Nifti` for `offset`."""
+class NiftiHeader(NamedTuple):
+    """Checked content of a header, in the order of the fields of `Nifti` after `path`."""
 
     shape: Shape
     affine: Float
