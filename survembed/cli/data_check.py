@@ -40,7 +40,7 @@ def check(
     study_check = workflow.check(component, name, reporter=reporter())
     show_json(study_check.to_dict()) if as_json else _show(study_check)
     if page:
-        workflow.write_page(study_check, page)
+        workflow.write_check_page(study_check, page)
         say(f"wrote {page}")
     if study_check.n_bad:
         raise DataError(
@@ -67,7 +67,7 @@ def _show(study_check: StudyCheck) -> None:
             and ("not reached" if follow_up.median_follow_up is None else f"{follow_up.median_follow_up:.0f} days"),
         }
     )
-    columns = ["case", "grid", "spacing_mm", "runs to", "organ_ml", "tumour_ml", "outside", "state"]
+    columns = ["case", "grid", "spacing_mm", "orientation", "organ_ml", "tumour_ml", "outside", "state"]
     if study_check.cases:
         show_table(columns, [_row(case) for case in study_check.cases])
     show_lines(f"problem: {_sentence(problem)}" for problem in study_check.problems)

@@ -58,7 +58,7 @@ def segment(
     done = segment(component, name, root, trust=trust, reporter=reporter())
     facts = {
         "written": len(done.masks),
-        "already_there": len(done.there),
+        "already_there": len(done.segmented_before),
         "failed": len(done.problems),
         "masks": [str(path) for path in done.masks.values()],
         "problems": {case: problem.message for case, problem in done.problems.items()},

@@ -9,6 +9,7 @@ import sys
 from survembed.cli.console import say
 from survembed.cli.error_messages import INTERRUPTED
 from survembed.errors import UsageError
+from survembed.storage.cores import available_cores
 
 RESTARTS = 3
 """How often torchrun restarts all processes after one has failed."""
@@ -40,7 +41,7 @@ def _run(n_processes: int, arguments: list[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import get_args_parser, run
 
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n_processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // n_processes)))
     # Without SIGINT, which Ctrl-C sends to the workers, too: torchrun would send it again, and the second one aborts.
     os.environ.setdefault("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGTERM,SIGHUP,SIGQUIT")
     own = ["--standalone", "--nproc-per-node", str(n_processes), "--max-restarts", str(RESTARTS), "-m", "survembed"]

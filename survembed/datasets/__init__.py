@@ -1,4 +1,4 @@
-"""Datasets by name: the table of contents of this room; what they build stands in the files beside it."""
+"""Dataset components: names and options. The subpackages contain the sources that they build."""
 
 from __future__ import annotations
 
@@ -12,81 +12,90 @@ if TYPE_CHECKING:
     from survembed.cohort.source import Source
 
 Scheme = Literal["exponential", "gensheimer", "xcal", "poelsterl"]
-"""Ways to simulate survival from a digit; see `survembed.datasets.digits.simulated_outcomes`."""
-
+"""Schemes to simulate survival from a digit; see `survembed.datasets.digits.simulated_outcomes`."""
 
 Preset = Literal["crlm", "hcc-tace", "waw-tace", "kits23"]
-"""Public cohorts whose columns are known; see `survembed.datasets.tabular.clinical_table`."""
+"""Public cohorts with known columns; see `survembed.datasets.tabular.clinical_table`."""
 
 
 class Liver(Component):
-    """CTs with masks of liver (or any organ) and tumour, in mm; without a root, a synthetic phantom cohort."""
+    """CTs with masks of the liver (or another organ) and tumours; without a root, a synthetic phantom cohort."""
 
-    root: Path | None = option(None, help="Folder of images, masks and table; a synthetic phantom where not given.")
-    clinical: Path | None = option(None, help="Clinical table: CSV, TSV, XLSX or JSON; the only one in root.")
-    preset: Preset | None = option(None, help="Columns of a public cohort, by its name.")
-    id_column: str | None = option(None, help="Column of ids, as images are named; guessed from its name.")
-    duration_column: str | None = option(None, help="Column of durations; guessed from its name.")
-    event_column: str | None = option(None, help="Column of events; guessed from its name.")
-    event_value: str | None = option(None, help="What the event column says of an event, where not 1.")
-    duration_unit: Literal["days", "weeks", "months", "years"] | None = option(
-        None, help="Unit of the durations, which are stored in days; read from the column's name, else days."
+    root: Path | None = option(None, help="Folder of images, masks and clinical table. Default: a synthetic phantom.")
+    clinical: Path | None = option(
+        None, help="Clinical table: CSV, TSV, XLSX or JSON. Default: the only table in root."
     )
-    truth_column: str | None = option(None, help="Column of true log-hazards, where the subjects are simulated.")
-    organ_labels: Labels = option((), help="Labels of the organ, such as 1,2; every label above 0 where not given.")
-    tumour_labels: Labels = option((2,), help="Labels of the tumour, which counts as organ too.")
+    preset: Preset | None = option(None, help="Use the column names of this public cohort.")
+    id_column: str | None = option(
+        None, help="Column of subject ids, equal to the image names. Default: recognised by its name."
+    )
+    duration_column: str | None = option(None, help="Column of durations. Default: recognised by its name.")
+    event_column: str | None = option(None, help="Column of events. Default: recognised by its name.")
+    event_value: str | None = option(None, help="Value of the event column that means an event. Default: 1.")
+    duration_unit: Literal["days", "weeks", "months", "years"] | None = option(
+        None,
+        help="Unit of the durations in the table; converted to days. Default: from the column name, else days.",
+    )
+    truth_column: str | None = option(None, help="Column of true log-hazards, if the subjects are simulated.")
+    organ_labels: Labels = option((), help="Labels of the organ in the mask, such as 1,2. Default: all labels above 0.")
+    tumour_labels: Labels = option((2,), help="Labels of the tumour in the mask; the tumour is part of the organ.")
     organ_segments: Names = option(
-        ("liver",), help="Labels of the organ among DICOM segments, in any case; * for any signs."
+        ("liver",), help="Labels of the organ in DICOM segmentations, case-insensitive; * matches any characters."
     )
     tumour_segments: Names = option(
-        ("tumor*", "tumour*", "lesion*", "mass*", "metast*"), help="Labels of the tumour among DICOM segments."
+        ("tumor*", "tumour*", "lesion*", "mass*", "metast*"), help="Labels of the tumour in DICOM segmentations."
     )
-    size: Voxels = option((64, 64, 64), help="Voxels of the cube: one number, or three in RAS order.")
+    size: Voxels = option((64, 64, 64), help="Voxels of the cube: one number, or three (right, anterior, superior).")
     fov_mm: Edges | None = option(
-        None, help="Edges of the cube in mm: one number, or three; from 240 on, the smallest that holds every organ."
+        None,
+        help="Edges of the cube in mm: one number, or three. Default: the smallest from 240 to 400 for all organs.",
     )
-    stretch: bool = option(False, help="Stretch each organ to fill its cube; its size in mm is lost.")
-    window: Window = option((-150.0, 250.0), help="HU to which the CT is clipped before it is averaged.")
-    skip_bad: bool = option(False, help="Leave out subjects with a problem, where they would be refused.")
-    voxel_limit: int = option(500_000_000, ge=1, help="Most voxels that a file may claim to hold.")
-    n_subjects: int = option(300, ge=2, le=100_000, help="Subjects of the phantom cohort.", panel="Phantom")
+    stretch: bool = option(False, help="Stretch each organ to fill its cube. The size in mm is lost.")
+    window: Window = option((-150.0, 250.0), help="HU range; the CT is clipped to it before averaging.")
+    skip_bad: bool = option(False, help="Leave out subjects with a problem instead of stopping with an error.")
+    voxel_limit: int = option(500_000_000, ge=1, help="Largest number of voxels in a file.")
+    n_subjects: int = option(300, ge=2, le=100_000, help="Number of subjects of the phantom cohort.", panel="Phantom")
     phantom_seed: int = option(0, ge=0, help="Seed of the phantom cohort.", panel="Phantom")
     effect: float = option(
         1.0, ge=0, le=10, help="Standard deviation of the phantom's true log-hazard.", panel="Phantom"
     )
 
     def build(self) -> Source:
-        """The source of the cohort."""
+        """Create the source of the cohort."""
         from survembed.datasets.volume.liver import LiverSource
 
         return LiverSource(self)
 
 
 class SurvMNIST(Component):
-    """MNIST with survival times simulated from the digit (surv-MNIST); the truth is known."""
+    """MNIST with survival times simulated from the digit (surv-MNIST); the true log-hazards are known."""
 
-    root: Path | None = option(None, help="Folder with the four files of MNIST; fetched once where not given.")
-    scheme: Scheme = option("exponential", help="How survival depends on the digit.")
+    root: Path | None = option(
+        None, help="Folder with the four files of MNIST. Default: downloaded once into the cache."
+    )
+    scheme: Scheme = option("exponential", help="Simulation scheme: how survival depends on the digit.")
     seed: int = option(0, ge=0, help="Seed of the simulated times.")
-    n_train: int | None = option(None, ge=1, help="Only the first so many training digits.")
-    n_test: int | None = option(None, ge=1, help="Only the first so many test digits.")
-    mirror: str | None = option(None, help="Address of a folder with the four files, tried before the usual ones.")
+    n_train: int | None = option(None, ge=1, help="Use only the first n training digits.")
+    n_test: int | None = option(None, ge=1, help="Use only the first n test digits.")
+    mirror: str | None = option(
+        None, help="Web address of a folder with the four files, tried before the default addresses."
+    )
 
     def build(self) -> Source:
-        """The source of the cohort."""
+        """Create the source of the cohort."""
         from survembed.datasets.digits.surv_mnist import MNISTSource
 
         return MNISTSource(self)
 
 
 class SurvDigits(Component):
-    """scikit-learn's 1,797 handwritten digits with simulated survival, as surv-mnist; needs no files."""
+    """The 1,797 handwritten digits of scikit-learn with survival simulated as in surv-mnist; needs no files."""
 
-    scheme: Scheme = option("exponential", help="How survival depends on the digit.")
+    scheme: Scheme = option("exponential", help="Simulation scheme: how survival depends on the digit.")
     seed: int = option(0, ge=0, help="Seed of the simulated times.")
 
     def build(self) -> Source:
-        """The source of the cohort."""
+        """Create the source of the cohort."""
         from survembed.datasets.digits.surv_digits import DigitsSource
 
         return DigitsSource(self)
@@ -95,19 +104,21 @@ class SurvDigits(Component):
 class Tabular(Component):
     """A table of covariates: CSV, TSV, XLSX, Parquet or DeepSurv's HDF5."""
 
-    root: Path | None = option(None, help="The file.")
-    id_column: str | None = option(None, help="Column of ids; guessed from its name, or else row numbers.")
-    duration_column: str | None = option(None, help="Column of durations; guessed from its name.")
-    event_column: str | None = option(None, help="Column of events; guessed from its name.")
-    event_value: str | None = option(None, help="What the event column says of an event, where not 1.")
-    features: str | None = option(None, help="Feature columns, separated by commas; all others where not given.")
-    missing: Literal["error", "drop"] = option("error", help="What to do with subjects that miss a feature.")
+    root: Path | None = option(None, help="Path of the table.")
+    id_column: str | None = option(
+        None, help="Column of subject ids. Default: recognised by its name, else row numbers."
+    )
+    duration_column: str | None = option(None, help="Column of durations. Default: recognised by its name.")
+    event_column: str | None = option(None, help="Column of events. Default: recognised by its name.")
+    event_value: str | None = option(None, help="Value of the event column that means an event. Default: 1.")
+    features: str | None = option(None, help="Feature columns, separated by commas. Default: all other columns.")
+    missing: Literal["error", "drop"] = option("error", help="Action for subjects with a missing feature.")
     duration_unit: Literal["days", "weeks", "months", "years", "units"] = option(
-        "days", help="Unit of the durations, for labels; nothing is converted."
+        "days", help="Unit of the durations, for labels only; durations are not converted."
     )
 
     def build(self) -> Source:
-        """The source of the cohort."""
+        """Create the source of the cohort."""
         from survembed.datasets.tabular.tabular import TableSource
 
         return TableSource(self)

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 from survembed.errors import DataError, SurvembedError, UsageError
 from survembed.page.answers import refusal
 from survembed.page.guard import Guard
+from survembed.storage.cores import available_cores
 from survembed.workflows.explore import Explorer
 
 STATIC = Path(__file__).parent / "static"
@@ -73,7 +74,7 @@ class _Site:
 
     def __init__(self, explorer: Explorer) -> None:
         self.explorer = explorer
-        workers = min(DECODERS, os.cpu_count() or 1)
+        workers = min(DECODERS, available_cores())
         self.pool = ThreadPoolExecutor(workers, "decode", initializer=torch.set_num_threads, initargs=(1,))
 
     async def page(self, request: Request) -> Response:

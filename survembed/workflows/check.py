@@ -1,4 +1,4 @@
-"""From a dataset to a list of what is wrong or doubtful in its files, and a page that shows it."""
+"""Check the files of a dataset, and write the result as an HTML page."""
 
 from __future__ import annotations
 
@@ -15,43 +15,41 @@ from survembed.storage.files import write_text
 
 
 def check(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> StudyCheck:
-    """Read all files of a dataset and name what is wrong or doubtful; nothing is written.
+    """Read all files of a dataset and report problems and warnings. No file is written.
 
     Parameters
     ----------
-    dataset
-        A configured dataset component.
-    name
-        Its name, for errors.
+    dataset, name
+        A configured dataset component, and its name for errors.
 
     Raises
     ------
     UsageError
-        When the dataset has no check of its own.
+        If the dataset has no check.
     DataError
-        When there is nothing to check at all.
+        If there are no images to check.
     """
     source = dataset.build()
     if not isinstance(source, Checkable):
         raise UsageError(
-            f"dataset {name} has nothing to check",
+            f"dataset {name} has no check",
             expected="a dataset of images, such as liver",
-            try_=f"survembed data prepare {name}, which reads and checks all of it",
+            try_=f"survembed data prepare {name}, which reads and checks all files",
         )
     return source.check(reporter)
 
 
-def write_page(found: StudyCheck, path: Path) -> None:
-    """Write what was found as one HTML file that needs nothing else: no script, no address, pictures inside.
+def write_check_page(study_check: StudyCheck, path: Path) -> None:
+    """Write a check as one self-contained HTML file, without scripts and external addresses.
 
     Raises
     ------
     DataError
-        When the file cannot be written.
+        If the file cannot be written.
     """
     from jinja2 import Environment, StrictUndefined
 
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters["picture"] = lambda png: f"data:image/png;base64,{b64encode(png).decode()}"
     template = page.from_string(files("survembed.workflows").joinpath("check.html").read_text(encoding="utf-8"))
-    write_text(path, template.render(study=found))
+    write_text(path, template.render(study=study_check))

@@ -19,7 +19,7 @@ from survembed.runs.latent_axes import Float
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.files import write_json
-from survembed.storage.nifti import save_volume
+from survembed.storage.nifti import write_nifti
 from survembed.workflows.traverse import decimals_of
 
 
@@ -218,6 +218,6 @@ def save_volumes(explanation: Explanation, folder: Path) -> list[Path]:
         for channel, values in zip(header.channels, image, strict=True):
             path = folder / f"risk_{step:+.{decimals}f}_{channel.name}.nii.gz"
             is_mask = channel.likelihood == "bernoulli"
-            save_volume(path, (values > 0.5).astype(np.uint8) if is_mask else physical(values, channel), placed)
+            write_nifti(path, (values > 0.5).astype(np.uint8) if is_mask else physical(values, channel), placed)
             written.append(path)
     return written

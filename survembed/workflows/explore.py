@@ -22,7 +22,7 @@ from survembed.evaluation.survival_band import SurvivalBand
 from survembed.progress import QUIET, Reporter
 from survembed.runs.latent_axes import Float, Gradient
 from survembed.runs.trained_model import TrainedModel
-from survembed.storage.nifti import volume_image
+from survembed.storage.nifti import nifti_bytes
 from survembed.storage.result import plain
 
 FARTHEST = 1000.0
@@ -196,7 +196,7 @@ class Explorer:
             raise UsageError("no such channel", where="channel", expected=f"one of {', '.join(names)}")
         index = names.index(str(channel))
         voxels = physical(self.viewer.decode(z[None])[0, index], self.header.channels[index])
-        whole: bytes = volume_image(voxels, centred_affine(self.header)).to_bytes()
+        whole = nifti_bytes(voxels, centred_affine(self.header))
         return gzip.compress(whole, compresslevel=1, mtime=0)
 
 

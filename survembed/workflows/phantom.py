@@ -1,4 +1,4 @@
-"""A synthetic cohort of CTs, as files: whole or not at all."""
+"""Write a synthetic cohort of CTs atomically."""
 
 from __future__ import annotations
 
@@ -19,21 +19,19 @@ def phantom(
     Parameters
     ----------
     folder
-        Must be empty or not there yet; it appears when all is written.
+        Must be empty or missing; it is created when all files are written.
 
     Raises
     ------
     DataError
-        When `folder` holds anything, or cannot be written.
+        If `folder` is not empty, or cannot be written.
     """
     temporary = folder.absolute().with_name(f".{folder.absolute().name}.{uuid.uuid4().hex[:8]}")
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise DataError(
-                f"'{folder.name}' is not empty", where=str(folder), expected="a folder that is empty or not there yet"
-            )
+            raise DataError(f"'{folder.name}' is not empty", where=str(folder), expected="an empty or missing folder")
         write_phantom(temporary, n_subjects, seed, effect, reporter=reporter)
-        temporary.rename(folder.absolute())  # onto an empty folder, or none
+        temporary.rename(folder.absolute())
     except OSError as error:
         raise DataError(f"cannot write '{folder.name}': {error.strerror or error}", where=str(folder)) from error
     finally:

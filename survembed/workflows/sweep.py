@@ -19,11 +19,12 @@ from survembed.registry.component import Component
 from survembed.runs.configuration import TrainConfig
 from survembed.runs.jobs.cluster import run_cluster
 from survembed.runs.jobs.job import Job, SweepFolder
-from survembed.runs.jobs.local import cores, run_local
+from survembed.runs.jobs.local import run_local
 from survembed.runs.jobs.options import SweepOptions
 from survembed.runs.jobs.process import Answer
 from survembed.runs.jobs.sweep import Sweep
 from survembed.storage import locks
+from survembed.storage.cores import available_cores
 from survembed.training.options import SplitOptions
 
 
@@ -165,7 +166,9 @@ def _train(
             run_cluster(place, free, where.scheduler, where.threads or 1, take)
         elif free:
             slots = _slots(device, where.workers)
-            run_local(place, free, slots, where.threads or max(1, cores() // min(len(slots), len(free))), take)
+            run_local(
+                place, free, slots, where.threads or max(1, available_cores() // min(len(slots), len(free))), take
+            )
         else:
             time.sleep(locks.BEAT)
         missing = [key for key in missing if key not in answered and place.state(key) in ("waiting", "running")]
@@ -174,9 +177,9 @@ def _train(
 def _slots(device: str, workers: int) -> list[str | None]:
     """A device for each run that may go on at once: one run a GPU, or one a core."""
     if device != "auto":
-        return [None] * (workers or (cores() if device == "cpu" else 1))
+        return [None] * (workers or (available_cores() if device == "cpu" else 1))
     gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
-    return [gpus[number % len(gpus)] if gpus else None for number in range(workers or len(gpus) or cores())]
+    return [gpus[number % len(gpus)] if gpus else None for number in range(workers or len(gpus) or available_cores())]
 
 
 def _with(component: Component, name: str, value: object) -> Component:

@@ -19,7 +19,7 @@ from survembed.runs.latent_axes import Coordinates, Float
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.files import write_json
-from survembed.storage.nifti import save_volume
+from survembed.storage.nifti import write_nifti
 
 HAZARD_AXIS = "risk"
 
@@ -249,7 +249,7 @@ def save_volumes(traversal: Traversal, folder: Path) -> list[Path]:
         for step, image in zip(traversal.steps, walk.images, strict=True):
             for channel, volume in zip(traversal.header.channels, image, strict=True):
                 path = folder / f"{walk.name}_{step:+.{decimals}f}_{channel.name}.nii.gz"
-                save_volume(path, physical(volume, channel), affine)
+                write_nifti(path, physical(volume, channel), affine)
                 written.append(path)
     return written
 

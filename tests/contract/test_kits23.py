@@ -35,7 +35,7 @@ def test_volumes_are_those_published(
     line = ["data", "prepare", "kits23-release", "--root", str(release), "--set", "data.fov_mm=320", "--json"]
     answer = survembed(capsys, *line)
     assert answer.code == 0, answer.err
-    assert "4 of the 302 cases in kits23.json are here" in answer.err
+    assert "4 of 302 cases in kits23.json are downloaded" in answer.err
     with open(test_data / "kits23" / "clinical.csv", encoding="utf-8") as file:
         published = {row["case_id"]: row for row in csv.DictReader(file)}
     with Cohort(Path(json.loads(answer.out)["path"])) as cohort:

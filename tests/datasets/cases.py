@@ -15,7 +15,7 @@ from survembed.errors import DataError
 from survembed.storage.nifti import write_nifti
 
 LIMIT = 10**7
-RECIPE = Preprocessing(
+PREPROCESSING = Preprocessing(
     size=(24, 24, 24),
     fov_mm=(120.0, 120.0, 120.0),
     window=(-150.0, 250.0),
@@ -63,10 +63,10 @@ def write_case(
     return case
 
 
-def is_made_or_refused(case: Case, recipe: Preprocessing) -> bool:
+def is_made_or_refused(case: Case, preprocessing: Preprocessing) -> bool:
     """Whether nothing but a `DataError` comes of a case, and that one with file and remedy."""
     try:
-        make_cube(case, recipe)
+        make_cube(case, preprocessing)
     except DataError as error:
         return bool(error.where and error.remedy)
     return True

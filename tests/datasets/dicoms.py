@@ -17,10 +17,13 @@ from highdicom.sr.coding import CodedConcept  # noqa: E402
 from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid  # noqa: E402
 
+from survembed.datasets.scan.case import DicomFiles  # noqa: E402
+
 SECRETS = ("Doe^Jane", "19500101", "ACC-4711", "Dr^Who", "General Hospital")
 """What the headers tell of a patient, and no output may."""
 SPACING = (2.0, 1.5)
 STEP = 3.0
+ORGAN, TUMOUR = ("liver",), ("tumor*", "tumour*")
 TISSUE = CodedConcept("85756007", "SCT", "Tissue")
 LIVER = CodedConcept("10200004", "SCT", "Liver")
 
@@ -116,3 +119,49 @@ def write_seg(
     path.parent.mkdir(parents=True, exist_ok=True)
     seg.save_as(path)
     return path
+
+
+LIMIT = 10**7
+
+SHAPE = (10, 30, 24)  # slices, rows, columns
+
+
+def stored(seed: int = 0) -> NDArray[np.int16]:
+    return np.random.default_rng(seed).integers(900, 1300, SHAPE).astype(np.int16)
+
+
+def ras(planes: NDArray[Any]) -> NDArray[Any]:
+    """Slices (k, rows, columns) of an axial scan in RAS order."""
+    return planes.transpose(2, 1, 0)[::-1, ::-1]
+
+
+def series_of(paths: list[Path]) -> DicomFiles:
+    return DicomFiles("CT series", tuple(paths))
+
+
+def masks() -> dict[str, NDArray[np.bool_]]:
+    """A liver on slices 2 to 7, two tumours that lie over it and over one another, and a vessel."""
+    liver, one, two, vessel = (np.zeros(SHAPE, np.bool_) for _ in range(4))
+    liver[2:8, 5:25, 4:20] = True
+    one[3:5, 8:12, 8:12] = True
+    two[4:6, 10:15, 10:14] = True
+    vessel[:, 0:3, 0:3] = True
+    return {"Liver": liver, "Portal": vessel, "Tumor_1": one, "Tumor_2": two}
+
+
+def expected_codes() -> NDArray[np.uint8]:
+    """(k, rows, columns)."""
+    drawn = masks()
+    codes = drawn["Liver"].astype(np.uint8)
+    codes[drawn["Tumor_1"] | drawn["Tumor_2"]] = 2
+    return codes
+
+
+def write_study(root: Path, patients: tuple[str, ...] = ("P1", "P2", "P3")) -> Path:
+    """A tree as downloaded, with a table."""
+    for number, patient in enumerate(patients):
+        slices = write_series(root / "x" / f"{number}" / "a", stored(number), patient)
+        write_seg(root / "x" / f"{number}" / "b" / "1.dcm", slices, masks())
+    rows = [f"{patient},{100 + 10 * i},{i % 2}" for i, patient in enumerate(patients)]
+    (root / "clinical.csv").write_text("\n".join(["id,days,event", *rows]) + "\n")
+    return root

@@ -276,13 +276,13 @@ def _picture(path: Path, what: str) -> Path:
     ("what", "message"),
     [
         ("large.npy", "is 9 × 8 pixels"),
-        ("nan.npy", "other numbers"),
-        ("bright.npy", "other numbers"),
-        ("objects.npy", "no array"),
-        ("text.npy", "no array"),
+        ("nan.npy", "not grey levels"),
+        ("bright.npy", "not grey levels"),
+        ("objects.npy", "not a NumPy array"),
+        ("text.npy", "not a NumPy array"),
         ("large.png", "is 9 × 8 pixels"),
         ("cut.png", "cannot read cut.png"),
-        ("text.png", "is no picture"),
+        ("text.png", "is not a picture"),
         ("none.png", "No such file"),
     ],
 )
@@ -306,7 +306,7 @@ def test_bad_scans(trained_on: Made, tmp_path: Path, capsys: pytest.CaptureFixtu
     mask = nib.load(files["mask"])
     labels = np.asarray(mask.dataobj)
     write_nifti(tmp_path / "empty.nii.gz", np.zeros_like(labels), mask.affine)
-    with pytest.raises(DataError, match="holds no organ") as refused:
+    with pytest.raises(DataError, match="contains no organ") as refused:
         predict(run, {**files, "mask": tmp_path / "empty.nii.gz"})
     assert "--set" not in str(refused.value)
     huge = mask.affine @ np.diag([2.2, 2.2, 2.2, 1])

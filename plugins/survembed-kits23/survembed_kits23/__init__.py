@@ -1,4 +1,4 @@
-"""The KiTS23 release as a dataset of survembed: what its options are; `release.py` reads it."""
+"""The KiTS23 release as a dataset of survembed: its options. `release.py` reads the files."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class KiTS23(Component):
 
     api_version: ClassVar[int] = 2
 
-    root: Path = option(..., help="Folder of the release: it holds dataset/kits23.json and dataset/case_*/.")
-    size: Voxels = option((64, 64, 64), help="Voxels of the cube: one number, or three in RAS order.")
+    root: Path = option(..., help="Folder of the release, with dataset/kits23.json and dataset/case_*/.")
+    size: Voxels = option((64, 64, 64), help="Voxels of the cube: one number, or three (right, anterior, superior).")
     fov_mm: Edges | None = option(
-        None, help="Edges of the cube in mm, centred on both kidneys; the smallest that holds all where not given."
+        None, help="Edges of the cube in mm, centred on both kidneys. Default: the smallest that contains all kidneys."
     )
-    window: Window = option((-80.0, 300.0), help="HU to which the CT is clipped, where it was downloaded.")
-    skip_bad: bool = option(False, help="Leave out cases with a problem, where they would be refused.")
+    window: Window = option((-80.0, 300.0), help="HU range; the CT, if downloaded, is clipped to it before averaging.")
+    skip_bad: bool = option(False, help="Leave out cases with a problem instead of stopping with an error.")
 
     def build(self) -> Source:
-        """The source of the cohort."""
+        """Create the source of the cohort."""
         from survembed_kits23.release import ReleaseSource
 
         return ReleaseSource(self)

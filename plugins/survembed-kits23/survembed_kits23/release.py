@@ -1,4 +1,4 @@
-"""The release's tree and table, joined; cubes, checks and bad files are survembed's own work.
+"""The files and the clinical table of the KiTS23 release; `CubeSource` does the rest.
 
 Heller et al., *The KiTS21 Challenge*, arXiv:2307.01984; https://github.com/neheller/kits23.
 """
@@ -15,7 +15,7 @@ from survembed.datasets.tabular.clinical_table import ClinicalTable, Columns, re
 from survembed.datasets.volume.cubes import CubeSource
 from survembed.datasets.volume.layouts import find_cases
 from survembed.datasets.volume.preprocessing import Preprocessing
-from survembed.datasets.volume.study import Study, report_problems, say_follow_up
+from survembed.datasets.volume.study import Study, report_follow_up, report_problems, rows_by_subject
 from survembed.errors import DataError
 from survembed.progress import Reporter
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from survembed_kits23 import KiTS23
 
 KIDNEY, TUMOUR, CYST = 1, 2, 3
-"""Labels of `segmentation.nii.gz`; each voxel has one, so the kidney as a whole is all three."""
+"""Labels of `segmentation.nii.gz`. Each voxel has one label, so the kidney consists of all three."""
 
 COLUMNS = Columns(
     id="case_id", duration="vital_days_after_surgery", event="vital_status", event_value="dead", unit="days"
 )
-"""Time starts with the nephrectomy. `vital_days_after_surgery` counts the days to death where `vital_status` is `dead`,
-and where it is `censored` the days to the last contact, at which the patient was alive. A few have 0 days: kept."""
+"""Time starts with the nephrectomy. `vital_days_after_surgery` is the time to death if `vital_status` is `dead`, and
+the time to the last contact if it is `censored`. Durations of 0 days are kept."""
 
-LATER = ("first_postop_egfr", "last_postop_egfr")
-"""Measured at visits after the surgery: who has a late one has lived until then, which a covariate must not tell."""
+POSTOPERATIVE = ("first_postop_egfr", "last_postop_egfr")
+"""Prefixes of columns measured after the surgery: a late visit implies survival, so they are not valid covariates."""
 
 
 class ReleaseSource(CubeSource):
-    """`dataset/case_*/segmentation.nii.gz`, with `imaging.nii.gz` where downloaded, and `dataset/kits23.json`.
+    """`dataset/case_*/segmentation.nii.gz`, with `imaging.nii.gz` if downloaded, and `dataset/kits23.json`.
 
-    Channels are kidney (tumour and cyst included), tumour and cyst, after the CT where every case has one.
+    Channels: CT (if all cases have one), kidney (tumour and cyst included), tumour, cyst.
     """
 
     def __init__(self, options: KiTS23) -> None:
-        recipe = Preprocessing(
+        preprocessing = Preprocessing(
             size=options.size,
             fov_mm=options.fov_mm,
             window=options.window,
@@ -53,11 +53,11 @@ class ReleaseSource(CubeSource):
             keep_organ=True,
             voxel_limit=500_000_000,
         )
-        super().__init__("kits23-release", recipe, skip_bad=options.skip_bad)
+        super().__init__("kits23-release", preprocessing, skip_bad=options.skip_bad)
         self.folder = options.root / "dataset"
 
     def find(self, reporter: Reporter) -> Study:
-        """Cases that are here and in the table; rows whose case is not here were not downloaded, which is no fault."""
+        """Find the downloaded cases of the table. Cases that are not downloaded are no problem."""
         table = self.folder / "kits23.json"
         if not table.is_file():
             raise DataError(
@@ -67,9 +67,9 @@ class ReleaseSource(CubeSource):
                 try_="git clone https://github.com/neheller/kits23, and --root kits23",
             )
         layout = find_cases(self.folder)
-        clinical = _without_later(read_clinical(table, COLUMNS, skip_bad=self.skip_bad))
-        row = {subject: number for number, subject in enumerate(clinical.id.tolist())}
-        strangers = [
+        clinical = _without_postoperative(read_clinical(table, COLUMNS, skip_bad=self.skip_bad))
+        row_of = rows_by_subject(clinical)
+        without_row = [
             SubjectError(
                 f"{case.id}: not in {table.name}",
                 reason="not in the clinical table",
@@ -77,23 +77,25 @@ class ReleaseSource(CubeSource):
                 try_="complete the table",
             )
             for case in layout.cases
-            if case.id not in row
+            if case.id not in row_of
         ]
-        problems = [*layout.problems, *strangers]
+        problems = [*layout.problems, *without_row]
         notes = report_problems(problems, self.skip_bad, "the release", self.folder, reporter)
-        cases = tuple(case for case in layout.cases if case.id in row)
+        cases = tuple(case for case in layout.cases if case.id in row_of)
         if not cases:
             raise DataError(
-                f"no case in {table.name} is here", where=str(self.folder), expected=f"such as {next(iter(row))}"
+                f"no case of {table.name} is downloaded",
+                where=str(self.folder),
+                expected=f"cases such as {next(iter(row_of))}",
             )
-        rows = np.array([row[case.id] for case in cases])
-        reporter.say(f"KiTS23: {len(cases)} of the {len(row)} cases in {table.name} are here")
-        say_follow_up(clinical, rows, reporter)
+        rows = np.array([row_of[case.id] for case in cases])
+        reporter.say(f"KiTS23: {len(cases)} of {len(row_of)} cases in {table.name} are downloaded")
+        report_follow_up(clinical, rows, reporter)
         exclusions = count_exclusions(clinical.exclusions, problems)
         return Study("KiTS23", False, cases, clinical, rows, (*clinical.notes, *notes), exclusions=exclusions)
 
 
-def _without_later(clinical: ClinicalTable) -> ClinicalTable:
-    kept = {name: values for name, values in clinical.covariates.items() if not name.startswith(LATER)}
-    note = f"left out of the covariates, as measured after the surgery: {', '.join(LATER)}"
-    return replace(clinical, covariates=kept, notes=(*clinical.notes, note))
+def _without_postoperative(clinical: ClinicalTable) -> ClinicalTable:
+    covariates = {name: values for name, values in clinical.covariates.items() if not name.startswith(POSTOPERATIVE)}
+    note = f"left out of the covariates, as measured after the surgery: {', '.join(POSTOPERATIVE)}"
+    return replace(clinical, covariates=covariates, notes=(*clinical.notes, note))

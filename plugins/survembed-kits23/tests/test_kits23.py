@@ -82,7 +82,7 @@ def test_bad_files_are_named_together(tmp_path: Path) -> None:
         prepared(root)
     assert refused.value.message.startswith("2 problem(s) in 6 cases:")
     assert "case_00001: segmentation.nii.gz is truncated" in refused.value.message
-    assert "case_00004: segmentation.nii.gz holds no organ" in refused.value.message
+    assert "case_00004: segmentation.nii.gz contains no organ" in refused.value.message
     with prepared(root, skip_bad=True) as cohort:
         assert cohort.subjects.id.tolist() == ["case_00000", "case_00002", "case_00003", "case_00005"]
 
@@ -104,5 +104,5 @@ def test_no_release_and_nothing_in_common(tmp_path: Path) -> None:
         prepared(tmp_path / "elsewhere")
     root = write_release(tmp_path / "kits")
     write_table(root, [entry(number) for number in (7, 9)])
-    with pytest.raises(DataError, match="no case in kits23"):
+    with pytest.raises(DataError, match="no case of kits23"):
         prepared(root, skip_bad=True)

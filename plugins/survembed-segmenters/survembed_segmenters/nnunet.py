@@ -1,4 +1,4 @@
-"""nnU-Net's own program on a folder of images; its checkpoints are pickles, and so code."""
+"""Segmenter that runs the prediction program of nnU-Net. Its checkpoints are pickles, which can run code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from survembed.errors import DataError
 from survembed.progress import Reporter
-from survembed_segmenters.program import resolved, run, variables
+from survembed_segmenters.program import parse_variables, resolve_command, run_program
 
 if TYPE_CHECKING:
     from survembed_segmenters import NNUNet
@@ -32,50 +32,53 @@ class NNUNetSegmenter:
         return [fold.strip() for fold in self.options.folds.split(",") if fold.strip()]
 
     def code(self) -> tuple[Path, ...]:
-        """The checkpoints that will be loaded.
+        """Checkpoints that the program loads.
 
         Raises
         ------
         DataError
-            When the folder holds no such model.
+            If the folder contains no model with these folds.
         PluginError
-            When the program is not installed.
+            If the program is not installed.
         """
         model = self.options.model
         if not model.is_dir():
             raise DataError(
-                f"no folder '{model.name}'", where=str(model), expected="a model of nnU-Net", try_="--model FOLDER"
+                f"no folder '{model.name}'",
+                where=str(model),
+                expected="a model folder of nnU-Net",
+                try_="--model FOLDER",
             )
-        needed = [model / "dataset.json", model / "plans.json"]
+        required = [model / "dataset.json", model / "plans.json"]
         checkpoints = [model / f"fold_{fold}" / self.options.checkpoint for fold in self.folds]
-        missing = [path for path in (*needed, *checkpoints) if not path.is_file()]
+        missing = [path for path in (*required, *checkpoints) if not path.is_file()]
         if missing or not checkpoints:
             folds = ", ".join(sorted(path.name for path in model.glob("fold_*"))) or "no folds"
             raise DataError(
-                f"'{model.name}' is no nnU-Net model with these folds: it has {folds}",
+                f"'{model.name}' is not an nnU-Net model with these folds: it has {folds}",
                 where=str(missing[0] if missing else model),
                 expected="dataset.json, plans.json and fold_FOLD/" + self.options.checkpoint,
                 try_="--set segment.folds=…",
             )
-        resolved(self.options.command, INSTALL)
+        resolve_command(self.options.command, INSTALL)
         return tuple(checkpoints)
 
     def segment(self, images: Sequence[Path], out: Path, reporter: Reporter) -> None:
-        """One run for all images: the network is loaded once."""
+        """Run the program once for all images, so that the network is loaded once."""
         options = self.options
-        words = [
-            *resolved(options.command, INSTALL),
+        arguments = [
+            *resolve_command(options.command, INSTALL),
             *("-i", str(images[0].parent), "-o", str(out), "-m", str(options.model.resolve())),
             *("-f", *self.folds, "-chk", options.checkpoint, "-device", options.device, "-npp", "1", "-nps", "1"),
             *([] if options.mirror else ["--disable_tta"]),
         ]
         with reporter.task("Segmenting", len(images), "volumes") as task:
-            done = 0
+            n_done = 0
 
-            def watch() -> None:
-                nonlocal done
-                now = len(list(out.glob("*.nii.gz")))
-                task.advance(now - done)
-                done = now
+            def report_progress() -> None:
+                nonlocal n_done
+                n_masks = len(list(out.glob("*.nii.gz")))
+                task.advance(n_masks - n_done)
+                n_done = n_masks
 
-            run(words, variables(options.environment), watch)
+            run_program(arguments, parse_variables(options.environment), report_progress)

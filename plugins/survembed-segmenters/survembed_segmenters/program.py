@@ -1,4 +1,4 @@
-"""A program of another environment: found, run without a shell, watched, ended with us, quoted where it fails."""
+"""Run a program of another environment as a child process, without a shell."""
 
 from __future__ import annotations
 
@@ -14,89 +14,101 @@ from pathlib import Path
 from survembed.errors import PluginError, RunError, UsageError
 
 LAST_LINES = 8
-SECONDS = 0.5
+"""Number of output lines in the error of a failed program."""
+POLL_SECONDS = 0.5
 
 
-def resolved(command: str, install: str) -> list[str]:
-    """The words of a command, its program found.
+def resolve_command(command: str, install: str) -> list[str]:
+    """Split a command into arguments and find its program.
 
     Parameters
     ----------
     command
-        As a user types it: a name, a path, or words such as `conda run -n nnunet nnUNetv2_predict_from_modelfolder`.
+        A name, a path, or a command such as `conda run -n nnunet nnUNetv2_predict_from_modelfolder`.
     install
-        How to install it, for the error.
-
-    Raises
-    ------
-    PluginError
-        When there is no such program.
-    """
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise UsageError(f"the command {command!r} cannot be read: {error}", where="segment.command") from error
-    program = shutil.which(words[0]) if words else None
-    if program is None:
-        raise PluginError(
-            f"{words[0] if words else 'the program'} is not installed",
-            where=f"segment.command = {command}",
-            expected="a program, by name or path; best in an environment of its own",
-            try_=install,
-        )
-    return [str(Path(program).absolute()), *words[1:]]
-
-
-def variables(text: str) -> dict[str, str]:
-    """`NAME=VALUE,…` as a dictionary.
+        How to install the program, for the error.
 
     Raises
     ------
     UsageError
-        When a part has no `=`.
+        If the command has unbalanced quotes.
+    PluginError
+        If the program is not installed.
+    """
+    try:
+        arguments = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"the command {command!r} cannot be parsed: {error}", where="segment.command") from error
+    program = shutil.which(arguments[0]) if arguments else None
+    if program is None:
+        raise PluginError(
+            f"{arguments[0] if arguments else 'the program'} is not installed",
+            where=f"segment.command = {command}",
+            expected="a program, by name or path; preferably in its own environment",
+            try_=install,
+        )
+    return [str(Path(program).absolute()), *arguments[1:]]
+
+
+def parse_variables(text: str) -> dict[str, str]:
+    """Parse `NAME=VALUE,…`.
+
+    Raises
+    ------
+    UsageError
+        If a part has no `=`.
     """
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    wrong = next((name for name, equals, _ in pairs if not equals), None)
-    if wrong is not None:
-        raise UsageError(f"'{wrong}' sets no variable", where="segment.environment", expected="NAME=VALUE,NAME=VALUE")
+    invalid = next((name for name, equals, _ in pairs if not equals), None)
+    if invalid is not None:
+        raise UsageError(f"'{invalid}' sets no variable", where="segment.environment", expected="NAME=VALUE,NAME=VALUE")
     return {name.strip(): value for name, _, value in pairs}
 
 
-def run(words: Sequence[str], extra: dict[str, str], watch: Callable[[], None] = lambda: None) -> None:
-    """Run a program to its end; `watch` is called twice a second. It and its children end when we are interrupted.
+def run_program(
+    arguments: Sequence[str], variables: dict[str, str], on_poll: Callable[[], None] = lambda: None
+) -> None:
+    """Run a program to its end. If this process is interrupted, the program and its children are killed.
+
+    Parameters
+    ----------
+    variables
+        Additional environment variables.
+    on_poll
+        Called twice a second, and at the end.
 
     Raises
     ------
     RunError
-        When it fails; its last lines are quoted.
+        If the program fails; the error quotes its last lines.
     """
-    name = Path(words[0]).name
+    name = Path(arguments[0]).name
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            words,
+            arguments,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **extra},
+            env={**os.environ, **variables},
             start_new_session=True,
         )
         try:
             while True:
                 try:
-                    code = process.wait(SECONDS)
+                    code = process.wait(POLL_SECONDS)
                     break
                 except subprocess.TimeoutExpired:
-                    watch()
+                    on_poll()
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
-        watch()
+        on_poll()
         if code:
             log.seek(0)
             lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
             raise RunError(
                 "\n    ".join([f"{name} failed with exit code {code}", *lines[-LAST_LINES:]]),
-                where=shlex.join(words),
-                try_="run the command above by hand to see all of its output",
+                where=shlex.join(arguments),
+                try_="run the command above in a terminal to see its complete output",
             )

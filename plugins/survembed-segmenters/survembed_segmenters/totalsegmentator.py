@@ -1,4 +1,4 @@
-"""TotalSegmentator's own program, once an image for the organ and once for its lesions, joined into one map."""
+"""Segmenter that runs TotalSegmentator for the organ and for its lesions, and merges both masks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from survembed.progress import Reporter
-from survembed_segmenters.program import resolved, run, variables
+from survembed_segmenters.program import parse_variables, resolve_command, run_program
 
 if TYPE_CHECKING:
     from survembed_segmenters import TotalSegmentator
@@ -16,7 +16,7 @@ INSTALL = (
     "python -m venv totalseg && totalseg/bin/pip install TotalSegmentator, then --command totalseg/bin/TotalSegmentator"
 )
 ORGAN = 1
-"""The label of the organ; that of its lesions is the next."""
+"""Label of the organ; the label of the lesions is 2."""
 
 
 class TotalSegmentatorSegmenter:
@@ -27,19 +27,19 @@ class TotalSegmentatorSegmenter:
         self.orientation = options.orientation
 
     def code(self) -> tuple[Path, ...]:
-        """Nothing of the user's: the program fetches its own weights, and trusts them as it trusts itself.
+        """No files of the user: the program downloads its own weights.
 
         Raises
         ------
         PluginError
-            When the program is not installed.
+            If the program is not installed.
         """
-        resolved(self.options.command, INSTALL)
+        resolve_command(self.options.command, INSTALL)
         return ()
 
     def segment(self, images: Sequence[Path], out: Path, reporter: Reporter) -> None:
-        """One run an image and task."""
-        program = resolved(self.options.command, INSTALL)
+        """Run the program once per image and task."""
+        program = resolve_command(self.options.command, INSTALL)
         with reporter.task("Segmenting", len(images), "volumes") as task:
             for image in images:
                 name = image.name.replace("_0000.nii.gz", ".nii.gz")
@@ -48,18 +48,29 @@ class TotalSegmentatorSegmenter:
                 if self.options.lesions:
                     masks.append(out / f"lesions-{name}")
                     self._run(program, image, masks[1], ["--task", self.options.lesions])
-                if all(mask.is_file() for mask in masks):  # else this case has none: a tumour must not be lost unseen
-                    _join(masks, out / name)
+                if all(mask.is_file() for mask in masks):  # a map without its lesions would show no tumour
+                    _merge_masks(masks, out / name)
                 task.advance()
 
     def _run(self, program: list[str], image: Path, mask: Path, task: list[str]) -> None:
         speed = ["--fast"] if self.options.fast and "total" in task else []
-        words = [*program, "-i", str(image), "-o", str(mask), "--ml", "--device", self.options.device, *task, *speed]
-        run(words, variables(self.options.environment))
+        arguments = [
+            *program,
+            "-i",
+            str(image),
+            "-o",
+            str(mask),
+            "--ml",
+            "--device",
+            self.options.device,
+            *task,
+            *speed,
+        ]
+        run_program(arguments, parse_variables(self.options.environment))
 
 
-def _join(masks: Sequence[Path], path: Path) -> None:
-    """Whatever is not 0 in the first mask becomes 1, in the second, if there is one, 2; both are removed."""
+def _merge_masks(masks: Sequence[Path], path: Path) -> None:
+    """Write voxels above 0 of the first mask as 1, of the second (if any) as 2; delete both masks."""
     import nibabel as nib
     import numpy as np
 
@@ -67,8 +78,8 @@ def _join(masks: Sequence[Path], path: Path) -> None:
     labels = np.zeros(image.shape, np.uint8)
     for label, mask in enumerate(masks, ORGAN):
         labels[np.asarray(nib.Nifti1Image.from_filename(mask).dataobj) > 0] = label
-    joined = nib.Nifti1Image(labels, image.affine)
-    joined.header.set_qform(image.affine, 1)
-    nib.save(joined, path)
+    label_map = nib.Nifti1Image(labels, image.affine)
+    label_map.header.set_qform(image.affine, 1)
+    nib.save(label_map, path)
     for mask in masks:
         mask.unlink()

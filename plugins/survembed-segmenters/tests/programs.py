@@ -1,4 +1,4 @@
-"""Programs that stand in for the real ones: they read the images they are given and write masks, or fail."""
+"""Replacements for the real programs: they read their images and write masks, or fail."""
 
 from __future__ import annotations
 

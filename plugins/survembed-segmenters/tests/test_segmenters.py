@@ -1,4 +1,4 @@
-"""Masks by programs: handed the right images, put in the right place, continued, trusted, and honest about failure."""
+"""Segmenters: input orientation, location of the masks, resumed calls, trust, and failures of the program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from survembed.datasets.volume.layouts import find_cases
 from survembed.errors import DataError, PluginError, RunError, UsageError
 from survembed.progress import Reporter
 from survembed.testing import conformance
-from survembed.workflows.segment import Segmented, segment
+from survembed.workflows.segment import SegmentationResult, segment
 
 ORIENTATIONS = ("RAS", "LPS", "SLA")
 
@@ -25,8 +25,8 @@ test_nnunet_contract = conformance("segmenters", NNUNet, options={"model": "not-
 test_totalsegmentator_contract = conformance("segmenters", TotalSegmentator)
 
 
-class Words(Reporter):
-    """Keeps what was said."""
+class RecordingReporter(Reporter):
+    """Records messages."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -72,7 +72,7 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
-def with_nnunet(root: Path, model: Path, program: Path, trust: bool = True, **options: Any) -> Segmented:
+def with_nnunet(root: Path, model: Path, program: Path, trust: bool = True, **options: Any) -> SegmentationResult:
     return segment(NNUNet(model=model, command=str(program), **options), "nnunet", root, trust=trust)
 
 
@@ -105,7 +105,7 @@ def test_masks_that_are_there_are_left_alone(root: Path, model: Path, tmp_path: 
     (root / "labelsTr" / "c1.nii.gz").write_bytes(b"mine")
     done = with_nnunet(root, model, program)
     assert sorted(done.masks) == ["c0", "c2"]
-    assert done.there == ("c1",)
+    assert done.segmented_before == ("c1",)
     assert (root / "labelsTr" / "c1.nii.gz").read_bytes() == b"mine"
     (model / "seen.json").unlink()
     again = with_nnunet(root, model, program, trust=False)  # nothing to do, nothing to trust
@@ -115,11 +115,11 @@ def test_masks_that_are_there_are_left_alone(root: Path, model: Path, tmp_path: 
 
 def test_checkpoints_need_trust_and_their_hashes_are_said(root: Path, model: Path, tmp_path: Path) -> None:
     program = write_program(tmp_path / "nnunet", NNUNET)
-    words = Words()
+    recorder = RecordingReporter()
     with pytest.raises(PluginError, match="as code") as refused:
-        segment(NNUNet(model=model, command=str(program)), "nnunet", root, reporter=words)
+        segment(NNUNet(model=model, command=str(program)), "nnunet", root, reporter=recorder)
     assert refused.value.try_ == "--trust"
-    assert any(hashlib.sha256(b"{}").hexdigest() in line for line in words.said)
+    assert any(hashlib.sha256(b"{}").hexdigest() in line for line in recorder.said)
     assert not (model / "seen.json").exists()
     assert not (root / "labelsTr").exists()
 
@@ -158,15 +158,15 @@ def test_not_installed_says_how(root: Path, model: Path) -> None:
 
 def test_wrong_options(root: Path, model: Path, tmp_path: Path) -> None:
     program = write_program(tmp_path / "nnunet", NNUNET)
-    with pytest.raises(UsageError, match="'RAX' is no orientation"):
+    with pytest.raises(UsageError, match="'RAX' is not an orientation"):
         with_nnunet(root, model, program, orientation="RAX")
     with pytest.raises(UsageError, match="sets no variable"):
         with_nnunet(root, model, program, environment="A=1,B")
-    with pytest.raises(DataError, match="no nnU-Net model with these folds: it has fold_all"):
+    with pytest.raises(DataError, match="not an nnU-Net model with these folds: it has fold_all"):
         with_nnunet(root, model, program, folds="0,1")
     with pytest.raises(DataError, match="no CTs in"):
         with_nnunet(model, model, program)
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be parsed"):
         segment(NNUNet(model=model, command="'x"), "nnunet", root, trust=True)
 
 
@@ -188,7 +188,7 @@ def test_a_mask_that_was_not_written_is_a_problem_of_its_case(root: Path, tmp_pa
     for program in ("true", str(write_program(tmp_path / "total", TOTALSEGMENTATOR + LOSES_LESIONS))):
         done = segment(TotalSegmentator(command=program), "totalsegmentator", root)
         assert done.masks == {}
-        assert {problem.message for problem in done.problems.values()} == {"no mask was drawn"}
+        assert {problem.message for problem in done.problems.values()} == {"no mask was written"}
 
 
 def test_what_cannot_work_is_refused_before_an_image_is_turned(root: Path, model: Path) -> None:

@@ -1,11 +1,8 @@
-"""DICOM series of CT: slices in the order of their positions, Hounsfield units by their rescale (extra `dicom`)."""
+"""CT series: slices sorted by position, rescaled to Hounsfield units."""
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,173 +10,91 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from survembed.datasets.dicom.ct_slice import CTSlice, read_pixels, read_slice_header
+from survembed.datasets.dicom.parsing import require_pydicom
 from survembed.datasets.scan.case import DicomFiles
-from survembed.datasets.scan.grid import Float, Volume, require_volume
-from survembed.errors import DataError, PluginError
+from survembed.datasets.scan.grid import Float, Volume, require_valid_affine
+from survembed.errors import DataError
 
-TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""DICOM counts to the left, the posterior and the superior."""
-UNEVEN = 0.05
-"""By which share of their median the steps between slices may differ, as positions are rounded."""
-_QUIET = threading.RLock()
-"""Filters of warnings belong to the whole process: one thread at a time may change and restore them."""
-GEOMETRY = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""DICOM coordinates run to left, posterior, superior."""
+MAX_UNEVEN = 0.05
+"""Largest deviation of a distance between slices from the median, as a share; positions are rounded in files."""
 
 
 @dataclass(frozen=True)
-class Slice:
-    """What the header of a CT slice says.
-
-    Attributes
-    ----------
-    path
-        Its file.
-    uid, frame_of_reference
-        SOP instance UID, and the UID of the space that positions refer to; never stored or shown.
-    shape
-        Rows and columns.
-    spacing_mm
-        (2,) between rows and between columns.
-    axes
-        (2, 3) directions along a row and along a column, LPS.
-    position
-        (3,) centre of the first pixel in LPS mm.
-    scale
-        Slope and intercept to Hounsfield units.
-    signed, bits
-        How pixels are stored.
-    """
-
-    path: Path
-    uid: str
-    frame_of_reference: str
-    shape: tuple[int, int]
-    spacing_mm: Float
-    axes: Float
-    position: Float
-    scale: tuple[float, float]
-    signed: bool
-    bits: int
-
-
-@dataclass(frozen=True)
-class Series(Volume):
-    """A CT series whose headers were read and found sound.
+class CTSeries(Volume):
+    """A CT series with valid headers.
 
     Attributes
     ----------
     slices
-        In the order of their positions along the normal of the slices.
+        Sorted by position along the normal of the slices.
     """
 
-    slices: tuple[Slice, ...]
+    slices: tuple[CTSlice, ...]
 
     @property
     def name(self) -> str:
-        """What messages call it; names of files and folders are often identifiers."""
+        """Name for messages, without file names, which are often identifiers of patients."""
         return "the CT series"
 
     def slabs(self, planes: slice) -> Iterator[tuple[int, NDArray[Any]]]:
-        """The slices among `planes`, one by one; of one scale, or else in Hounsfield units."""
+        """Yield single slices; in Hounsfield units, if slices differ in their rescale."""
         for index in range(planes.start, planes.stop):
-            at = self.slices[index]
-            pixels = _pixels(at)
-            if (self.slope, self.intercept) != at.scale:
-                pixels = pixels * np.float32(at.scale[0]) + np.float32(at.scale[1])
+            ct_slice = self.slices[index]
+            pixels = read_pixels(ct_slice)
+            if (self.slope, self.intercept) != ct_slice.scale:
+                pixels = pixels * np.float32(ct_slice.scale[0]) + np.float32(ct_slice.scale[1])
             yield index, pixels[None].astype(self.dtype, copy=False)
 
 
-def require_pydicom() -> None:
-    """Refuse to read DICOM where the extra is not installed.
+def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
+    """Read the headers of a CT series and sort its slices.
 
-    Raises
-    ------
-    PluginError
-        When pydicom or highdicom cannot be imported.
-    """
-    try:
-        import highdicom  # noqa: F401
-        import pydicom  # noqa: F401
-    except ImportError as error:
-        raise PluginError(
-            f"DICOM files are read by pydicom and highdicom: {error}",
-            expected="survembed with its extra 'dicom'",
-            try_="pip install 'survembed[dicom]'",
-        ) from error
-
-
-@contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever the parsers of others make of a damaged file into a `DataError`; their own warnings are dropped."""
-    try:
-        with _QUIET, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except DataError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the system's word, not that of a parser
-            raise DataError(
-                f"cannot read {what}: {error.strerror}",
-                where=str(path),
-                expected="a file that is there and may be read",
-            ) from error
-        if "missing dependencies" in str(error) or "unable to decompress" in str(error).lower():
-            raise DataError(
-                f"no decoder for the compressed pixels of {what}",
-                where=str(path),
-                try_="pip install pylibjpeg pylibjpeg-openjpeg pylibjpeg-libjpeg, or decompress them with dcmdjpeg",
-            ) from error
-        raise DataError(
-            f"{what} is damaged: {type(error).__name__}", where=str(path), try_="download or export it again"
-        ) from error
-
-
-def open_series(files: DicomFiles, voxel_limit: int) -> Series:
-    """Read the headers of a CT series and put its slices in order.
-
-    Spacing comes from positions; the slice thickness says something else where slices overlap or leave gaps.
+    The spacing is that of the positions; the slice thickness differs from it if slices overlap or have gaps.
 
     Parameters
     ----------
     files
-        One file a slice.
+        One file per slice.
     voxel_limit
-        A series that claims more voxels is refused.
+        Largest number of voxels that the series may have.
 
     Raises
     ------
     DataError
-        When a file is damaged, slices are fewer than two, differ in grid or frame of reference, share a position, are
-        unevenly spaced (one is missing), or stand askew.
+        If a file is damaged, or the series has fewer than two slices, slices of different grids or frames of reference,
+        two slices at one position, uneven distances (a missing slice), or axes that are not at right angles.
     PluginError
-        When pydicom is not installed.
+        If pydicom is not installed.
     """
     require_pydicom()
-    slices = [_slice(path) for path in files.files]
+    slices = [read_slice_header(path) for path in files.files]
     where = str(files)
-    _require_one_grid(slices, where)
+    _require_same_grid(slices, where)
     first = slices[0]
     rows, columns = first.shape
-    if rows * columns * len(slices) > voxel_limit:
+    n_voxels = rows * columns * len(slices)
+    if n_voxels > voxel_limit:
         raise DataError(
-            f"a CT series claims {rows * columns * len(slices):,} voxels",
+            f"a CT series declares {n_voxels:,} voxels",
             where=where,
             expected=f"at most {voxel_limit:,}",
-            try_=f"--set data.voxel_limit={rows * columns * len(slices)} if that is meant",
+            try_=f"--set data.voxel_limit={n_voxels} if the size is correct",
         )
     normal = np.cross(*first.axes)
-    slices.sort(key=lambda at: float(at.position @ normal))
-    _require_even_steps(np.array([at.position @ normal for at in slices]), where)
-    affine = _affine(slices)
-    require_volume(affine, "the CT series", Path(where))
-    scales = {at.scale for at in slices}
-    narrow = all(at.bits < 16 or (at.signed and at.bits == 16) for at in slices)
-    return Series(
+    slices.sort(key=lambda each: float(each.position @ normal))
+    _require_even_distances(np.array([each.position @ normal for each in slices]), where)
+    affine = _series_affine(slices)
+    require_valid_affine(affine, "the CT series", Path(where))
+    scales = {each.scale for each in slices}
+    fits_int16 = all(each.bits < 16 or (each.is_signed and each.bits == 16) for each in slices)
+    return CTSeries(
         path=Path(where),
         stored_shape=(columns, rows, len(slices)),
         stored_affine=affine,
-        dtype=np.dtype(np.float32 if len(scales) > 1 else np.int16 if narrow else np.int32),
+        dtype=np.dtype(np.float32 if len(scales) > 1 else np.int16 if fits_int16 else np.int32),
         slope=first.scale[0] if len(scales) == 1 else 1.0,
         intercept=first.scale[1] if len(scales) == 1 else 0.0,
         warnings=(),
@@ -187,66 +102,30 @@ def open_series(files: DicomFiles, voxel_limit: int) -> Series:
     )
 
 
-def _slice(path: Path) -> Slice:
-    from pydicom import dcmread
-
-    with reading(path, "a CT slice"):
-        header = dcmread(path, stop_before_pixels=True)
-        missing = [name for name in (*GEOMETRY, "ImagePositionPatient") if not header.get(name)]
-        if missing:
-            raise DataError(
-                f"a CT slice lacks {', '.join(missing)}",
-                where=str(path),
-                expected="single CT slices with their positions",
-                try_="export enhanced (multi-frame) CT as single slices" if "NumberOfFrames" in header else None,
-            )
-        numbers = [*header.PixelSpacing, *header.ImageOrientationPatient, *header.ImagePositionPatient]
-        values = np.array([float(number) for number in numbers])
-        scale = (float(header.get("RescaleSlope", 1)), float(header.get("RescaleIntercept", 0)))
-        if len(values) != 11 or not np.isfinite([*values, *scale]).all() or scale[0] == 0:
-            raise DataError(
-                "a CT slice has numbers that place or scale nothing",
-                where=str(path),
-                expected="finite positions and directions, and a rescale slope other than 0",
-            )
-        return Slice(
-            path=path,
-            uid=str(header.get("SOPInstanceUID", "")),
-            frame_of_reference=str(header.get("FrameOfReferenceUID", "")),
-            shape=(int(header.Rows), int(header.Columns)),
-            spacing_mm=values[:2],
-            axes=values[2:8].reshape(2, 3),
-            position=values[8:],
-            scale=scale,
-            signed=bool(header.get("PixelRepresentation", 0)),
-            bits=int(header.get("BitsStored", 16)),
-        )
-
-
-def _require_one_grid(slices: Sequence[Slice], where: str) -> None:
+def _require_same_grid(slices: Sequence[CTSlice], where: str) -> None:
     if len(slices) < 2:
         raise DataError("a CT series of one slice", where=where, expected="two slices or more")
     first = slices[0]
-    for at in slices:
-        same = (
-            at.shape == first.shape
-            and at.frame_of_reference == first.frame_of_reference
-            and np.allclose(at.spacing_mm, first.spacing_mm, rtol=1e-3)
-            and np.allclose(at.axes, first.axes, atol=1e-3)
+    for each in slices:
+        is_same = (
+            each.shape == first.shape
+            and each.frame_of_reference == first.frame_of_reference
+            and np.allclose(each.spacing_mm, first.spacing_mm, rtol=1e-3)
+            and np.allclose(each.axes, first.axes, atol=1e-3)
         )
-        if not same:
+        if not is_same:
             raise DataError(
                 "a CT series mixes slices of different size, direction or frame of reference",
-                where=str(at.path),
+                where=str(each.path),
                 expected="slices of one scan",
                 try_="export the series again, without localizers and reformats",
             )
 
 
-def _require_even_steps(along: Float, where: str) -> None:
-    """Refuse slices that share a position, or leave one out; `along` is increasing, in mm."""
-    steps = np.diff(along)
-    usual = float(np.median(steps))
+def _require_even_distances(positions: Float, where: str) -> None:
+    """Refuse slices at one position and missing slices; `positions` in mm are sorted."""
+    steps = np.diff(positions)
+    median = float(np.median(steps))
     if (steps < 0.01).any():
         raise DataError(
             f"a CT series has {int((steps < 0.01).sum())} slice(s) at the position of another",
@@ -254,17 +133,18 @@ def _require_even_steps(along: Float, where: str) -> None:
             expected="one slice at each position",
             try_="keep one phase or one reconstruction in a series",
         )
-    if (np.abs(steps - usual) > max(UNEVEN * usual, 0.02)).any():
-        worst = int(np.abs(steps - usual).argmax())
+    if (np.abs(steps - median) > max(MAX_UNEVEN * median, 0.02)).any():
+        worst = int(np.abs(steps - median).argmax())
         raise DataError(
-            f"a CT series leaves a gap: {steps[worst]:g} mm after slice {worst + 1} of {len(along)}, {usual:g} mm else",
+            f"a CT series has a gap: {steps[worst]:g} mm after slice {worst + 1} of {len(positions)}, elsewhere "
+            f"{median:g} mm",
             where=where,
             expected="evenly spaced slices",
             try_="complete the download; are slices missing?",
         )
 
 
-def _affine(slices: Sequence[Slice]) -> Float:
+def _series_affine(slices: Sequence[CTSlice]) -> Float:
     """(4, 4) from column, row and slice index to RAS mm."""
     first, last = slices[0], slices[-1]
     affine = np.eye(4)
@@ -272,14 +152,4 @@ def _affine(slices: Sequence[Slice]) -> Float:
     affine[:3, 1] = first.axes[1] * first.spacing_mm[0]
     affine[:3, 2] = (last.position - first.position) / (len(slices) - 1)
     affine[:3, 3] = first.position
-    return TO_RAS @ affine
-
-
-def _pixels(at: Slice) -> NDArray[Any]:
-    from pydicom import dcmread
-
-    with reading(at.path, "a CT slice"):
-        pixels = dcmread(at.path).pixel_array
-        if pixels.shape != at.shape:
-            raise DataError(f"a CT slice of shape {pixels.shape}", where=str(at.path), expected=f"{at.shape}")
-        return np.asarray(pixels)
+    return LPS_TO_RAS @ affine

@@ -1,4 +1,4 @@
-"""A tree of DICOM files, as downloaded: subjects by PatientID, CT and SEG by modality, whatever folders are called."""
+"""A tree of DICOM files: subjects by PatientID, CT and SEG by modality. Names of folders and files are ignored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from survembed.cohort.exclusions import SubjectError
-from survembed.datasets.dicom.series import reading, require_pydicom
+from survembed.datasets.dicom.parsing import parsing, require_pydicom
 from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.errors import DataError
 
@@ -18,8 +18,8 @@ REFERENCES = ["ReferencedSeriesSequence", "SourceImageSequence"]
 
 
 @dataclass(frozen=True)
-class _Header:
-    """What decides where a file belongs; nothing of it but `subject` leaves this module."""
+class _FileHeader:
+    """Header fields that assign a file to a subject and series; only `subject` is used outside this module."""
 
     path: Path
     modality: str
@@ -31,30 +31,30 @@ class _Header:
 
 
 def find_dicom_cases(root: Path) -> tuple[list[Case], list[DataError]]:
-    """The cases in a tree of DICOM files: each CT series that a segmentation refers to.
+    """Find the cases in a tree of DICOM files: the CT series with a segmentation.
 
-    Files that are no DICOM, other modalities, localizers and CT series beside a segmented one are passed over.
+    Other files, other modalities, localizers, and further CT series of a subject are ignored.
 
     Returns
     -------
     tuple
-        Cases, and what makes none: a CT without segmentation, a segmentation without its CT, no PatientID, two
-        segmented series of one subject.
+        Cases; and problems: a CT without segmentation, a segmentation without its CT, no PatientID, two segmented
+        series of one subject.
 
     Raises
     ------
     PluginError
-        When there are DICOM files and pydicom is not installed.
+        If there are DICOM files and pydicom is not installed.
     """
-    paths = [path for path in _files(root) if _is_dicom(path)]
+    paths = [path for path in sorted(root.rglob("*")) if _is_dicom(path)]
     if not paths:
         return [], []
     require_pydicom()
     problems: list[DataError] = []
-    by_subject: dict[str, list[_Header]] = defaultdict(list)
+    by_subject: dict[str, list[_FileHeader]] = defaultdict(list)
     for path in paths:
         try:
-            header = _header(path)
+            header = _read_header(path)
         except DataError as error:
             problems.append(error)
             continue
@@ -63,17 +63,15 @@ def find_dicom_cases(root: Path) -> tuple[list[Case], list[DataError]]:
     cases = []
     for subject, headers in sorted(by_subject.items()):
         try:
-            cases.append(_case(subject, headers))
+            cases.append(_segmented_case(subject, headers))
         except DataError as error:
             problems.append(error)
     return cases, problems
 
 
-def _files(root: Path) -> Iterator[Path]:
-    return (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
-
-
 def _is_dicom(path: Path) -> bool:
+    if path.name.startswith(".") or not path.is_file():
+        return False
     try:
         with open(path, "rb") as file:
             return file.read(132)[128:] == b"DICM"
@@ -81,43 +79,43 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _header(path: Path) -> _Header | None:
-    """What the header says; None for what is neither a CT slice nor a segmentation."""
+def _read_header(path: Path) -> _FileHeader | None:
+    """Read the header of a CT slice or segmentation; None for other files."""
     from pydicom import dcmread
 
-    with reading(path, "a DICOM file"):
+    with parsing(path, "a DICOM file"):
         header = dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS, *REFERENCES])
         modality = str(header.get("Modality", ""))
         if modality not in ("CT", "SEG") or "LOCALIZER" in (header.get("ImageType") or ()):
             return None
-        return _Header(
+        return _FileHeader(
             path=path,
             modality=modality,
             subject=str(header.get("PatientID") or "").strip(),
             series=str(header.get("SeriesInstanceUID", "")),
             uid=str(header.get("SOPInstanceUID", "")),
             frame_of_reference=str(header.get("FrameOfReferenceUID", "")),
-            referenced=frozenset(_referenced(header)),
+            referenced=frozenset(_referenced_uids(header)),
         )
 
 
-def _referenced(header: Any) -> Iterator[str]:
-    """UIDs of the series and images that a segmentation says it was drawn on."""
+def _referenced_uids(header: Any) -> Iterator[str]:
+    """UIDs of the series and images on which a segmentation was drawn."""
     for series in header.get("ReferencedSeriesSequence") or ():
         yield str(series.get("SeriesInstanceUID", ""))
         yield from (str(item.ReferencedSOPInstanceUID) for item in series.get("ReferencedInstanceSequence") or ())
     yield from (str(item.ReferencedSOPInstanceUID) for item in header.get("SourceImageSequence") or ())
 
 
-def _case(subject: str, headers: Iterable[_Header]) -> Case:
-    """The one segmented CT of a subject.
+def _segmented_case(subject: str, headers: Iterable[_FileHeader]) -> Case:
+    """The only segmented CT of a subject.
 
     Raises
     ------
     DataError
-        When there is none, or more than one.
+        If there is none, or more than one.
     """
-    series: dict[str, list[_Header]] = defaultdict(list)
+    series: dict[str, list[_FileHeader]] = defaultdict(list)
     segmentations = []
     for header in headers:
         segmentations.append(header) if header.modality == "SEG" else series[header.series].append(header)
@@ -133,30 +131,27 @@ def _case(subject: str, headers: Iterable[_Header]) -> Case:
     if not segmentations:
         reason = "a CT without its segmentation"
         raise SubjectError(f"{name}: {reason}", reason=reason, where=folder, try_="download its SEG, or delete it")
-    drawn_on = {seg: _drawn_on(seg, series) for seg in segmentations}
-    lost = next((seg for seg, on in drawn_on.items() if not on), None)
-    if lost:
+    series_of = {seg: _series_of_segmentation(seg, series) for seg in segmentations}
+    unmatched = next((seg for seg, uids in series_of.items() if not uids), None)
+    if unmatched:
         reason = "a segmentation whose CT series is not there"
-        raise SubjectError(f"{name}: {reason}", reason=reason, where=str(lost.path), try_="complete the download")
-    candidates = set().union(*drawn_on.values())
+        raise SubjectError(f"{name}: {reason}", reason=reason, where=str(unmatched.path), try_="complete the download")
+    candidates = set().union(*series_of.values())
     if len(candidates) > 1:
         reason = f"segmentations of {len(candidates)} CT series"
         raise SubjectError(
             f"{name}: {reason}",
             reason=reason,
             where=folder,
-            expected="one segmented series a subject",
-            try_="keep the scan that is meant",
+            expected="one segmented series per subject",
+            try_="keep the scan to be used",
         )
     ct = DicomFiles("CT series", tuple(header.path for header in series[candidates.pop()]))
     return Case(subject, ct, DicomFiles("DICOM SEG", tuple(seg.path for seg in segmentations)))
 
 
-def _drawn_on(seg: _Header, series: dict[str, list[_Header]]) -> set[str]:
-    """The series that a segmentation refers to; where it names none, those of its frame of reference."""
-    named = {
-        uid for uid, slices in series.items() if uid in seg.referenced or any(at.uid in seg.referenced for at in slices)
-    }
+def _series_of_segmentation(seg: _FileHeader, series: dict[str, list[_FileHeader]]) -> set[str]:
+    """UIDs of the series that a segmentation refers to; without references, those of its frame of reference."""
     if seg.referenced:
-        return named
+        return {uid for uid, slices in series.items() if {uid, *(each.uid for each in slices)} & seg.referenced}
     return {uid for uid, slices in series.items() if slices[0].frame_of_reference == seg.frame_of_reference}

@@ -1,4 +1,4 @@
-"""The four files of MNIST: found in a folder, or fetched once into the user's cache, and checked by MD5."""
+"""The four files of MNIST: found in a folder, or downloaded once into the user's cache, and verified by MD5."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.datasets.digits.idx import GZIP_MAGIC, parse_idx, unpacked
+from survembed.datasets.digits.idx import GZIP_MAGIC, parse_idx
 from survembed.errors import DataError
 from survembed.progress import Reporter, Task
 from survembed.storage.files import cache_folder
@@ -22,17 +22,15 @@ MIRRORS = (
 
 
 @dataclass(frozen=True)
-class File:
+class MNISTFile:
     """One of the four files.
 
     Attributes
     ----------
     name
-        Its name without `.gz`.
-    packed
-        MD5 of the published gzip file.
-    plain
-        MD5 of what is in it.
+        File name without `.gz`.
+    gzip_md5, plain_md5
+        MD5 of the published gzip file and of its content.
     size
         Bytes of the gzip file.
     dimensions
@@ -40,132 +38,111 @@ class File:
     """
 
     name: str
-    packed: str
-    plain: str
+    gzip_md5: str
+    plain_md5: str
     size: int
     dimensions: int
 
 
-PARTS = {
-    "train": (
-        File(
-            "train-images-idx3-ubyte",
-            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-            "6bbc9ace898e44ae57da46a324031adb",
-            9912422,
-            3,
-        ),
-        File(
-            "train-labels-idx1-ubyte",
-            "d53e105ee54ea40749a09fcbcd1e9432",
-            "a25bea736e30d166cdddb491f175f624",
-            28881,
-            1,
-        ),
-    ),
-    "test": (
-        File(
-            "t10k-images-idx3-ubyte",
-            "9fb629c4189551a2d022fa330f9573f3",
-            "2646ac647ad5339dbf082846283269ea",
-            1648877,
-            3,
-        ),
-        File(
-            "t10k-labels-idx1-ubyte",
-            "ec29112dd5afa0611ce80d1b7f02629c",
-            "27ae3e4e09519cfbb04c329615203637",
-            4542,
-            1,
-        ),
-    ),
-}
-"""Images and labels of the official parts."""
+TRAIN_IMAGES = MNISTFile(
+    "train-images-idx3-ubyte", "f68b3c2dcbeaaa9fbdd348bbdeb94873", "6bbc9ace898e44ae57da46a324031adb", 9912422, 3
+)
+TRAIN_LABELS = MNISTFile(
+    "train-labels-idx1-ubyte", "d53e105ee54ea40749a09fcbcd1e9432", "a25bea736e30d166cdddb491f175f624", 28881, 1
+)
+TEST_IMAGES = MNISTFile(
+    "t10k-images-idx3-ubyte", "9fb629c4189551a2d022fa330f9573f3", "2646ac647ad5339dbf082846283269ea", 1648877, 3
+)
+TEST_LABELS = MNISTFile(
+    "t10k-labels-idx1-ubyte", "ec29112dd5afa0611ce80d1b7f02629c", "27ae3e4e09519cfbb04c329615203637", 4542, 1
+)
 
-FILES = tuple(file for pair in PARTS.values() for file in pair)
-
+PARTS = {"train": (TRAIN_IMAGES, TRAIN_LABELS), "test": (TEST_IMAGES, TEST_LABELS)}
+"""Images and labels of the official split."""
+FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 HINT = "--root FOLDER with the four files of MNIST, or --data surv-digits, which needs no files"
 
 
-def find(folder: Path) -> dict[str, Path]:
-    """Paths of the four files by name, gzipped or plain, in `folder` or where torchvision puts them below it.
+def find_mnist(folder: Path) -> dict[str, Path]:
+    """Paths of the four files by name, gzipped or plain, in `folder` or its subfolder `MNIST/raw` (torchvision).
 
     Raises
     ------
     DataError
-        When one is missing.
+        If a file is missing.
     """
-    found = {}
+    paths = {}
     for file in FILES:
-        places = [base / name for base in (folder, folder / "MNIST" / "raw") for name in (f"{file.name}.gz", file.name)]
-        place = next((place for place in places if place.is_file()), None)
-        if place is None:
+        names = (f"{file.name}.gz", file.name)
+        candidates = [base / name for base in (folder, folder / "MNIST" / "raw") for name in names]
+        path = next((path for path in candidates if path.is_file()), None)
+        if path is None:
             raise DataError(
                 f"no {file.name}.gz, nor {file.name}",
                 where=str(folder),
                 expected=", ".join(f"{file.name}.gz" for file in FILES),
                 try_=HINT,
             )
-        found[file.name] = place
-    return found
+        paths[file.name] = path
+    return paths
 
 
-def read(path: Path, file: File) -> NDArray[np.uint8]:
-    """The array of one file: images (n, 28, 28) or labels (n,). Errors are those of `verified`."""
-    return parse_idx(unpacked(verified(path, file), path), file.dimensions, path)
+def read_mnist_file(path: Path, file: MNISTFile) -> NDArray[np.uint8]:
+    """Images (n, 28, 28) or labels (n,) of one file; errors as `read_verified`."""
+    return parse_idx(read_verified(path, file), file.dimensions, path)
 
 
-def verified(path: Path, file: File) -> bytes:
-    """The bytes of one file, packed or plain, once their MD5 is that of the published file.
+def read_verified(path: Path, file: MNISTFile) -> bytes:
+    """Content of one file, gzipped or plain, if its MD5 is that of the published file.
 
     Raises
     ------
     DataError
-        When the file cannot be read, is cut short or is another one.
+        If the file cannot be read, is truncated or is another file.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {path.name}: {error.strerror or error}", where=str(path)) from error
-    expected = file.packed if content[:2] == GZIP_MAGIC else file.plain
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != expected:
-        parse_idx(unpacked(content, path), file.dimensions, path)  # says what is wrong, where that can be told
-        raise DataError(f"{path.name} is not MNIST's: md5 {found}", where=str(path), expected=f"md5 {expected}")
+    expected = file.gzip_md5 if content[:2] == GZIP_MAGIC else file.plain_md5
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if md5 != expected:
+        parse_idx(content, file.dimensions, path)  # has a more specific error for a damaged file
+        raise DataError(f"{path.name} is not the file of MNIST: md5 {md5}", where=str(path), expected=f"md5 {expected}")
     return content
 
 
-def fetch(mirror: str | None, reporter: Reporter) -> Path:
-    """Folder of the four files in the user's cache, fetched where they are not there yet.
+def download_mnist(mirror: str | None, reporter: Reporter) -> Path:
+    """Folder of the four files in the user's cache; missing files are downloaded.
 
     Parameters
     ----------
     mirror
-        Address of a folder that holds the files, tried before `MIRRORS`.
+        Address of a folder with the files, tried before `MIRRORS`.
 
     Raises
     ------
     DataError
-        When no mirror gives them, or the cache cannot be written.
+        If no mirror has the files, or the cache cannot be written.
     """
     folder = cache_folder() / "mnist"
-    missing = [file for file in FILES if not _is_whole(folder / f"{file.name}.gz", file)]
+    missing = [file for file in FILES if not _is_complete(folder / f"{file.name}.gz", file)]
     if missing:
         with reporter.task("fetching MNIST", total=sum(file.size for file in missing), unit="bytes") as task:
             for file in missing:
-                _fetch_one(file, folder, (mirror, *MIRRORS) if mirror else MIRRORS, task)
+                _download(file, folder, (mirror, *MIRRORS) if mirror else MIRRORS, task)
     return folder
 
 
-def _is_whole(path: Path, file: File) -> bool:
+def _is_complete(path: Path, file: MNISTFile) -> bool:
     try:
-        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == file.packed
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == file.gzip_md5
     except OSError:
         return False
 
 
-class _Bar:
-    """What pooch takes for a progress bar, told to a `Task`."""
+class _PoochProgress:
+    """Progress bar in the interface of pooch that advances a `Task`."""
 
     def __init__(self, task: Task) -> None:
         self.total = 0
@@ -176,31 +153,31 @@ class _Bar:
             self._task.advance(count)
 
     def reset(self) -> None:
-        """Pooch resets at the end and counts the whole file once more."""
+        """Stop counting: pooch resets at the end and then reports the whole file again."""
         self._task = None
 
     def close(self) -> None:
-        """Nothing to close: the task belongs to `fetch`."""
+        """Do nothing: `download_mnist` closes the task."""
 
 
-def _fetch_one(file: File, folder: Path, mirrors: tuple[str, ...], task: Task) -> None:
+def _download(file: MNISTFile, folder: Path, mirrors: tuple[str, ...], task: Task) -> None:
     import pooch
     import requests
 
-    pooch.get_logger().setLevel("ERROR")  # it would write to stderr by itself
+    pooch.get_logger().setLevel("ERROR")  # otherwise pooch writes to stderr
     failures = []
     for mirror in mirrors:
-        downloader = pooch.HTTPDownloader(progressbar=_Bar(task), chunk_size=2**16, timeout=30)
+        downloader = pooch.HTTPDownloader(progressbar=_PoochProgress(task), chunk_size=2**16, timeout=30)
         name = f"{file.name}.gz"
         try:
-            pooch.retrieve(f"{mirror.rstrip('/')}/{name}", f"md5:{file.packed}", name, folder, downloader=downloader)
-        except (requests.RequestException, ValueError) as error:  # ValueError: not what the MD5 promises
+            pooch.retrieve(f"{mirror.rstrip('/')}/{name}", f"md5:{file.gzip_md5}", name, folder, downloader=downloader)
+        except (requests.RequestException, ValueError) as error:  # ValueError: wrong MD5
             failures.append(f"{mirror}: {type(error).__name__}")
         except OSError as error:
             raise DataError(
                 f"cannot write {name}: {error.strerror or error}",
                 where=str(folder),
-                expected="a folder that can be written, with space left",
+                expected="a writable folder on a disk with free space",
             ) from error
         else:
             return

@@ -1,4 +1,4 @@
-"""A new picture for a cohort of pictures: a PNG, or an array of NumPy."""
+"""A new picture for a cohort of digits: a PNG or a .npy array."""
 
 from __future__ import annotations
 
@@ -15,67 +15,69 @@ from survembed.errors import DataError
 
 
 def read_picture(files: Mapping[str, Path], header: CohortHeader) -> NewCases:
-    """The picture at `image`, of the cohort's own size: nothing is resized, as no picture of the cohort was.
+    """Read the picture `files["image"]`. It must have the size of the cohort's pictures; it is not resized.
 
     Raises
     ------
     UsageError
-        When other files are given.
+        If other files are given.
     DataError
-        When the file is missing, is neither PNG nor .npy, is of another size, or holds other than uint8 or [0, 1].
+        If the file is missing, neither PNG nor .npy, of another size, or contains values other than uint8 or [0, 1].
     """
     require_files(files, ("image",))
     path = files["image"]
     height, width = header.shape
     values = _read_array(path) if path.suffix.lower() == ".npy" else _read_png(path, (width, height))
     if values.shape != (height, width):
-        raise _of_another_size(path, " × ".join(map(str, values.shape)), header.shape)
+        raise _wrong_size(path, " × ".join(map(str, values.shape)), header.shape)
     return NewCases(values[None, None])
 
 
 def _read_array(path: Path) -> NDArray[Any]:
-    """uint8 as it is, or float64 in [0, 1]."""
+    """Read uint8 unchanged, other types as float64 in [0, 1]."""
     try:
         values = np.load(path, allow_pickle=False)
     except OSError as error:
         raise DataError(f"cannot read {path.name}: {error.strerror or error}", where=str(path)) from error
     except (ValueError, EOFError, MemoryError) as error:
         raise DataError(
-            f"{path.name} is no array of NumPy, or damaged", where=str(path), expected="a .npy file of numbers"
+            f"{path.name} is not a NumPy array, or is damaged", where=str(path), expected="a .npy file of numbers"
         ) from error
     if isinstance(values, np.ndarray) and values.dtype == np.uint8:
         return values
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "bf" or not _within_unit(values):
+    if (
+        not isinstance(values, np.ndarray)
+        or values.dtype.kind not in "bf"
+        or not ((values >= 0) & (values <= 1)).all()  # False for NaN
+    ):
         raise DataError(
-            f"{path.name} holds other numbers than a picture",
+            f"{path.name} contains values that are not grey levels",
             where=str(path),
             expected="uint8 (255 is ink), or floats from 0 to 1",
         )
     return values.astype(np.float64)
 
 
-def _within_unit(values: NDArray[Any]) -> bool:
-    return bool(((values >= 0) & (values <= 1)).all())  # false of NaN
-
-
 def _read_png(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Grey levels; colours become grey. The size is judged before a pixel is decoded."""
+    """Grey levels; colours are converted. The size is checked before pixels are decoded."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             if picture.size != size:
-                raise _of_another_size(path, f"{picture.height} × {picture.width}", size[::-1])
+                raise _wrong_size(path, f"{picture.height} × {picture.width}", size[::-1])
             if picture.mode.startswith("I"):  # 16 bits
                 return np.rint(np.asarray(picture, dtype=np.float64) / 257).astype(np.uint8)
             return np.asarray(picture.convert("L"))
     except UnidentifiedImageError as error:
-        raise DataError(f"{path.name} is no picture", where=str(path), expected="a PNG or a .npy file") from error
+        raise DataError(f"{path.name} is not a picture", where=str(path), expected="a PNG or a .npy file") from error
     except (OSError, SyntaxError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "damaged"
-        raise DataError(f"cannot read {path.name}: {reason}", where=str(path), expected="a whole PNG file") from error
+        raise DataError(
+            f"cannot read {path.name}: {reason}", where=str(path), expected="a complete PNG file"
+        ) from error
 
 
-def _of_another_size(path: Path, found: str, shape: tuple[int, ...]) -> DataError:
+def _wrong_size(path: Path, size: str, shape: tuple[int, ...]) -> DataError:
     expected = " × ".join(map(str, shape))
-    return DataError(f"{path.name} is {found} pixels", where=str(path), expected=f"{expected}, as in the cohort")
+    return DataError(f"{path.name} is {size} pixels", where=str(path), expected=f"{expected}, as in the cohort")

@@ -1,4 +1,4 @@
-"""surv-MNIST: survival times simulated from digits: the digit alone decides the hazard, and the truth is known."""
+"""Survival times simulated from digits (surv-MNIST). The hazard depends only on the digit."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class SimulatedOutcome:
     Attributes
     ----------
     duration
-        (n,) float64, time to event or censoring, above 0.
+        (n,) float64 time to event or censoring, above 0.
     event
-        (n,) bool, True where the event came before censoring.
+        (n,) bool, True if the event is observed.
     log_hazard
-        (n,) float64, the true log-hazard up to a constant; higher dies sooner.
+        (n,) float64 true log-hazard up to a constant; higher dies sooner.
     """
 
     duration: Float
@@ -38,17 +38,17 @@ class SimulatedOutcome:
 
 
 @dataclass(frozen=True)
-class Scheme:
-    """A way to simulate survival from digits.
+class SimulationScheme:
+    """Simulation of survival from digits.
 
     Attributes
     ----------
     simulate
-        Takes digits (n,) and a seed.
+        Function of digits (n,) and a seed.
     digits
-        The digits that it is defined for.
+        Digits for which it is defined.
     time_unit
-        Unit of its durations.
+        Unit of the durations.
     """
 
     simulate: Callable[[Digits, int], SimulatedOutcome]
@@ -79,7 +79,7 @@ def gensheimer(digits: Digits, seed: int) -> SimulatedOutcome:
 def xcal(digits: Digits, seed: int) -> SimulatedOutcome:
     """T ~ Gamma with mean m_y of `XCAL_MEANS` and variance 0.001; C ~ U(min T, 90th percentile of T).
 
-    The hazards of a Gamma are not proportional: −log m_y, by which they order, stands for the log-hazard.
+    Gamma hazards are not proportional; −log m_y, which has the order of the hazards, is used as log-hazard.
     Source: Goldstein, Han, Puli, Perotte, Ranganath, *X-CAL: explicit calibration for survival analysis*, NeurIPS
     (2020), appendix D.
     """
@@ -93,8 +93,8 @@ def xcal(digits: Digits, seed: int) -> SimulatedOutcome:
 def poelsterl(digits: Digits, seed: int) -> SimulatedOutcome:
     """T = −ln(U)·365·exp(−r_y) days, U ~ U(0, 1), all censored at one time c ~ U(min T, 55th percentile of T).
 
-    Each digit falls at random into one of the risk groups g = 0 to 3; r = 1.75·√(g + 0.0001) − (i − ⌊k/2⌋)/25 for the
-    i-th of the k digits of a group. Groups and, with seed 0, times are those of the source, whose seed is 89.
+    Each digit is randomly assigned to a risk group g = 0 to 3; r = 1.75·√(g + 0.0001) − (i − ⌊k/2⌋)/25 for the
+    i-th of the k digits of a group. Groups and, with seed 0, times are those of the source, which uses seed 89.
     Source: Pölsterl, *Survival analysis for deep learning*, k-d-w.org (2019).
     """
     groups = np.random.RandomState(89).randint(4, size=10)
@@ -111,9 +111,9 @@ def _censored(times: Float, censoring: Float, log_hazard: Float) -> SimulatedOut
 
 
 SCHEMES = {
-    "exponential": Scheme(exponential, range(10), "days"),
-    "gensheimer": Scheme(gensheimer, range(5), "days"),
-    "xcal": Scheme(xcal, range(10), "units"),
-    "poelsterl": Scheme(poelsterl, range(10), "days"),
+    "exponential": SimulationScheme(exponential, range(10), "days"),
+    "gensheimer": SimulationScheme(gensheimer, range(5), "days"),
+    "xcal": SimulationScheme(xcal, range(10), "units"),
+    "poelsterl": SimulationScheme(poelsterl, range(10), "days"),
 }
-"""All schemes by the name that a user types."""
+"""All schemes by name."""

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DigitsSource:
-    """The digits that come with scikit-learn; no file of the user's is read."""
+    """Source of `SurvDigits`: the digits included in scikit-learn."""
 
     options: SurvDigits
 
     def fingerprint(self, reporter: Reporter) -> dict[str, Any]:
-        """The simulation; the images never change."""
+        """Options of the simulation; the images never change."""
         return {"dataset": "surv-digits", **self.options.model_dump(mode="json")}
 
     def prepare(self, path: Path, fingerprint: str, reporter: Reporter) -> None:
@@ -39,24 +39,24 @@ class DigitsSource:
         images, labels = load_digits(return_X_y=True)
         digits = np.asarray(labels, dtype=np.int64)
         split = stratified_split(digits)
-        known = np.flatnonzero(np.isin(digits, SCHEMES[options.scheme].digits))
-        ids = np.array([f"digit-{row:04d}" for row in known])
+        usable = np.flatnonzero(np.isin(digits, SCHEMES[options.scheme].digits))
+        ids = np.array([f"digit-{row:04d}" for row in usable])
         header = digits_header("surv-digits", "surv-digits", options.scheme, (8, 8))
         with writing_cohort(path, header, fingerprint) as writer:
-            writer.add(images[known].reshape(-1, 1, 8, 8) / 16)
+            writer.add(images[usable].reshape(-1, 1, 8, 8) / 16)
             writer.finish(
-                digits_subjects(ids, digits[known], split[known], options.scheme, options.seed), where="surv-digits"
+                digits_subjects(ids, digits[usable], split[usable], options.scheme, options.seed), where="surv-digits"
             )
 
     def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
-        """A new digit: a PNG or .npy, white on black."""
+        """Read a new digit: PNG or .npy, white on black."""
         from survembed.datasets.digits.new_picture import read_picture
 
         return read_picture(files, cohort.header)
 
 
 def stratified_split(digits: NDArray[np.int64]) -> NDArray[np.str_]:
-    """`train` or `test` for each digit: of every digit 30 % are `test`, drawn once and for all with seed 0."""
+    """`train` or `test` for each digit: 30 % of each digit are `test`, drawn with seed 0."""
     random = np.random.default_rng(0)
     split = np.full(len(digits), "train")
     for digit in np.unique(digits):

@@ -1,1 +1,1 @@
-"""Scans of one subject: files, voxel grid, NIfTI."""
+"""Scans of one subject: files, voxel grids, NIfTI, orientation."""

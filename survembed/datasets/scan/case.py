@@ -10,14 +10,14 @@ from survembed.errors import DataError
 
 @dataclass(frozen=True)
 class DicomFiles:
-    """The files of one DICOM series, or of the segmentations that refer to one.
+    """Files of one DICOM series, or of the segmentations that refer to one.
 
     Attributes
     ----------
     name
-        What messages call it: the names of such files are often identifiers of patients or studies.
+        Name for messages. Names of DICOM files often contain identifiers of patients, so messages do not show them.
     files
-        In any order.
+        Paths in any order.
     """
 
     name: str
@@ -29,19 +29,19 @@ class DicomFiles:
 
 @dataclass(frozen=True)
 class Case:
-    """The files of one subject.
+    """Files of one subject.
 
     Attributes
     ----------
     id
-        The subject's name in the clinical table.
+        Id of the subject in the clinical table.
     ct
-        The CT; None where the cohort has masks only.
+        The CT; None in a cohort of masks only.
     mask
-        A map of labels, or, where `tumours` is given, a mask of the organ (whatever is not 0), or DICOM segments drawn
-        on the DICOM series `ct`.
+        A label map; or a mask of the organ (all values above 0) if `tumours` is given; or DICOM segmentations drawn on
+        the DICOM series `ct`.
     tumours
-        Masks of lesions; None where `mask` is a map of labels.
+        Masks of lesions; None if `mask` is a label map.
     """
 
     id: str
@@ -51,44 +51,25 @@ class Case:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All of them, the CT first."""
+        """All files, the CT first."""
         parts = (*([self.ct] if self.ct else []), self.mask, *(self.tumours or ()))
         return tuple(path for part in parts for path in (part.files if isinstance(part, DicomFiles) else (part,)))
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The cases found in a folder.
+    """Cases of a folder.
 
     Attributes
     ----------
     name
-        What the layout is called.
+        Name of the layout.
     cases
-        By id; either all have a CT or none has.
+        Sorted by id; either all have a CT or none has.
     problems
-        Files that make no case, and why.
+        Files that form no case, and the reason.
     """
 
     name: str
     cases: tuple[Case, ...]
     problems: tuple[DataError, ...]
-
-
-@dataclass(frozen=True)
-class Unsegmented:
-    """CTs in a folder in nnU-Net names.
-
-    Attributes
-    ----------
-    images
-        Those without a mask, by case.
-    there
-        Cases that have one.
-    masks
-        Folder where masks belong.
-    """
-
-    images: dict[str, Path]
-    there: tuple[str, ...]
-    masks: Path

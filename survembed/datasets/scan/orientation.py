@@ -1,4 +1,4 @@
-"""Volumes written anew along other axes, losslessly: segmenters want the orientation that they were trained in."""
+"""Orientation of volumes: three-letter codes, and lossless rewriting along other axes."""
 
 from __future__ import annotations
 
@@ -13,49 +13,46 @@ from survembed.storage.nifti import write_nifti
 
 
 def orientation_of(volume: Volume) -> str:
-    """Where the axes of a volume, as stored, run to: `RAS`, `LPS`, …"""
+    """Directions of the stored axes of a volume, such as `RAS` or `LPS`."""
     return "".join(str(code) for code in aff2axcodes(volume.stored_affine))
 
 
 def require_orientation(codes: str, where: str) -> None:
-    """Refuse what names no orientation: three letters, one of each of R/L, A/P, S/I.
+    """Refuse an invalid orientation.
 
     Raises
     ------
     UsageError
-        When `codes` is anything else.
+        If `codes` is not three letters, one each of R/L, A/P and S/I.
     """
     pairs = ("RL", "AP", "SI")
     if len(codes) != 3 or any(sum(letter in pair for letter in codes) != 1 for pair in pairs):
         raise UsageError(
-            f"'{codes}' is no orientation",
+            f"'{codes}' is not an orientation",
             where=where,
-            expected="three letters, one of each of R/L, A/P, S/I: where each axis runs to, such as RAS or LPS",
+            expected="the direction of each axis as three letters, one each of R/L, A/P, S/I, such as RAS or LPS",
         )
 
 
 def write_oriented(volume: Volume, path: Path, codes: str) -> None:
-    """Write a volume with its axes along `codes`; stored numbers and scale stay as they are.
+    """Write a volume with its axes along `codes`; stored numbers and their scale do not change.
 
     Parameters
     ----------
-    volume
-        The volume, whatever its own orientation.
     path
         A .nii or .nii.gz file.
     codes
-        Where each stored axis of `path` shall run to: `RAS`, `LPS`, …
+        Direction of each axis in the new file, such as `RAS`.
 
     Raises
     ------
     DataError
-        When the voxels of `volume` cannot be read.
+        If the voxels cannot be read, or the file cannot be written.
     """
     require_orientation(codes, str(path))
-    target = axcodes2ornt(codes)
-    turn = np.empty((3, 2))  # from canonical axes to those of the file: the inverse of what takes the file to RAS
-    for axis, (canonical, direction) in enumerate(target):
-        turn[int(canonical)] = axis, direction
-    stored = apply_orientation(volume.read(), turn)
-    affine = volume.affine @ inv_ornt_aff(turn, volume.shape)
+    from_ras = np.empty((3, 2))  # inverse of the orientation that nibabel computes from the file to RAS
+    for axis, (ras_axis, direction) in enumerate(axcodes2ornt(codes)):
+        from_ras[int(ras_axis)] = axis, direction
+    stored = apply_orientation(volume.read(), from_ras)
+    affine = volume.affine @ inv_ornt_aff(from_ras, volume.shape)
     write_nifti(path, stored, affine, volume.slope, volume.intercept)

@@ -1,4 +1,4 @@
-"""From a subject's CT and mask to a cube of fixed size in mm, by exact box overlap."""
+"""From the CT and mask of a subject to a cube of fixed size, by exact box overlap."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from numpy.typing import NDArray
 from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.datasets.scan.grid import Float, Volume
 from survembed.datasets.scan.nifti import open_nifti
-from survembed.datasets.volume.averages import averages
-from survembed.datasets.volume.field_of_view import WARN_OUTSIDE, judge_outside
-from survembed.datasets.volume.organ_mask import FURTHER, TUMOUR, OrganMask, on_grid_of, read_mask
+from survembed.datasets.volume.cube_channels import average_channels
+from survembed.datasets.volume.field_of_view import WARN_OUTSIDE, share_outside
+from survembed.datasets.volume.mask_on_ct_grid import resample_to_ct
+from survembed.datasets.volume.organ_mask import FURTHER, TUMOUR, OrganMask, read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
-from survembed.datasets.volume.resample import to_bytes
+from survembed.datasets.volume.resample import fractions_to_bytes
 
 
 @dataclass(frozen=True)
 class Cube:
-    """A subject as the model sees it.
+    """Preprocessed image of a subject.
 
     Attributes
     ----------
     image
-        (C, x, y, z) uint8 in RAS order, 255 for 1, with the channels of `Preprocessing.channels`. A mask is the
-        fraction of each voxel that it fills; the CT is the mean over the organ's part of each voxel, clipped to the
-        window, and 0 where the organ fills less than half.
+        (C, x, y, z) uint8 in RAS order, 255 for 1, with the channels of `Preprocessing.channels`. A mask channel is the
+        fraction of each voxel inside the mask. The CT channel is the mean over the organ in each voxel, clipped to the
+        window, and 0 where the organ fills less than half of the voxel.
     affine
-        (4, 4) float64 from voxel index to RAS mm; its axes are the scan's own, which may be oblique.
+        (4, 4) float64 from voxel index to RAS mm; the axes are those of the scan, which may be oblique.
     organ_ml, tumour_ml, further_ml
         Volumes at full resolution.
     outside
         Share of the organ outside the cube.
     warnings
-        What was doubtful.
+        Doubts about the files.
     """
 
     image: NDArray[np.uint8]
@@ -45,46 +46,48 @@ class Cube:
     warnings: tuple[str, ...]
     further_ml: tuple[float, ...] = ()
 
-    def measures(self, recipe: Preprocessing) -> dict[str, float]:
-        """What is measured of a subject, by name: volumes in ml, and the share of the organ outside the cube."""
-        further = {f"{name}_ml": ml for (name, _), ml in zip(recipe.further_labels, self.further_ml, strict=True)}
+    def measures(self, preprocessing: Preprocessing) -> dict[str, float]:
+        """Measurements by name: volumes in ml and the share of the organ outside the cube."""
+        names = [f"{name}_ml" for name, _ in preprocessing.further_labels]
+        further = dict(zip(names, self.further_ml, strict=True))
         return {"organ_ml": self.organ_ml, "tumour_ml": self.tumour_ml, **further, "organ_outside": self.outside}
 
 
-def make_cube(case: Case, recipe: Preprocessing) -> Cube:
-    """Read a case and average it into its cube: the mask first, then only the organ's part of the CT.
+def make_cube(case: Case, preprocessing: Preprocessing) -> Cube:
+    """Read a case and average it into its cube. Only the part of the CT around the organ is kept in memory.
 
     Raises
     ------
     DataError
-        When a file is unsound (see `open_nifti`), the organ is missing, has NaN in its CT, lies less than half
-        inside the CT, or more than 5 % outside the cube.
+        If a file is invalid (see `open_nifti`), the organ is empty or has NaN in the CT, less than half of it lies
+        inside the CT, or more than 5 % of it outside the cube.
     """
-    ct = open_ct(case, recipe.voxel_limit)
-    mask = read_mask(case, recipe)
+    ct = open_ct(case, preprocessing.voxel_limit)
+    mask = read_mask(case, preprocessing)
     if ct is not None:
-        mask = on_grid_of(ct, mask)
-    fov = mask.extent_mm if recipe.fov_mm is None else np.array(recipe.fov_mm)
-    outside = judge_outside(mask, fov, case)
+        mask = resample_to_ct(mask, ct)
+    fov_mm = mask.extent_mm if preprocessing.fov_mm is None else np.array(preprocessing.fov_mm)
+    outside = share_outside(mask, fov_mm, case)
     warnings = mask.warnings + (ct.warnings if ct else ())
     if outside > WARN_OUTSIDE:
         warnings += (f"{outside:.1%} of the organ lies outside the cube",)
     stored = ct.read(mask.box) if ct else None
-    scale = (1.0, 0.0) if ct is None else _window_scale(ct, recipe.window)
-    lesions = tuple(range(TUMOUR, FURTHER + len(recipe.further_labels)))
-    intensity, organ, *others = averages(mask.codes, stored, scale, mask.weights(recipe.size, fov), lesions, case)
-    image = [to_bytes(mask) for mask in others]
-    if ct is None or recipe.keep_organ:
-        image.insert(0, to_bytes(organ))
+    scale = (1.0, 0.0) if ct is None else _window_scale(ct, preprocessing.window)
+    lesion_codes = tuple(range(TUMOUR, FURTHER + len(preprocessing.further_labels)))
+    weights = mask.weights(preprocessing.size, fov_mm)
+    intensity, organ, *lesions = average_channels(mask.codes, stored, scale, weights, lesion_codes, case)
+    image = [fractions_to_bytes(lesion) for lesion in lesions]
+    if ct is None or preprocessing.keep_organ:
+        image.insert(0, fractions_to_bytes(organ))
     if ct is not None:
-        inside = np.divide(intensity, organ, out=np.zeros_like(organ), where=organ >= 0.5)
-        image.insert(0, np.rint(np.clip(inside, 0, 1) * 255).astype(np.uint8))
-    affine = _affine(mask, fov, fov / recipe.size)
+        mean_inside = np.divide(intensity, organ, out=np.zeros_like(organ), where=organ >= 0.5)
+        image.insert(0, np.rint(np.clip(mean_inside, 0, 1) * 255).astype(np.uint8))
+    affine = _cube_affine(mask, fov_mm, fov_mm / preprocessing.size)
     return Cube(np.stack(image), affine, mask.organ_ml, mask.tumour_ml, outside, warnings, mask.further_ml)
 
 
 def open_ct(case: Case, voxel_limit: int) -> Volume | None:
-    """The CT of a case, its header judged as by `open_nifti` and `open_series`; None where there is none."""
+    """Open the CT of a case and check its header (see `open_nifti`, `open_series`); None if there is no CT."""
     if isinstance(case.ct, DicomFiles):
         from survembed.datasets.dicom.series import open_series
 
@@ -93,17 +96,17 @@ def open_ct(case: Case, voxel_limit: int) -> Volume | None:
 
 
 def _window_scale(ct: Volume, window: tuple[float, float]) -> tuple[float, float]:
-    """Factor and summand that take stored numbers to [0, 1] in the window."""
+    """Factor and summand from stored numbers to [0, 1] in the window."""
     width = window[1] - window[0]
     return ct.slope / width, (ct.intercept - window[0]) / width
 
 
-def _affine(mask: OrganMask, fov: Float, cell: Float) -> Float:
-    """From voxel index of the cube to RAS mm."""
+def _cube_affine(mask: OrganMask, fov_mm: Float, spacing_mm: Float) -> Float:
+    """(4, 4) from voxel index of the cube to RAS mm."""
     direction = mask.affine[:3, :3] / mask.spacing_mm
     corner = np.array([side.start for side in mask.box]) - 0.5
-    first = corner * mask.spacing_mm + (mask.extent_mm - fov) / 2 + cell / 2
+    first = corner * mask.spacing_mm + (mask.extent_mm - fov_mm) / 2 + spacing_mm / 2
     affine = np.eye(4)
-    affine[:3, :3] = direction * cell
+    affine[:3, :3] = direction * spacing_mm
     affine[:3, 3] = mask.affine[:3, 3] + direction @ first
     return affine

@@ -1,12 +1,12 @@
-"""`CubeSource`: what every dataset of volumes shares, from a study's files to a cohort of cubes."""
+"""`CubeSource`: base class for datasets of volumes, from the files of a study to a cohort of cubes."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,58 +17,65 @@ from survembed.cohort.exclusions import Exclusion, SubjectError, count_exclusion
 from survembed.cohort.subjects import CohortHeader, Subjects
 from survembed.datasets.scan.case import Case
 from survembed.datasets.volume.cube import Cube, make_cube
-from survembed.datasets.volume.cube_cache import NO_IMAGE, in_parallel, load_cube, save_cube
-from survembed.datasets.volume.field_of_view import FIELDS_OF_VIEW, WARN_OUTSIDE, smallest_edge
+from survembed.datasets.volume.cube_cache import load_cube, save_cube
+from survembed.datasets.volume.field_of_view import FIELDS_OF_VIEW, WARN_OUTSIDE, shares_outside, smallest_edge_mm
 from survembed.datasets.volume.organ_mask import read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.datasets.volume.study import LISTED, Study, report_problems
 from survembed.errors import DataError
 from survembed.progress import Reporter
+from survembed.storage.cores import map_in_threads
 from survembed.storage.files import HashIndex, digest
 
 if TYPE_CHECKING:
     from survembed.cohort.cohort import Cohort
     from survembed.cohort.source import NewCases
 
-RECIPE_VERSION = 2
-"""Raised whenever the same files and options would give other cubes."""
+PREPROCESSING_VERSION = 2
+"""Increased when the same files and options give other cubes."""
+
+Output = TypeVar("Output")
+Hashes = dict[str, list[str]]
+"""sha256 of the files of each case, by id."""
 
 
 class CubeSource(ABC):
-    """A `Source` (see `survembed.cohort.source`) of volumes: a dataset adds `find`, which knows its files and table.
+    """A `Source` (see `survembed.cohort.source`) of volumes; a dataset implements `find` for its files and table.
 
-    Cases are read in parallel; one that cannot be used never stops the others, and all such are named in the end.
-    Finished cubes are kept beside the cohort, so that an interrupted preparation goes on where it stopped.
+    Cases are read in parallel. An invalid case does not stop the others; all invalid cases are reported together. The
+    cubes are cached beside the cohort, so that an interrupted preparation continues.
 
     Parameters
     ----------
     dataset
         Name of the dataset component.
-    recipe
-        How a cube is made. Without a field of view the smallest that holds every organ is chosen.
+    preprocessing
+        How a cube is made. If the field of view is None, the smallest that contains every organ is chosen.
     stretch
         Stretch each organ to fill its cube instead.
     skip_bad
-        Leave out cases with a problem, where they would be refused.
+        Leave out invalid cases instead of refusing the study.
     """
 
-    def __init__(self, dataset: str, recipe: Preprocessing, *, stretch: bool = False, skip_bad: bool = False) -> None:
-        self.dataset, self.recipe, self.stretch, self.skip_bad = dataset, recipe, stretch, skip_bad
-        self._known: tuple[Study, dict[str, list[str]]] | None = None
+    def __init__(
+        self, dataset: str, preprocessing: Preprocessing, *, stretch: bool = False, skip_bad: bool = False
+    ) -> None:
+        self.dataset, self.preprocessing, self.stretch, self.skip_bad = dataset, preprocessing, stretch, skip_bad
+        self._cached: tuple[Study, Hashes] | None = None
 
     @abstractmethod
     def find(self, reporter: Reporter) -> Study:
-        """The study's files and table, joined; called once.
+        """Find the files and the clinical table of the study and join them; called once.
 
         Raises
         ------
         DataError
-            When files are missing or the table is wrong.
+            If files are missing or the table is invalid.
         """
 
     def fingerprint(self, reporter: Reporter) -> dict[str, Any]:
-        """Hashes of the images, what the table says of their subjects, and every option that shapes a cube."""
-        study, hashes = self._found(reporter)
+        """Hashes of the images, the table rows of their subjects, and all options of the preprocessing."""
+        study, hashes = self._study_and_hashes(reporter)
         clinical = study.clinical
         columns = {"id": clinical.id, "duration": clinical.duration, "event": clinical.event, **clinical.covariates}
         if clinical.truth is not None:
@@ -77,146 +84,147 @@ class CubeSource(ABC):
             "dataset": self.dataset,
             "title": study.title,
             "notes": [*study.notes, *(problem.message for problem in study.problems)],
-            "recipe": asdict(self.recipe),
-            "recipe_version": RECIPE_VERSION,
-            "fov": "stretched" if self.stretch else "given" if self.recipe.fov_mm else "chosen",
+            "recipe": asdict(self.preprocessing),  # other keys would invalidate prepared cohorts
+            "recipe_version": PREPROCESSING_VERSION,
+            "fov": "stretched" if self.stretch else "given" if self.preprocessing.fov_mm else "chosen",
             "skip_bad": self.skip_bad,
             "images": hashes,
             "table": {name: [str(value) for value in values[study.rows]] for name, values in columns.items()},
         }
 
     def prepare(self, path: Path, fingerprint: str, reporter: Reporter) -> None:
-        """Choose the field of view from the masks, make every cube, join them into the cohort."""
-        study, hashes = self._found(reporter)
+        """Choose the field of view from the masks, make all cubes, and write them as a cohort."""
+        study, hashes = self._study_and_hashes(reporter)
         problems: dict[str, DataError] = {}
-        with threadpool_limits(1, user_api="blas"):  # cases run in parallel; threads inside each would only fight
-            recipe = self._with_fov(study, problems, reporter)
-            good = [case for case in study.cases if case.id not in problems]
-            parts = {case: _part(case, hashes[case.id], recipe, path) for case in good}
-            cubes = _make_cubes(parts, recipe, problems, reporter)
+        with threadpool_limits(1, user_api="blas"):  # cases run in parallel, so BLAS threads would compete
+            preprocessing = self._choose_field_of_view(study, problems, reporter)
+            valid = [case for case in study.cases if case.id not in problems]
+            cube_paths = {case: _cube_path(case, hashes[case.id], preprocessing, path) for case in valid}
+            cubes = _make_cubes(cube_paths, preprocessing, problems, reporter)
         of, where = f"{len(study.cases)} cases", study.title
         notes = study.notes + report_problems([*study.problems, *problems.values()], self.skip_bad, of, where, reporter)
-        notes += _warnings(cubes, reporter)
+        notes += _report_warnings(cubes, reporter)
         exclusions = count_exclusions(study.exclusions, study.problems, problems.values())
-        with writing_cohort(path, self._header(study, recipe, notes, exclusions), fingerprint) as writer:
-            for case, part in parts.items():
-                if case.id in cubes:
-                    writer.add(_image(part)[None])
-            writer.finish(_subjects(study, recipe, cubes, hashes), where)
+        with writing_cohort(path, self._header(study, preprocessing, notes, exclusions), fingerprint) as writer:
+            for case in cubes:
+                writer.add(_load_image(cube_paths[case])[None])
+            writer.finish(_subjects(study, preprocessing, cubes, hashes), where)
 
     def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
-        """A new CT and mask, a mask alone where the cohort has no CT, or a folder of one subject, such as DICOM."""
+        """Read a new CT and mask; only a mask if the cohort has no CT; or a folder of one subject, such as DICOM."""
         from survembed.datasets.volume.new_volume import read_volume
 
-        return read_volume(files, cohort.header, self.recipe)
+        return read_volume(files, cohort.header, self.preprocessing)
 
-    def _found(self, reporter: Reporter) -> tuple[Study, dict[str, list[str]]]:
-        """The study and the hashes of each case's files; found once."""
-        if self._known is None:
+    def _study_and_hashes(self, reporter: Reporter) -> tuple[Study, Hashes]:
+        if self._cached is None:
             study = self.find(reporter)
-            self._known = study, _hashed(study, reporter)
-        return self._known
+            self._cached = study, _hash_files(study, reporter)
+        return self._cached
 
-    def _with_fov(self, study: Study, problems: dict[str, DataError], reporter: Reporter) -> Preprocessing:
-        """The recipe with a field of view: the one asked for, else the smallest that holds every organ."""
-        recipe = self.recipe
-        if recipe.fov_mm is not None or self.stretch:
-            return recipe
+    def _choose_field_of_view(self, study: Study, problems: dict[str, DataError], reporter: Reporter) -> Preprocessing:
+        """The preprocessing with a field of view: the given one, else the smallest that contains every organ."""
+        preprocessing = self.preprocessing
+        if preprocessing.fov_mm is not None or self.stretch:
+            return preprocessing
 
-        def shares_outside(case: Case) -> list[float] | DataError:
-            try:
-                mask = read_mask(case, recipe)
-                return [mask.outside(np.full(3, float(edge))) for edge in FIELDS_OF_VIEW]
-            except DataError as error:
-                return _named(error, case)
+        def measure(case: Case) -> list[float]:
+            return shares_outside(read_mask(case, preprocessing))
 
-        shares = []
-        with reporter.task("Measuring organs", len(study.cases), "volumes") as task:
-            for case, result in zip(study.cases, in_parallel(shares_outside, study.cases), strict=True):
-                if isinstance(result, DataError):
-                    problems[case.id] = result
-                else:
-                    shares.append(result)
-                task.advance()
-        edge = smallest_edge(np.array(shares).reshape(-1, len(FIELDS_OF_VIEW)))
-        reporter.say(f"field of view {edge} mm: the smallest that holds at least {1 - WARN_OUTSIDE:.0%} of every organ")
-        return replace(recipe, fov_mm=(edge, edge, edge))
+        shares = _map_cases(measure, study.cases, "Measuring organs", problems, reporter)
+        edge = smallest_edge_mm(np.array(list(shares.values())).reshape(-1, len(FIELDS_OF_VIEW)))
+        share = f"{1 - WARN_OUTSIDE:.0%}"
+        reporter.say(f"field of view {edge} mm: the smallest that contains at least {share} of every organ")
+        return replace(preprocessing, fov_mm=(edge, edge, edge))
 
     def _header(
-        self, study: Study, recipe: Preprocessing, notes: tuple[str, ...], exclusions: tuple[Exclusion, ...]
+        self, study: Study, preprocessing: Preprocessing, notes: tuple[str, ...], exclusions: tuple[Exclusion, ...]
     ) -> CohortHeader:
-        fov = recipe.fov_mm
+        fov_mm, size = preprocessing.fov_mm, preprocessing.size
         return CohortHeader(
             dataset=self.dataset,
             title=study.title,
-            channels=recipe.channels(study.has_ct),
-            shape=recipe.size,
+            channels=preprocessing.channels(study.has_ct),
+            shape=size,
             synthetic=study.synthetic,
-            spacing_mm=None if fov is None else tuple(e / s for e, s in zip(fov, recipe.size, strict=True)),
+            spacing_mm=None if fov_mm is None else tuple(e / s for e, s in zip(fov_mm, size, strict=True)),
             notes=notes,
             exclusions=exclusions,
         )
 
 
-def _hashed(study: Study, reporter: Reporter) -> dict[str, list[str]]:
-    """sha256 of each case's files, by id."""
+def _hash_files(study: Study, reporter: Reporter) -> Hashes:
     files = [path for case in study.cases for path in case.files]
     index = HashIndex()
 
-    def hashed(path: Path) -> str:
+    def file_hash(path: Path) -> str:
         try:
             return index.sha256(path)
-        except OSError as error:  # its case is refused, with the others that are bad, when it is read
+        except OSError as error:  # the case is refused, with all other invalid cases, when it is read
             return f"unreadable: {error.strerror}"
 
     hashes = {}
     with reporter.task("Hashing files", len(files), "files") as task:
-        for file, checksum in zip(files, in_parallel(hashed, files), strict=True):
+        for file, checksum in zip(files, map_in_threads(file_hash, files), strict=True):
             hashes[file] = checksum
             task.advance()
     index.save()
     return {case.id: [hashes[path] for path in case.files] for case in study.cases}
 
 
-def _part(case: Case, hashes: list[str], recipe: Preprocessing, path: Path) -> Path:
-    """Where this case's cube is kept while the cohort is made; any earlier attempt's will do."""
-    key = digest([RECIPE_VERSION, asdict(recipe), case.id, hashes])[:32]
+def _cube_path(case: Case, hashes: list[str], preprocessing: Preprocessing, path: Path) -> Path:
+    """Cache file of a cube; a file from any earlier attempt is reused."""
+    key = digest([PREPROCESSING_VERSION, asdict(preprocessing), case.id, hashes])[:32]
     earlier = path.parent.glob(f"*.parts/{key}.npz")
     return next(earlier, path.with_suffix(".parts") / f"{key}.npz")
 
 
-def _make_cubes(
-    parts: dict[Case, Path], recipe: Preprocessing, problems: dict[str, DataError], reporter: Reporter
-) -> dict[str, Cube]:
-    """Make and keep the cube of each case that has none yet; all but the image of each, by id."""
+def _map_cases(
+    function: Callable[[Case], Output],
+    cases: Sequence[Case],
+    title: str,
+    problems: dict[str, DataError],
+    reporter: Reporter,
+) -> dict[Case, Output]:
+    """Results of `function` for the valid cases; errors of the others are added to `problems` by id."""
 
-    def make(item: tuple[Case, Path]) -> Cube | DataError:
-        case, part = item
+    def result_or_error(case: Case) -> Output | DataError:
         try:
-            cube = load_cube(part)
-            if cube is None:
-                cube = make_cube(case, recipe)
-                save_cube(part, cube)
-            return replace(cube, image=NO_IMAGE)
+            return function(case)
         except DataError as error:
-            return _named(error, case)
+            message, reason = f"{case.id}: {error.message}", error.message
+            return SubjectError(message, reason=reason, where=error.where, expected=error.expected, try_=error.try_)
 
-    cubes = {}
-    with reporter.task("Preparing volumes", len(parts), "volumes") as task:
-        for case, result in zip(parts, in_parallel(make, parts.items()), strict=True):
+    results = {}
+    with reporter.task(title, len(cases), "volumes") as task:
+        for case, result in zip(cases, map_in_threads(result_or_error, cases), strict=True):
             if isinstance(result, DataError):
                 problems[case.id] = result
             else:
-                cubes[case.id] = result
+                results[case] = result
             task.advance()
-    return cubes
+    return results
 
 
-def _subjects(study: Study, recipe: Preprocessing, cubes: dict[str, Cube], hashes: dict[str, list[str]]) -> Subjects:
-    good = np.array([case.id in cubes for case in study.cases], dtype=np.bool_)
-    rows = study.rows[good]
-    clinical, facts = study.clinical, list(cubes.values())
-    measures = [cube.measures(recipe) for cube in facts]
+def _make_cubes(
+    cube_paths: dict[Case, Path], preprocessing: Preprocessing, problems: dict[str, DataError], reporter: Reporter
+) -> dict[Case, Cube]:
+    """Make and cache the missing cubes; return all cubes without their images, which would fill the memory."""
+
+    def make(case: Case) -> Cube:
+        cube = load_cube(cube_paths[case])
+        if cube is None:
+            cube = make_cube(case, preprocessing)
+            save_cube(cube_paths[case], cube)
+        return replace(cube, image=np.empty(0, np.uint8))
+
+    return _map_cases(make, list(cube_paths), "Preparing volumes", problems, reporter)
+
+
+def _subjects(study: Study, preprocessing: Preprocessing, cubes: dict[Case, Cube], hashes: Hashes) -> Subjects:
+    rows = study.rows[np.array([case in cubes for case in study.cases], dtype=np.bool_)]
+    clinical = study.clinical
+    measures = [cube.measures(preprocessing) for cube in cubes.values()]
     return Subjects(
         id=clinical.id[rows],
         duration=clinical.duration[rows],
@@ -224,37 +232,26 @@ def _subjects(study: Study, recipe: Preprocessing, cubes: dict[str, Cube], hashe
         truth=None if clinical.truth is None else clinical.truth[rows],
         covariates={name: values[rows] for name, values in clinical.covariates.items()},
         measures={name: np.array([each[name] for each in measures]) for name in (measures[0] if measures else ())},
-        affine=np.array([cube.affine for cube in facts]).reshape(-1, 4, 4),
+        affine=np.array([cube.affine for cube in cubes.values()]).reshape(-1, 4, 4),
         source=np.array([" ".join(hashes[subject]) for subject in clinical.id[rows].tolist()], dtype=np.str_),
     )
 
 
-def _named(error: DataError, case: Case) -> DataError:
-    """The error with the subject's name before it."""
-    return SubjectError(
-        f"{case.id}: {error.message}",
-        reason=error.message,
-        where=error.where,
-        expected=error.expected,
-        try_=error.try_,
-    )
-
-
-def _warnings(cubes: dict[str, Cube], reporter: Reporter) -> tuple[str, ...]:
-    """What was doubtful in the cases that are kept, said and returned."""
-    warnings = tuple(f"{subject}: {warning}" for subject, cube in cubes.items() for warning in cube.warnings)
+def _report_warnings(cubes: dict[Case, Cube], reporter: Reporter) -> tuple[str, ...]:
+    """Print and return the warnings of all cubes."""
+    warnings = tuple(f"{case.id}: {warning}" for case, cube in cubes.items() for warning in cube.warnings)
     for warning in warnings[:LISTED]:
         reporter.warn(warning)
     if len(warnings) > LISTED:
-        reporter.warn(f"… and {len(warnings) - LISTED} more, all kept in the cohort's notes")
+        reporter.warn(f"… and {len(warnings) - LISTED} more, all in the notes of the cohort")
     if cubes and not any(cube.tumour_ml for cube in cubes.values()):
         warnings = (*warnings, "no case has any tumour")
         reporter.warn("no case has any tumour: check --set data.tumour_labels=…")
     return warnings
 
 
-def _image(part: Path) -> NDArray[np.uint8]:
-    cube = load_cube(part)
+def _load_image(path: Path) -> NDArray[np.uint8]:
+    cube = load_cube(path)
     if cube is None:
-        raise DataError(f"the prepared volume {part.name} vanished", where=str(part), try_="prepare the cohort again")
+        raise DataError(f"the prepared volume {path.name} is missing", where=str(path), try_="prepare the cohort again")
     return cube.image

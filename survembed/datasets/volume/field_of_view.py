@@ -1,52 +1,58 @@
-"""The field of view: how large it must be, and how much of an organ may lie outside."""
+"""Field of view of the cubes: choice for a cohort, and limits for the share of an organ outside."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from survembed.datasets.scan.case import Case
 from survembed.datasets.scan.grid import Float
+from survembed.datasets.volume.organ_mask import OrganMask
 from survembed.errors import DataError
 
-if TYPE_CHECKING:
-    from survembed.datasets.volume.organ_mask import OrganMask
-
 WARN_OUTSIDE, REFUSE_OUTSIDE = 0.01, 0.05
-"""Share of the organ outside the cube from which a case is noted, and from which it is refused."""
+"""Share of the organ outside the cube above which a case gets a warning, and above which it is refused."""
 FIELDS_OF_VIEW = range(240, 401, 20)
-"""Edge lengths in mm among which a cohort's is chosen: the smallest that holds every organ."""
+"""Candidate edge lengths in mm."""
 
 
-def smallest_edge(outside: Float) -> int:
-    """The smallest of `FIELDS_OF_VIEW` that holds every organ but for 1 %.
+def shares_outside(mask: OrganMask) -> list[float]:
+    """Share of the organ outside each of `FIELDS_OF_VIEW`."""
+    return [mask.outside(np.full(3, float(edge))) for edge in FIELDS_OF_VIEW]
+
+
+def smallest_edge_mm(outside: Float) -> int:
+    """The smallest of `FIELDS_OF_VIEW` that contains at least 99 % of every organ.
 
     Parameters
     ----------
     outside
-        (n, fields of view) share of each organ outside. An organ that none of them holds has no say: one giant must
-        not blur all others.
+        (n, fields of view) share of each organ outside. An organ that exceeds the largest field of view is ignored, so
+        that one outlier does not lower the resolution of all others.
     """
-    held = outside[outside[:, -1] <= WARN_OUTSIDE]
-    return next(edge for i, edge in enumerate(FIELDS_OF_VIEW) if (held[:, i] <= WARN_OUTSIDE).all())
+    fitting = outside[outside[:, -1] <= WARN_OUTSIDE]
+    return next(edge for i, edge in enumerate(FIELDS_OF_VIEW) if (fitting[:, i] <= WARN_OUTSIDE).all())
 
 
-def judge_outside(mask: OrganMask, fov: Float, case: Case) -> float:
-    """Share of the organ outside the cube.
+def edge_for_extent(extent_mm: Float) -> float:
+    """Edge in mm, a multiple of 20, that contains an organ of this extent."""
+    return float(20 * np.ceil(extent_mm.max() / 20))
+
+
+def share_outside(mask: OrganMask, fov_mm: Float, case: Case) -> float:
+    """Share of the organ outside the field of view.
 
     Raises
     ------
     DataError
-        When it is more than 5 %.
+        If the share is above 5 %.
     """
-    outside = mask.outside(fov)
+    outside = mask.outside(fov_mm)
     if outside > REFUSE_OUTSIDE:
         raise DataError(
-            f"{outside:.1%} of the organ lies outside a cube of {' × '.join(f'{edge:g}' for edge in fov)} mm",
+            f"{outside:.1%} of the organ lies outside a cube of {' × '.join(f'{edge:g}' for edge in fov_mm)} mm",
             where=str(case.mask),
             expected=f"at most {REFUSE_OUTSIDE:.0%}; the organ spans "
             f"{' × '.join(f'{edge:.0f}' for edge in mask.extent_mm)} mm",
-            try_=f"--set data.fov_mm={20 * np.ceil(mask.extent_mm.max() / 20):.0f}",
+            try_=f"--set data.fov_mm={edge_for_extent(mask.extent_mm):.0f}",
         )
     return outside

@@ -1,4 +1,4 @@
-"""Liver (or any organ) cohorts: a folder of CTs and masks and a clinical table, or the synthetic phantom."""
+"""Cohorts of the liver or another organ: a folder of CTs, masks and a clinical table, or the synthetic phantom."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class LiverSource(CubeSource):
-    """The files behind `Liver`."""
+    """Source of the dataset `Liver`."""
 
     def __init__(self, options: Liver) -> None:
-        recipe = Preprocessing(
+        preprocessing = Preprocessing(
             size=options.size,
             fov_mm=None if options.stretch else options.fov_mm,
             window=options.window,
@@ -30,18 +30,18 @@ class LiverSource(CubeSource):
             organ_segments=options.organ_segments,
             tumour_segments=options.tumour_segments,
         )
-        super().__init__("liver", recipe, stretch=options.stretch, skip_bad=options.skip_bad)
+        super().__init__("liver", preprocessing, stretch=options.stretch, skip_bad=options.skip_bad)
         self.options = options
 
     def find(self, reporter: Reporter) -> Study:
-        """The study in the folder, or the phantom."""
+        """Find the study in the folder, or the phantom."""
         return find_study(self._root(reporter), self.options, reporter)
 
     def check(self, reporter: Reporter) -> StudyCheck:
-        """Read everything and say what is wrong or doubtful; nothing is written."""
+        """Read all files and report problems and warnings. No file is written."""
         from survembed.datasets.volume.check import check_study
 
-        return check_study(self._root(reporter), self.options, self.recipe, reporter)
+        return check_study(self._root(reporter), self.options, self.preprocessing, reporter)
 
     def _root(self, reporter: Reporter) -> Path:
         options = self.options

@@ -1,4 +1,4 @@
-"""How cubes are made: the options of a dataset that reading a case needs."""
+"""Preprocessing options of a dataset of volumes."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from survembed.cohort.subjects import Channel
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a cube is made.
+    """How a CT and its mask become a cube.
 
     Attributes
     ----------
     size
         Voxels of the cube along right, anterior, superior.
     fov_mm
-        Edge lengths of the cube; None stretches each organ to fill it.
+        Edge lengths of the cube; None stretches each organ to fill the cube.
     window
-        HU that 0 and 1 stand for.
+        HU that become 0 and 1.
     organ_labels
-        Labels of the organ in a map of labels; none for all above 0. Tumour always counts as organ too.
+        Labels of the organ in a label map; if empty, all labels above 0. The tumour is always part of the organ.
     tumour_labels
         Labels of the tumour.
     voxel_limit
-        Most voxels that a header may claim.
+        Largest number of voxels that a header may declare.
     organ_segments, tumour_segments
-        Labels of DICOM segments, in any case, with `*` for any signs.
+        Labels of DICOM segments, case-insensitive; `*` matches any characters.
     organ_name
-        What the channel of the organ's mask is called.
+        Name of the channel of the organ mask.
     further_labels
-        Name and labels of further structures of the organ in a map of labels, such as cysts: they count as organ too,
-        and each has a channel of its own after the tumour's.
+        Name and labels of other structures in the organ, such as cysts. They are part of the organ; each has its own
+        channel after the tumour.
     keep_organ
-        Keep the organ's mask beside a CT, which else takes its place.
+        Keep the organ mask as a channel if there is a CT. By default the CT replaces it.
     """
 
     size: tuple[int, int, int]
@@ -49,7 +49,7 @@ class Preprocessing:
     keep_organ: bool = False
 
     def channels(self, has_ct: bool) -> tuple[Channel, ...]:
-        """The channels of a cube, in order."""
+        """Channels of a cube, in order."""
         ct = Channel("ct", "gaussian", window=self.window, unit="HU")
         organ = Channel(self.organ_name, "bernoulli", organ=True)
         first = [ct, organ] if has_ct and self.keep_organ else [ct] if has_ct else [organ]

@@ -1,4 +1,4 @@
-"""Exact box overlap: how much of each source voxel lies in each voxel of the cube."""
+"""Resampling by exact box overlap: each output voxel is the average of the source over its box."""
 
 from __future__ import annotations
 
@@ -8,55 +8,57 @@ from numpy.typing import NDArray
 Weights = NDArray[np.float32]
 
 
-def overlap(count: int, spacing: float, start: float, cells: int, cell: float) -> Weights:
-    """Share of each target cell that each source voxel covers, along one axis.
+def overlap_weights(n_source: int, spacing: float, start: float, n_target: int, target_spacing: float) -> Weights:
+    """Fraction of each target voxel that each source voxel covers, along one axis.
 
     Parameters
     ----------
-    count, spacing
-        Source voxels, and their edge length; voxel a spans [a · spacing, (a + 1) · spacing].
+    n_source, spacing
+        Number and edge length of the source voxels; voxel i spans [i · spacing, (i + 1) · spacing].
     start
-        Where the first cell begins, on the same scale; it may be negative.
-    cells, cell
-        Target cells, and their edge length.
+        Position of the first target voxel's lower edge on the same scale; may be negative.
+    n_target, target_spacing
+        Number and edge length of the target voxels.
 
     Returns
     -------
     ndarray
-        (cells, count) float32; rows sum to 1 where a cell lies wholly inside the source.
+        (n_target, n_source) float32; rows of target voxels that lie inside the source sum to 1.
     """
-    edges = np.arange(count + 1) * spacing
-    low = start + np.arange(cells)[:, None] * cell
-    covered = np.clip(edges[1:], low, low + cell) - np.clip(edges[:-1], low, low + cell)
-    return np.asarray(covered / cell, dtype=np.float32)
+    edges = np.arange(n_source + 1) * spacing
+    low = start + np.arange(n_target)[:, None] * target_spacing
+    high = low + target_spacing
+    covered = np.clip(edges[1:], low, high) - np.clip(edges[:-1], low, high)
+    return np.asarray(covered / target_spacing, dtype=np.float32)
 
 
-def box_average(planes: NDArray[np.float32], along: tuple[Weights, Weights, Weights]) -> NDArray[np.float32]:
-    """Average of a volume over each cell of a grid, outside the volume counted as 0.
+def box_average(volume: NDArray[np.float32], weights: tuple[Weights, Weights, Weights]) -> NDArray[np.float32]:
+    """Average a volume over each voxel of a target grid; the volume counts as 0 outside its bounds.
 
     Parameters
     ----------
-    planes
+    volume
         (z, y, x) float32, x fastest in memory.
-    along
-        `overlap` along x, y and z.
+    weights
+        `overlap_weights` along x, y and z.
 
     Returns
     -------
     ndarray
-        (cells z, cells y, cells x) float32.
+        (target z, target y, target x) float32.
     """
-    x, y, z = along
-    depth, height, width = planes.shape
-    rows = (planes.reshape(-1, width) @ x.T).reshape(depth, height, len(x))
-    slices = (y @ rows).reshape(depth, -1)
-    return (z @ slices).reshape(len(z), len(y), len(x))
+    x, y, z = weights
+    depth, height, width = volume.shape
+    along_x = (volume.reshape(-1, width) @ x.T).reshape(depth, height, len(x))
+    along_xy = (y @ along_x).reshape(depth, -1)
+    return (z @ along_xy).reshape(len(z), len(y), len(x))
 
 
-def to_bytes(fraction: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Fractions in [0, 1] as uint8 (255 is 1), each within one step, so that their sum is kept to half a step.
+def fractions_to_bytes(fraction: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Round fractions in [0, 1] to uint8 (255 is 1) such that their sum is exact to half a step.
 
-    Each voxel takes up the rounding error of those before it; plain rounding would lose or gain volume at every edge.
+    Each voxel carries the rounding error of the voxels before it; independent rounding would change the volume of a
+    mask. Each value is within one step.
     """
     running = np.floor(np.cumsum(fraction.ravel(), dtype=np.float64) * 255 + 0.5)
     return np.clip(np.diff(running, prepend=0), 0, 255).astype(np.uint8).reshape(fraction.shape)

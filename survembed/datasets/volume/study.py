@@ -1,4 +1,4 @@
-"""A study's images and its clinical table, found and joined; no voxel is read here."""
+"""A study: image files joined with the clinical table by subject. Voxels are not read here."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from survembed.datasets import Liver
 
 LISTED = 20
-"""Most problems or warnings of one kind that are spelt out."""
+"""Largest number of problems or warnings that are listed individually."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """Subjects with image and row.
+    """Subjects with images and a row in the clinical table.
 
     Attributes
     ----------
@@ -37,15 +37,15 @@ class Study:
     synthetic
         Whether the subjects are simulated.
     cases
-        Files of each subject, in the order of their ids; either all have a CT or none has.
+        Files of each subject, sorted by id; either all have a CT or none has.
     clinical
-        The table.
+        The clinical table.
     rows
-        (n,) where each case stands in `clinical`.
+        (n,) row of each case in `clinical`.
     notes
-        What was left out, and why.
+        Excluded subjects and columns, with the reason.
     problems
-        What makes no case and is not to be left out: preparation refuses it, together with bad cases.
+        Files and rows that form no subject. `prepare` refuses them, together with invalid cases.
     exclusions
         Subjects excluded with `skip_bad`, by reason.
     """
@@ -61,60 +61,66 @@ class Study:
 
     @property
     def has_ct(self) -> bool:
-        """Whether there are CTs, or masks only."""
+        """Whether the study has CTs, not only masks."""
         return any(case.ct for case in self.cases)
 
 
 def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
-    """Find the images and the table in `root`, and join them by id.
+    """Find the images and the clinical table in `root`, and join them by id.
 
     Raises
     ------
     DataError
-        When either is missing or wrong, or nothing joins. A file that makes no case, or a subject with an image or a
-        row only, is one of the study's problems, or left out with `options.skip_bad`.
+        If images or table are missing or invalid, or no id is in both. Files without a case and subjects in only one of
+        the two are `problems` of the study, or excluded with `options.skip_bad`.
     """
     layout = find_cases(root)
+    source = f"'{root.resolve().name}'"
     if not layout.cases:
-        report_problems(layout.problems, False, f"'{root.resolve().name}'", root, reporter)
-    title, columns = title_of(root, options), clinical_columns(root, options)
+        report_problems(layout.problems, False, source, root, reporter)
+    title, columns = study_title(root, options), clinical_columns(root, options)
     path = options.clinical or find_table(root)
     clinical = read_clinical(path, columns, options.preset, options.skip_bad)
-    position = {subject: row for row, subject in enumerate(clinical.id.tolist())}
-    cases = tuple(case for case in layout.cases if case.id in position)
+    row_of = rows_by_subject(clinical)
+    cases = tuple(case for case in layout.cases if case.id in row_of)
     reporter.say(
-        f"{title}: laid out as {layout.name}; {len(layout.cases)} images, {len(position)} rows in {path.name}, "
+        f"{title}: layout {layout.name}; {len(layout.cases)} images, {len(row_of)} rows in {path.name}, "
         f"{len(cases)} subjects in both"
     )
     if not cases:
-        images, rows = _some([case.id for case in layout.cases]), _some(list(position))
+        image_ids, table_ids = _shortened([case.id for case in layout.cases]), _shortened(list(row_of))
         raise DataError(
             f"no id in {path.name} is the name of an image",
             where=f"{path}, column '{clinical.columns.id}'",
-            expected=f"ids as the images are named: {images}; the table has {rows}",
-            try_="--set data.id_column=NAME, or name the files as the table does",
+            expected=f"the ids of the images: {image_ids}; the table has {table_ids}",
+            try_="--set data.id_column=NAME, or give the files the ids of the table as names",
         )
     for note in clinical.notes:
         reporter.warn(note)
-    problems = (*layout.problems, *one_sided(layout.cases, position, path, root))
+    problems = (*layout.problems, *unmatched(layout.cases, row_of, path, root))
     notes, exclusions = clinical.notes, clinical.exclusions
     if options.skip_bad:
         exclusions = count_exclusions(exclusions, problems)
-        notes += report_problems(problems, True, f"'{root.resolve().name}'", root, reporter)
+        notes += report_problems(problems, True, source, root, reporter)
         problems = ()
-    rows_kept = np.array([position[case.id] for case in cases])
-    say_follow_up(clinical, rows_kept, reporter)
-    return Study(title, columns.truth is not None, cases, clinical, rows_kept, notes, problems, exclusions)
+    rows = np.array([row_of[case.id] for case in cases])
+    report_follow_up(clinical, rows, reporter)
+    return Study(title, columns.truth is not None, cases, clinical, rows, notes, problems, exclusions)
 
 
-def title_of(root: Path, options: Liver) -> str:
-    """The study's name, for tables and figures; it says where subjects are simulated."""
+def rows_by_subject(clinical: ClinicalTable) -> dict[str, int]:
+    """Row number of each subject in the clinical table."""
+    return {subject: row for row, subject in enumerate(clinical.id.tolist())}
+
+
+def study_title(root: Path, options: Liver) -> str:
+    """Name of the study for tables and figures; simulated studies are named synthetic."""
     folder = root.resolve().name
     return TITLE if is_phantom(root) else f"synthetic {folder}" if options.truth_column else folder
 
 
 def clinical_columns(root: Path, options: Liver) -> Columns:
-    """Where the clinical table says what, as far as it is known before it is read."""
+    """Columns of the clinical table, as far as options give them."""
     return Columns(
         id=options.id_column,
         duration=options.duration_column,
@@ -125,43 +131,31 @@ def clinical_columns(root: Path, options: Liver) -> Columns:
     )
 
 
-def one_sided(cases: Sequence[Case], position: dict[str, int], path: Path, root: Path) -> list[SubjectError]:
-    """Who is in the table only, and who in the images only."""
-    rows = sorted(set(position) - {case.id for case in cases})
-    images = [case.id for case in cases if case.id not in position]
-    problems = []
-    if rows:
-        problems.append(
-            SubjectError(
-                f"{len(rows)} row(s) without an image: {_some(rows, LISTED)}",
-                reason="row(s) without an image",
-                n=len(rows),
-                where=str(path),
-                try_="add the images",
-            )
+def unmatched(cases: Sequence[Case], row_of: dict[str, int], path: Path, root: Path) -> list[SubjectError]:
+    """Problems for subjects that are only in the table or only among the images."""
+    rows = sorted(set(row_of) - {case.id for case in cases})
+    images = [case.id for case in cases if case.id not in row_of]
+    return [
+        SubjectError(
+            f"{len(ids)} {reason}: {_shortened(ids, LISTED)}", reason=reason, n=len(ids), where=str(where), try_=remedy
         )
-    if images:
-        problems.append(
-            SubjectError(
-                f"{len(images)} image(s) without a row: {_some(images, LISTED)}",
-                reason="image(s) without a row",
-                n=len(images),
-                where=str(root),
-                try_="complete the table",
-            )
+        for ids, reason, where, remedy in (
+            (rows, "row(s) without an image", path, "add the images"),
+            (images, "image(s) without a row", root, "complete the table"),
         )
-    return problems
+        if ids
+    ]
 
 
 def report_problems(
     problems: Sequence[DataError], skip_bad: bool, of: str, where: Path | str, reporter: Reporter
 ) -> tuple[str, ...]:
-    """Refuse what is wrong, all of it at once; with `skip_bad` warn of it and return it as notes.
+    """Refuse all problems in one error; with `skip_bad` warn of each and return them as notes.
 
     Raises
     ------
     DataError
-        When there is a problem and not `skip_bad`.
+        If there is a problem and not `skip_bad`.
     """
     lines = [problem.line for problem in problems]
     if lines and not skip_bad:
@@ -169,15 +163,15 @@ def report_problems(
         raise DataError(
             "\n    ".join([f"{len(lines)} problem(s) in {of}:", *lines[:LISTED], *more]),
             where=str(where),
-            try_="mend these, or leave them out with --set data.skip_bad=true",
+            try_="correct these, or leave them out with --set data.skip_bad=true",
         )
     for line in lines:
         reporter.warn(f"left out: {line}")
     return tuple(f"left out: {problem.message}" for problem in problems)
 
 
-def say_follow_up(clinical: ClinicalTable, rows: NDArray[np.int64], reporter: Reporter) -> None:
-    """Say how long the subjects in `rows` were followed, which would give an inverted event column away."""
+def report_follow_up(clinical: ClinicalTable, rows: NDArray[np.int64], reporter: Reporter) -> None:
+    """Report events and follow-up of the subjects in `rows`; an inverted event column would be visible there."""
     followed = follow_up(clinical.duration[rows], clinical.event[rows])
     median = "not reached" if np.isnan(followed.median) else f"{followed.median:.0f} days"
     columns = clinical.columns
@@ -191,5 +185,5 @@ def say_follow_up(clinical: ClinicalTable, rows: NDArray[np.int64], reporter: Re
         reporter.warn(f"{zeros} duration(s) of 0 days, kept")
 
 
-def _some(names: Sequence[str], most: int = 5) -> str:
+def _shortened(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + ("…" if len(names) > most else "")

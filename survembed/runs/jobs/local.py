@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -77,8 +76,3 @@ def run_local(
         finally:
             for worker in list(workers):
                 worker.close()
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

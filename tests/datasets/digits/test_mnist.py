@@ -65,29 +65,29 @@ class Counting(Reporter):
 def test_fetched_once(test_data: Path, capfd: pytest.CaptureFixture[str]) -> None:
     reporter = Counting()
     with serving(test_data / "mnist") as address:
-        folder = mnist.fetch(address, reporter)
+        folder = mnist.download_mnist(address, reporter)
     assert reporter.totals == [sum(file.size for file in mnist.FILES)]
     assert reporter.steps >= reporter.totals[0]  # pooch counts whole chunks
     assert reporter.steps < reporter.totals[0] + 4 * 2**16
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"{file.name}.gz" for file in mnist.FILES)
     again = Counting()
-    assert mnist.fetch(None, again) == folder  # the server is gone
+    assert mnist.download_mnist(None, again) == folder  # the server is gone
     assert again.totals == []
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_damaged_file_in_the_cache_is_fetched_again(test_data: Path) -> None:
     with serving(test_data / "mnist") as address:
-        folder = mnist.fetch(address, QUIET)
+        folder = mnist.download_mnist(address, QUIET)
         labels = folder / "t10k-labels-idx1-ubyte.gz"
         labels.write_bytes(labels.read_bytes()[:100])
-        mnist.fetch(address, QUIET)
+        mnist.download_mnist(address, QUIET)
     assert labels.stat().st_size == 4542
 
 
 def test_no_network(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot fetch train-images") as caught:
-        mnist.fetch(None, QUIET)
+        mnist.download_mnist(None, QUIET)
     assert "--root" in str(caught.value)
     assert "surv-digits" in str(caught.value)
     assert not any(path.is_file() for path in (tmp_path / "cache").rglob("*"))
@@ -97,7 +97,7 @@ def test_a_mirror_that_lies(tmp_path: Path) -> None:
     for file in mnist.FILES:
         (tmp_path / f"{file.name}.gz").write_bytes(b"<html>welcome to the hotel network</html>")
     with serving(tmp_path) as address, pytest.raises(DataError, match=r"cannot fetch .*127\.0\.0\.1"):
-        mnist.fetch(address, QUIET)
+        mnist.download_mnist(address, QUIET)
     assert not any(path.is_file() for path in (tmp_path / "cache").rglob("*"))
 
 
@@ -105,7 +105,7 @@ def test_a_cache_that_cannot_be_written(test_data: Path, tmp_path: Path, monkeyp
     (tmp_path / "taken").write_text("a file, not a folder")
     monkeypatch.setenv("SURVEMBED_CACHE", str(tmp_path / "taken"))
     with serving(test_data / "mnist") as address, pytest.raises(DataError, match="cannot write train-images"):
-        mnist.fetch(address, QUIET)
+        mnist.download_mnist(address, QUIET)
 
 
 def test_found_gzipped_plain_and_below_torchvisions_folder(test_data: Path, tmp_path: Path) -> None:
@@ -113,17 +113,17 @@ def test_found_gzipped_plain_and_below_torchvisions_folder(test_data: Path, tmp_
     raw.mkdir(parents=True)
     for file in mnist.FILES:
         (raw / file.name).write_bytes(gzip.decompress((test_data / "mnist" / f"{file.name}.gz").read_bytes()))
-    found = mnist.find(tmp_path)
+    found = mnist.find_mnist(tmp_path)
     for file in mnist.FILES:
         assert found[file.name] == raw / file.name
         packed = test_data / "mnist" / f"{file.name}.gz"
-        assert (mnist.read(found[file.name], file) == mnist.read(packed, file)).all()
+        assert (mnist.read_mnist_file(found[file.name], file) == mnist.read_mnist_file(packed, file)).all()
 
 
 def test_a_missing_file(test_data: Path, tmp_path: Path) -> None:
     shutil.copy(test_data / "mnist" / "train-images-idx3-ubyte.gz", tmp_path)
     with pytest.raises(DataError, match=r"no train-labels-idx1-ubyte\.gz") as caught:
-        mnist.find(tmp_path)
+        mnist.find_mnist(tmp_path)
     assert "surv-digits" in str(caught.value)
 
 
@@ -133,8 +133,8 @@ LABELS = mnist.PARTS["test"][1]
 def test_a_truncated_file(test_data: Path, tmp_path: Path) -> None:
     path = tmp_path / f"{LABELS.name}.gz"
     path.write_bytes((test_data / "mnist" / path.name).read_bytes()[:2000])
-    with pytest.raises(DataError, match="cut short") as caught:
-        mnist.read(path, LABELS)
+    with pytest.raises(DataError, match="truncated or damaged") as caught:
+        mnist.read_mnist_file(path, LABELS)
     assert caught.value.where == str(path)
 
 
@@ -144,6 +144,6 @@ def test_another_file(test_data: Path, tmp_path: Path, packed: bool) -> None:
     content[-1] = (content[-1] + 1) % 10  # one label changed
     path = tmp_path / LABELS.name
     path.write_bytes(gzip.compress(content) if packed else content)
-    with pytest.raises(DataError, match=r"not MNIST's: md5 [0-9a-f]{32}") as caught:
-        mnist.read(path, LABELS)
-    assert caught.value.expected == f"md5 {LABELS.packed if packed else LABELS.plain}"
+    with pytest.raises(DataError, match=r"not the file of MNIST: md5 [0-9a-f]{32}") as caught:
+        mnist.read_mnist_file(path, LABELS)
+    assert caught.value.expected == f"md5 {LABELS.gzip_md5 if packed else LABELS.plain_md5}"

@@ -8,14 +8,21 @@ import numpy as np
 import pytest
 from lifelines.utils import concordance_index
 
-from survembed.datasets.digits.idx import read_idx
+from survembed.datasets.digits.idx import parse_idx
 from survembed.datasets.digits.simulated_outcomes import SCHEMES, SimulatedOutcome
 
 
 @pytest.fixture(scope="module")
 def all_digits(test_data: Path) -> np.ndarray:
     """The 60,000 training and 10,000 test digits of MNIST."""
-    parts = [read_idx(test_data / "mnist" / f"{part}-labels-idx1-ubyte.gz", 1) for part in ("train", "t10k")]
+    parts = [
+        parse_idx(
+            (test_data / "mnist" / f"{part}-labels-idx1-ubyte.gz").read_bytes(),
+            1,
+            test_data / "mnist" / f"{part}-labels-idx1-ubyte.gz",
+        )
+        for part in ("train", "t10k")
+    ]
     return np.concatenate(parts).astype(np.int64)
 
 

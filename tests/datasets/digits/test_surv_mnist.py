@@ -10,7 +10,7 @@ from lifelines.utils import concordance_index
 
 from survembed.cohort.cohort import Cohort
 from survembed.datasets import SurvMNIST
-from survembed.datasets.digits.mnist import PARTS, read
+from survembed.datasets.digits.mnist import PARTS, read_mnist_file
 from survembed.errors import DataError
 from survembed.progress import QUIET
 from tests.datasets.preparing import prepared
@@ -33,8 +33,8 @@ def test_official_split_and_images(whole: Cohort, test_data: Path) -> None:
         "test-00000",
         "test-09999",
     ]
-    images = read(test_data / "mnist" / "t10k-images-idx3-ubyte.gz", PARTS["test"][0])
-    labels = read(test_data / "mnist" / "t10k-labels-idx1-ubyte.gz", PARTS["test"][1])
+    images = read_mnist_file(test_data / "mnist" / "t10k-images-idx3-ubyte.gz", PARTS["test"][0])
+    labels = read_mnist_file(test_data / "mnist" / "t10k-labels-idx1-ubyte.gz", PARTS["test"][1])
     rows = [60_007, 69_999, 60_000]
     np.testing.assert_array_equal(whole.stored(rows)[:, 0], images[[7, 9999, 0]])
     np.testing.assert_allclose(whole.images([60_000])[0, 0], images[0] / 255, rtol=1e-6)
@@ -72,10 +72,10 @@ def test_gensheimer_keeps_digits_0_to_4(test_data: Path, tmp_path: Path) -> None
     assert set(digits) == {0, 1, 2, 3, 4}
     assert (cohort.subjects.split == "train").sum() == 100
     assert cohort.subjects.truth == pytest.approx(0.9 * digits)
-    labels = read(test_data / "mnist" / "train-labels-idx1-ubyte.gz", PARTS["train"][1])
+    labels = read_mnist_file(test_data / "mnist" / "train-labels-idx1-ubyte.gz", PARTS["train"][1])
     position = int(cohort.subjects.id[7].removeprefix("train-"))
     assert labels[position] == digits[7]  # the id is the place in the published file
-    images = read(test_data / "mnist" / "train-images-idx3-ubyte.gz", PARTS["train"][0])
+    images = read_mnist_file(test_data / "mnist" / "train-images-idx3-ubyte.gz", PARTS["train"][0])
     np.testing.assert_array_equal(cohort.stored([7])[0, 0], images[position])
 
 

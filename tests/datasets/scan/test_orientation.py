@@ -35,5 +35,5 @@ def test_there_and_back(tmp_path: Path, codes: str) -> None:
 
 @pytest.mark.parametrize("codes", ["", "RA", "RASS", "RRS", "RAX", "ras", "RLA"])
 def test_what_names_no_orientation(codes: str) -> None:
-    with pytest.raises(UsageError, match="is no orientation"):
+    with pytest.raises(UsageError, match="is not an orientation"):
         require_orientation(codes, "x")

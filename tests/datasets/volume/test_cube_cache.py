@@ -1,48 +1,24 @@
-"""Cases in parallel: in order, a few at a time whatever their number, and none begun after an error."""
+"""The cache of cubes: round trip, and damaged files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from threading import Barrier
+from pathlib import Path
 
-import pytest
+import numpy as np
 
-from survembed.datasets.volume import cube_cache
-from survembed.datasets.volume.cube_cache import in_parallel
-
-
-@pytest.fixture(autouse=True)
-def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cube_cache, "threads", lambda: 2)
+from survembed.datasets.volume.cube import make_cube
+from survembed.datasets.volume.cube_cache import load_cube, save_cube
+from tests.datasets.cases import PREPROCESSING, anatomy, write_case
 
 
-def test_a_few_are_under_way_whatever_their_number() -> None:
-    """Memory is that of four cases: what is yielded is let go, and what is not yet wanted is not begun."""
-    taken = []
-
-    def items() -> Iterator[int]:
-        for item in range(100):
-            taken.append(item)
-            yield item
-
-    for done, result in enumerate(in_parallel(lambda item: -item, items())):
-        assert result == -done
-        assert len(taken) - done <= 4
-    assert len(taken) == 100
-
-
-def test_two_are_worked_on_at_once() -> None:
-    met = Barrier(2, timeout=10)
-    assert len(list(in_parallel(lambda _: met.wait(), range(8)))) == 8
-
-
-def test_an_error_drops_what_has_not_begun() -> None:
-    begun = []
-
-    def work(item: int) -> int:
-        begun.append(item)
-        return 1 // (3 - item)
-
-    with pytest.raises(ZeroDivisionError):
-        list(in_parallel(work, range(100)))
-    assert len(begun) <= 8
+def test_round_trip_and_damaged_files(tmp_path: Path) -> None:
+    cube, path = make_cube(write_case(tmp_path, *anatomy()), PREPROCESSING), tmp_path / "cube.npz"
+    assert load_cube(path) is None
+    save_cube(path, cube)
+    loaded = load_cube(path)
+    assert loaded is not None
+    np.testing.assert_array_equal(loaded.image, cube.image)
+    np.testing.assert_array_equal(loaded.affine, cube.affine)
+    assert (loaded.organ_ml, loaded.outside, loaded.warnings) == (cube.organ_ml, cube.outside, cube.warnings)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert load_cube(path) is None

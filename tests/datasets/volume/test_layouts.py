@@ -1,4 +1,4 @@
-"""Which file is whose, in each layout."""
+"""Folder layouts: the CT and the mask of each case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from survembed.datasets.scan.case import Layout
-from survembed.datasets.volume.layouts import find_cases, find_unsegmented
+from survembed.datasets.volume.layouts import find_cases
 from survembed.errors import DataError
 
 
@@ -67,8 +67,6 @@ def test_names_that_end_in_four_digits_are_no_channels(tmp_path: Path) -> None:
     names = ("imagesTr/p_0000.nii.gz", "imagesTr/p_0001.nii.gz", "labelsTr/p_0000.nii.gz", "labelsTr/p_0001.nii.gz")
     layout = laid_out(tmp_path / "plain", *names)
     assert (len(layout.cases), layout.problems) == (2, ())
-    waiting = find_unsegmented(tmp_path / "flat")
-    assert (waiting.images, waiting.there) == ({}, ("p_0000", "p_0001"))
 
 
 def test_predictions_in_the_folder_above_the_images(tmp_path: Path) -> None:
