@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from survembed import registry
 from survembed.cohort.subjects import Channel, Subjects
 from survembed.errors import DataError, UsageError
 from survembed.progress import QUIET
+from survembed.runs.configuration import Chosen, choose_model
+from survembed.runs.embedding import build_model
+from survembed.runs.settings import Setting, Settings
 from survembed.survival.breslow import BreslowBaseline
 from survembed.survival.outcome import Float
 from survembed.training.device import find_device
@@ -29,10 +32,10 @@ from survembed.training.training_data import TrainingData
 from survembed.training.validation import batch_size_without_gradient
 
 if TYPE_CHECKING:
-    from survembed.models.base import Model
-    from survembed.registry.component import Component
+    from pydantic.fields import FieldInfo
 
 OWN = ("model", "head", "channels", "validation", "seed", "device")
+HEAD_PREFIX = "head__"
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -54,7 +57,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
     device
         `auto`, `cpu`, `cuda`, …
     options
-        Any option of the model or of training by its name: `tau=0.2`, `updates=500`, `latent_dim=4`.
+        Options of training, of the model and of its head by name: `updates=500`, `tau=0.2`, `hidden=(8,)`. A name that
+        several of them have means training, else the model; `head__dropout=0.2` means the head in any case.
 
     Attributes
     ----------
@@ -132,26 +136,21 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         division = SplitOptions.configure("Embedder", {"test": 0, "validation": self.validation, "seed": self.seed})
         parts = split(subjects, division)
         device = find_device(self.device)
-        network, cox, options = self._components(images.ndim - 2, len(parts["train"]))
+        chosen, head, options = self._configuration()
+        options = options.resolved(images.ndim - 2, len(parts["train"]))
         channels = self._channels(images)
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            model: Model = network.build(channels, images.shape[2:], cox).to(device)
-        study = TrainingData(
-            Images(images, device),
+            model = build_model(chosen, head, channels, images.shape[2:]).to(device)
+        training_data = TrainingData(
+            Images(images, device, channels=channels),
             torch.from_numpy(subjects.duration),
             torch.from_numpy(subjects.event),
             torch.from_numpy(parts["train"]),
             torch.from_numpy(parts["validation"]),
         )
-        study.fit_statistics(model, options.batch_size)
-        self.outcome_ = fit(
-            model,
-            study,
-            options,
-            seed=self.seed,
-            reporter=QUIET,
-        )
+        training_data.fit_statistics(model, options.batch_size)
+        self.outcome_ = fit(model, training_data, options, seed=self.seed, reporter=QUIET)
         self.model_ = model
         self.n_features_in_ = int(np.shape(X)[1])
         self._n_features_out = model.latent_dim
@@ -244,19 +243,32 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         functions[:] = [StepFunction(times, row) for row in self.baseline_.survival(log_hazard, times)]
         return functions
 
-    def _components(self, dimensions: int, n_train: int) -> tuple[Component, Component | None, TrainOptions]:
-        """Model, head and training options, each with the options that it knows."""
-        component = registry.load("models", self.model)
-        training = {name: value for name, value in self.options.items() if name in TrainOptions.model_fields}
-        own = {name: value for name, value in self.options.items() if name not in training}
+    def _configuration(self) -> tuple[Chosen, Chosen | None, TrainOptions]:
+        """Model, head and training options, resolved as by `survembed train`."""
+        of_model = registry.load("models", self.model).model_fields
+        flags = {}
+        for name, value in self.options.items():
+            if name.startswith(HEAD_PREFIX):
+                key = f"head.{name.removeprefix(HEAD_PREFIX)}"
+            elif name in TrainOptions.model_fields:
+                key = f"train.{name}"
+            elif name in of_model or "head" not in of_model or name not in self._head_fields(of_model):
+                key = f"model.{name}"  # an unknown option, too: the model refuses it
+            else:
+                key = f"head.{name}"
+            flags[key] = Setting(value, "Embedder", f"Embedder({name}={value!r})")
         if self.head is not None:
-            own["head"] = self.head
-        network = component.configure(f"model {self.model}", own)
-        head = getattr(network, "head", None)
-        cox = registry.load("heads", head).configure(f"head {head}", {}) if head else None
-        options = TrainOptions.configure("training", training)
-        assert isinstance(options, TrainOptions)
-        return network, cox, options.resolved(dimensions, n_train)
+            flags["model.head"] = Setting(self.head, "Embedder", f"Embedder(head={self.head!r})")
+        settings = Settings(flags=flags)
+        model, head = choose_model(settings, self.model)
+        of_no_head = next((setting.where for key, setting in flags.items() if key.startswith("head.")), None)
+        if head is None and of_no_head:
+            raise UsageError(f"the model {self.model} has no head", where=of_no_head, try_="Embedder('coxvae')")
+        return model, head, settings.component("train", "training", TrainOptions)
+
+    def _head_fields(self, of_model: Mapping[str, FieldInfo]) -> Collection[str]:
+        head = self.head or of_model["head"].default
+        return registry.load("heads", head).model_fields if isinstance(head, str) else ()
 
     def _images(self, X: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
         """X as images (n, C, *spatial) float32."""
@@ -292,8 +304,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
                 where="Embedder",
                 expected="values in [0, 1], or channels=[Channel(...)] with standardise=True",
             )
-        likelihood: Literal["bernoulli"] = "bernoulli"
-        return tuple(Channel(f"channel {index}", likelihood) for index in range(images.shape[1]))
+        return tuple(Channel(f"channel {index}", "bernoulli") for index in range(images.shape[1]))
 
 
 def _subjects(y: NDArray[np.void]) -> Subjects:

@@ -106,18 +106,18 @@ class Planned:
     axes
         What is varied.
     configs
-        Fields of the `TrainConfig` of each model.
+        Configuration of each model.
     """
 
     settings: Settings
     axes: SweepOptions
-    configs: list[dict[str, Any]]
+    configs: list[TrainConfig]
 
     def runs(self) -> list[TrainConfig]:
         """Every single run."""
         from survembed.workflows.sweep import plan
 
-        return plan(_configs(self), self.axes)
+        return plan(self.configs, self.axes)
 
 
 def resolve_plan(asked: SweepRequest, axes: type[SweepOptions], command_line: str) -> Planned:
@@ -155,7 +155,7 @@ def resolve_plan(asked: SweepRequest, axes: type[SweepOptions], command_line: st
     configs = []
     for name, model in models.items():
         view = _for_model(settings, known - set(model.model_fields))
-        configs.append(resolve(view, name, model, command_line))
+        configs.append(resolve(view, name, command_line))
         settings.resolved |= view.resolved
     return Planned(settings, chosen, configs)
 
@@ -191,7 +191,7 @@ def run_plan(
     from survembed.workflows.sweep import sweep
 
     live = watch if sys.stderr.isatty() else None
-    return sweep(_configs(planned), planned.axes, asked.sweep_dir, where, check=check, watch=live, reporter=reporter())
+    return sweep(planned.configs, planned.axes, asked.sweep_dir, where, check=check, watch=live, reporter=reporter())
 
 
 def where_of(asked: SweepRequest, shard: str = "0/1") -> Where:
@@ -199,9 +199,3 @@ def where_of(asked: SweepRequest, shard: str = "0/1") -> Where:
     from survembed.workflows.sweep import Where, parse_shard
 
     return Where(asked.workers, asked.threads, asked.scheduler, parse_shard(shard), asked.retry)
-
-
-def _configs(planned: Planned) -> list[TrainConfig]:
-    from survembed.runs.configuration import TrainConfig
-
-    return [TrainConfig(**config) for config in planned.configs]

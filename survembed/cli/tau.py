@@ -39,7 +39,7 @@ def tau(ctx: typer.Context, asked: SweepRequest, share: Share = 0.8, bootstrap: 
         return
     from survembed.workflows.tau import varied
 
-    planned_taus = [(config.model, getattr(config.network, "tau", None)) for config in planned.runs()]
+    planned_taus = [(config.model.name, getattr(config.model.component, "tau", None)) for config in planned.runs()]
     varied(planned_taus)  # before hours of training
     sweep = run_plan(planned, asked, where_of(asked))
 

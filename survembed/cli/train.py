@@ -35,6 +35,7 @@ from survembed.errors import UsageError
 if TYPE_CHECKING:
     from survembed.cli.flags import Flag
     from survembed.registry.component import Component
+    from survembed.runs.configuration import TrainConfig
     from survembed.runs.run import Run
     from survembed.runs.settings import Settings
 
@@ -50,7 +51,7 @@ def make_command(model: str, command_line: str) -> Any:
     flags = _flags(component)
 
     def train_model(ctx: typer.Context, **values: Any) -> int:
-        return run(ctx, model, component, flags, values)
+        return run(ctx, model, flags, values)
 
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     sign(train_model, [context, *(flag.parameter for flag in flags), *_fixed_parameters()])
@@ -146,9 +147,7 @@ def show_trained(trained: Run, as_json: bool) -> int:
     return INTERRUPTED
 
 
-def run(
-    ctx: typer.Context, model: str, component: type[Component], flags: Collection[Flag], values: dict[str, Any]
-) -> int:
+def run(ctx: typer.Context, model: str, flags: Collection[Flag], values: dict[str, Any]) -> int:
     """Resolve every option; then print them (`--dry-run`) or train, and print the run."""
     from survembed.cli.flags import typed_by_user
     from survembed.runs.settings import Setting, Settings
@@ -162,7 +161,7 @@ def run(
         preset={f"train.{name}": Setting(value, f"preset {preset}") for name, value in PRESETS[preset].items()},
         command=str(ctx.obj),
     )
-    config = resolve(settings, model, component, str(ctx.obj))
+    config = resolve(settings, model, str(ctx.obj))
     if values["dry_run"]:
         show_settings(settings, values["as_json"])
         return 0
@@ -170,22 +169,21 @@ def run(
     from survembed.cli.reporter import reporter
 
     if values["nproc"] > 1:  # what is wrong is said once, not by each process
-        for tracker in config["train"].trackers:
+        for tracker in config.train.trackers:
             registry.load("trackers", tracker, where=str(ctx.obj))
         from survembed.cohort.prepare import prepare
 
-        prepare(config["data"], config["dataset"], reporter=reporter()).close()
+        prepare(config.data.component, config.data.name, reporter=reporter()).close()
     launch(values["nproc"], str(ctx.obj))
 
-    from survembed.runs.configuration import TrainConfig
     from survembed.workflows.train import train
 
-    run = train(TrainConfig(**config), runs_dir=values["runs_dir"], name=values["name"], reporter=reporter())
+    run = train(config, runs_dir=values["runs_dir"], name=values["name"], reporter=reporter())
     return show_trained(run, values["as_json"])
 
 
-def resolve(settings: Settings, model: str, component: type[Component], command_line: str) -> dict[str, Any]:
-    """The fields of a `TrainConfig`: every component configured, nothing heavy imported.
+def resolve(settings: Settings, model: str, command_line: str) -> TrainConfig:
+    """The configuration of a training: every component configured, nothing heavy imported.
 
     Raises
     ------
@@ -194,6 +192,7 @@ def resolve(settings: Settings, model: str, component: type[Component], command_
     PluginError
         When dataset or head cannot be found or loaded.
     """
+    from survembed.runs.configuration import Chosen, TrainConfig, choose_model
     from survembed.runs.settings import Common, Setting
     from survembed.training.options import SplitOptions, TrainOptions
 
@@ -215,24 +214,18 @@ def resolve(settings: Settings, model: str, component: type[Component], command_
             expected=f"--data with one of {', '.join(known)}",
             try_=f"{command_line} --data {known[0]}" if known else None,
         )
-    dataset = registry.load("datasets", str(data.value), where=data.where)
-    config = {
-        "model": model,
-        "dataset": str(data.value),
-        "data": settings.component("data", f"dataset {data.value}", dataset),
-        "network": settings.component("model", f"model {model}", component),
-    }
-    head = settings.resolved.get("model.head")
-    if head:
-        cox = registry.load("heads", str(head.value), where=head.where)
-        config |= {"head": str(head.value), "cox": settings.component("head", f"head {head.value}", cox)}
+    dataset = Chosen.from_settings(settings, "data", "datasets", str(data.value), data.where)
+    chosen, head = choose_model(settings, model, command_line)
     common = settings.component("", "survembed", Common)
-    return config | {
-        "train": settings.component("train", "training", TrainOptions),
-        "split": settings.component("split", "split", SplitOptions),
-        "seed": common.seed,
-        "device": common.device,
-    }
+    return TrainConfig(
+        dataset,
+        chosen,
+        head,
+        settings.component("train", "training", TrainOptions),
+        settings.component("split", "split", SplitOptions),
+        common.seed,
+        common.device,
+    )
 
 
 def _flags(component: type[Component]) -> list[Flag]:

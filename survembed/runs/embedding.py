@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ import torch
 
 from survembed.cohort.cohort import Cohort
 from survembed.cohort.prepare import cohort_path, prepare
-from survembed.cohort.subjects import SPLITS, CohortHeader
+from survembed.cohort.subjects import SPLITS, Channel, CohortHeader
 from survembed.errors import RunError, UsageError
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
-from survembed.runs.configuration import TrainConfig, read_config
+from survembed.runs.configuration import Chosen, read_config
 from survembed.runs.latents import FORMAT_VERSION, Latents
 from survembed.runs.run import Run
 from survembed.training.device import find_device
@@ -41,7 +42,7 @@ def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Late
     provenance = {
         "weights": run.weights_hash(),
         "cohort": run.record["cohort"]["fingerprint"],
-        "model": read_config(run).to_dict()["model"],
+        "model": read_config(run).model.to_dict(),
         "format_version": FORMAT_VERSION,
     }
     if path.is_file():
@@ -70,7 +71,7 @@ def open_cohort(run: Run, reporter: Reporter = QUIET) -> Cohort:
     if path.is_file():
         return Cohort(path)
     config = read_config(run)
-    cohort = prepare(config.data, config.dataset, reporter=reporter)
+    cohort = prepare(config.data.component, config.data.name, reporter=reporter)
     if cohort.fingerprint != fingerprint:
         cohort.close()
         raise RunError(
@@ -127,12 +128,12 @@ def _embed(
     )
 
 
-def build_model(config: TrainConfig, header: CohortHeader) -> Model:
-    """The untrained model of a configuration, for images as `header` describes."""
-    model = config.network.build(header.channels, header.shape, config.cox)
-    if not isinstance(model, Model):
-        raise UsageError(f"'{config.model}' did not build a model", where=config.model)
-    return model
+def build_model(model: Chosen, head: Chosen | None, channels: Sequence[Channel], shape: Sequence[int]) -> Model:
+    """The untrained model for images (n, C, *shape)."""
+    built = model.component.build(tuple(channels), tuple(shape), head.component if head else None)
+    if not isinstance(built, Model):
+        raise UsageError(f"'{model.name}' did not build a model", where=model.name)
+    return built
 
 
 def load_model(run: Run, device: str = "cpu") -> Model:
@@ -143,6 +144,7 @@ def load_model(run: Run, device: str = "cpu") -> Model:
     RunError
         When weights or configuration are damaged.
     """
-    model = build_model(read_config(run), CohortHeader.from_dict(run.record["cohort"]["header"]))
+    config, header = read_config(run), CohortHeader.from_dict(run.record["cohort"]["header"])
+    model = build_model(config.model, config.head, header.channels, header.shape)
     run.load_weights(model)
     return model.to(find_device(device))

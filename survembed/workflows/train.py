@@ -116,7 +116,7 @@ class _Training:
         """Train from the start, or on from the checkpoint of `run`."""
         if not self.processes.first:
             self.processes.agree(0)  # the first prepares the data, the others wait and find them
-        with prepare(self.config.data, self.config.dataset, reporter=self.reporter) as cohort:
+        with prepare(self.config.data.component, self.config.data.name, reporter=self.reporter) as cohort:
             if self.processes.first:
                 self.processes.agree(0)
             subjects = cohort.subjects
@@ -174,9 +174,10 @@ class _Training:
     def _model(
         self, cohort: Cohort, study: TrainingData, options: TrainOptions, checkpoint: Checkpoint | None
     ) -> Model:
+        config = self.config
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
-            model = build_model(self.config, cohort.header).to(self.processes.device)
+            model = build_model(config.model, config.head, cohort.channels, cohort.shape).to(self.processes.device)
         if checkpoint is None:  # else it is among the weights
             study.fit_statistics(model, options.batch_size)
         return model
@@ -185,7 +186,7 @@ class _Training:
         path = ""
         if self.processes.first:
             record = {**_record(self.config, cohort, model), "processes": self.processes.count, "launch": _launch()}
-            name = name or f"{self.config.model}-{self.config.dataset}"
+            name = name or f"{self.config.model.name}-{self.config.data.name}"
             path = str(Run.create(self.runs_dir, name, record, self.config.to_dict()).path)
         return Run(Path(self.processes.agree_on_text(path)))
 
@@ -232,9 +233,9 @@ def _study(cohort: Cohort, parts: dict[str, NDArray[np.int64]], device: torch.de
 def _record(config: TrainConfig, cohort: Cohort, model: Model) -> dict[str, Any]:
     abilities = (["decode"] if model.decodes else []) + (["hazard"] if model.head is not None else [])
     return {
-        "model": config.model,
-        "head": config.head,
-        "dataset": config.dataset,
+        "model": config.model.name,
+        "head": config.head.name if config.head else None,
+        "dataset": config.data.name,
         "seed": config.seed,
         "abilities": abilities,
         "latent_dim": model.latent_dim,
