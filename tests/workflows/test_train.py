@@ -19,7 +19,7 @@ from survembed.progress import Reporter, Task
 from survembed.runs.embedding import load_model
 from survembed.runs.run import Run, Runs
 from survembed.training.device import find_device
-from survembed.workflows import train as module
+from survembed.workflows import training_run as module
 from survembed.workflows.train import train
 from tests.planted import planted
 from tests.trained import Made, config
@@ -167,8 +167,8 @@ def test_an_error_before_the_first_weights_leaves_nothing(tmp_path: Path, monkey
 
 
 def test_an_error_after_them_leaves_a_failed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(model: Model, *arguments: object, keeper: Run, **options: object) -> None:
-        keeper.save_weights(model)
+    def fail(model: Model, *arguments: object, recorder: Run, **options: object) -> None:
+        recorder.save_weights(model)
         raise RunError("training diverged")
 
     earlier = train(config(train={"updates": 2}), runs_dir=tmp_path)
