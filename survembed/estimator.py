@@ -1,4 +1,4 @@
-"""`Embedder`: the scikit-learn face of every model: fit, transform, inverse_transform, predict."""
+"""`Embedder`: scikit-learn interface to every model: fit, transform, inverse_transform, predict."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ HEAD_PREFIX = "head__"
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """An embedding model with scikit-survival's conventions; it can stand in a pipeline before a survival forest.
+    """An embedding model as a scikit-learn transformer and a scikit-survival estimator.
 
     Parameters
     ----------
     model
-        Name of a model: `coxvae`, `vae`, `deepsurv`, or a plugin's.
+        Name of a model: `coxvae`, `vae`, `deepsurv` or one of a plugin.
     head
         Name of the Cox head; None for the model's own default.
     channels
-        What each image channel holds. None: a table is standardised with a Gaussian likelihood; an image has Bernoulli
-        channels, with values in [0, 1].
+        Image channels. With None, a table is standardised with a Gaussian likelihood, and an image has Bernoulli
+        channels with values in [0, 1].
     validation
-        Share of the subjects that chooses the weights; 0 for none.
+        Share of the subjects in the validation part, which chooses the weights; 0 for none.
     seed
-        Of the weights, batches and that division.
+        Seed of weights, batches and split.
     device
         `auto`, `cpu`, `cuda`, …
     options
-        Options of training, of the model and of its head by name: `updates=500`, `tau=0.2`, `hidden=(8,)`. A name that
-        several of them have means training, else the model; `head__dropout=0.2` means the head in any case.
+        Options of training, of the model and of its head by name: `updates=500`, `tau=0.2`, `hidden=(8,)`. A shared
+        name refers to training first, then to the model; `head__dropout=0.2` always refers to the head.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         self.options = options
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Own parameters and the options given, by name."""
+        """Parameters and options by name."""
         return {**{name: getattr(self, name) for name in OWN}, **self.options}
 
     def set_params(self, **params: Any) -> Embedder:
@@ -120,12 +120,12 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         X
             (n, d) table; (n, h, w) images of one channel; (n, C, h, w) images or (n, C, x, y, z) volumes.
         y
-            (n,) structured array of event and time, as scikit-survival wants it.
+            (n,) structured array of event and time, as in scikit-survival.
 
         Raises
         ------
         DataError
-            When shapes, values or durations are wrong, or there are too few subjects or no event to train on.
+            When shapes, values or durations are wrong, or there are too few subjects or no events.
         UsageError
             When an option does not exist or is out of range.
         """
@@ -142,20 +142,14 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             model = build_model(chosen, head, channels, images.shape[2:]).to(device)
-        training_data = TrainingData(
-            Images(images, device, channels=channels),
-            torch.from_numpy(subjects.duration),
-            torch.from_numpy(subjects.event),
-            torch.from_numpy(parts["train"]),
-            torch.from_numpy(parts["validation"]),
-        )
+        training_data = TrainingData.of(Images(images, device, channels=channels), subjects, parts)
         training_data.fit_statistics(model, options.batch_size)
         self.outcome_ = fit(model, training_data, options, seed=self.seed, reporter=QUIET)
         self.model_ = model
         self.n_features_in_ = int(np.shape(X)[1])
         self._n_features_out = model.latent_dim
         self._shape = images.shape[1:]
-        for name in ("baseline_", "psi_", "unique_times_"):  # of an earlier fit
+        for name in ("baseline_", "psi_", "unique_times_"):  # from an earlier fit
             self.__dict__.pop(name, None)
         if model.head is not None:
             self.baseline_ = BreslowBaseline.fit(self.predict(X), subjects.duration, subjects.event)
@@ -167,7 +161,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
 
     @torch.no_grad()
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
-        """Latents μ (n, L) of images, as `fit` takes them."""
+        """Latents μ (n, L) of images or a table, shaped as in `fit`."""
         check_is_fitted(self)
         array = self._images(X)
         if array.shape[1:] != self._shape:
@@ -237,7 +231,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         log_hazard = self.predict(X)
         if return_array:
             return self.baseline_.survival(log_hazard, self.unique_times_)
-        # Before its first time scikit-survival's function keeps the value it has there: so let 0 be the first.
+        # Before its first time, a step function of scikit-survival has its first value: so the first time is 0.
         times = np.union1d([0.0], self.unique_times_)
         functions = np.empty(len(log_hazard), dtype=object)
         functions[:] = [StepFunction(times, row) for row in self.baseline_.survival(log_hazard, times)]
@@ -276,7 +270,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
             with np.errstate(over="ignore"):
                 array = np.asarray(X, dtype=np.float32)
         except (TypeError, ValueError) as error:
-            raise DataError(f"X is no array of numbers: {error}", where="Embedder", expected="numbers") from error
+            raise DataError(f"X is not an array of numbers: {error}", where="Embedder", expected="numbers") from error
         if array.ndim in (2, 3):
             array = array[:, None]
         if not 3 <= array.ndim <= 5:
@@ -288,7 +282,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         if array.size == 0:
             raise DataError(f"X of shape {np.shape(X)} is empty", where="Embedder", expected="one row or more")
         if not np.isfinite(array).all():
-            raise DataError("X holds values that are not finite", where="Embedder", expected="numbers")
+            raise DataError("X contains values that are not finite", where="Embedder", expected="numbers")
         return array
 
     def _channels(self, images: NDArray[np.float32]) -> tuple[Channel, ...]:
@@ -308,14 +302,14 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
 
 
 def _subjects(y: NDArray[np.void]) -> Subjects:
-    """scikit-survival's y as a table of subjects, checked."""
+    """The subjects of an outcome array, checked."""
     try:
         event, duration = check_y_survival(y, allow_all_censored=True)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"y is no outcome: {error}",
+            f"y is not a survival outcome: {error}",
             where="Embedder.fit",
-            expected="a structured array of event and time, as sksurv.util.Surv.from_arrays makes",
+            expected="a structured array of event and time, as from sksurv.util.Surv.from_arrays",
         ) from error
     subjects = Subjects(
         np.arange(len(event)).astype(np.str_), duration.astype(np.float64), np.asarray(event, dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""Embed a run's cohort: latents on disk, reused while their provenance is right."""
+"""Embed the cohort of a run: latents are stored, and reused while their provenance is unchanged."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from survembed.training.validation import batch_size_without_gradient
 
 
 def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Latents:
-    """The latents of every subject of the run's cohort, from `latents.h5` of the run or made anew.
+    """The latents of every subject of the run's cohort, from `latents.h5` of the run or computed now.
 
     Parameters
     ----------
     run
         A finished run.
     device
-        As for training.
+        Name of the device, as for training.
 
     Raises
     ------
     RunError
-        When the run is damaged, or its cohort can no longer be prepared as it was.
+        When the run is damaged, or its data have changed.
     """
     path = run.path / "latents.h5"
     provenance = {
@@ -46,12 +46,12 @@ def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Late
         "format_version": FORMAT_VERSION,
     }
     if path.is_file():
-        kept = _kept(path, reporter)
-        differing = kept.differs_from(provenance) if kept else []
-        if kept and not differing:
-            return kept
+        stored = _stored(path, reporter)
+        differing = stored.differs_from(provenance) if stored else []
+        if stored and not differing:
+            return stored
         if differing:
-            reporter.say(f"latents.h5 was made with another {' and '.join(differing)}: embedding again")
+            reporter.say(f"latents.h5 belongs to another {' and '.join(differing)}: embedding again")
     with open_cohort(run, reporter) as cohort:
         latents = _embed(run, cohort, load_model(run, device), provenance, device, reporter)
     latents.save(path)
@@ -64,7 +64,7 @@ def open_cohort(run: Run, reporter: Reporter = QUIET) -> Cohort:
     Raises
     ------
     RunError
-        When the sources have changed since.
+        When the sources have changed.
     """
     fingerprint = run.record["cohort"]["fingerprint"]
     path = cohort_path(run.dataset, fingerprint)
@@ -78,12 +78,12 @@ def open_cohort(run: Run, reporter: Reporter = QUIET) -> Cohort:
             f"the data of run {run.id} have changed since it was trained",
             where=str(run.path / "config.json"),
             expected=f"a cohort with fingerprint {fingerprint[:16]}",
-            try_="train again, or put the old data back",
+            try_="train again, or restore the old data",
         )
     return cohort
 
 
-def _kept(path: Path, reporter: Reporter) -> Latents | None:
+def _stored(path: Path, reporter: Reporter) -> Latents | None:
     try:
         return Latents.load(path)
     except RunError as error:

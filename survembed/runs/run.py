@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from survembed.errors import DataError, RunError, nearest
-from survembed.storage.files import read_json, replacing, sha256, writable, write_json, write_text
+from survembed.storage.files import read_json, sha256, writable, write_json, write_text
 from survembed.storage.locks import owner_is_alive, process_is_alive
 
 if TYPE_CHECKING:
@@ -153,11 +153,9 @@ class Run:
 
     def save_weights(self, model: Model) -> None:
         """Write `model.safetensors`, whole or not at all."""
-        from safetensors.torch import save
+        from survembed.training.weights import write_weights
 
-        weights = save({name: value.contiguous() for name, value in model.state_dict().items()})
-        with replacing(self.path / "model.safetensors") as temporary:
-            temporary.write_bytes(weights)  # by Python, so that a full disk is an OSError
+        write_weights(self.path / "model.safetensors", model)
 
     def load_weights(self, model: Model) -> None:
         """Load the run's weights into `model`, and set it to evaluation mode.
@@ -167,19 +165,9 @@ class Run:
         RunError
             When they are missing, damaged or of another shape.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from survembed.training.weights import read_weights
 
-        path = self.path / "model.safetensors"
-        try:
-            model.load_state_dict(load_file(path))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise RunError(
-                f"the weights of run {self.id} cannot be read: {str(error).splitlines()[0]}",
-                where=str(path),
-                try_="train again",
-            ) from error
-        model.eval()
+        read_weights(self.path / "model.safetensors", model)
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write `state.safetensors`, whole or not at all."""
@@ -257,13 +245,11 @@ class Runs:
 
     def list(self) -> list[Run]:
         """Every run that can be read, oldest first."""
-        found = []
+        runs = []
         for path in sorted(self.folder.glob("*/run.json")):
-            try:
-                found.append(Run(path.parent))
-            except RunError:
-                continue
-        return sorted(found, key=lambda run: (run.record["created"], run.id))
+            with suppress(RunError):
+                runs.append(Run(path.parent))
+        return sorted(runs, key=lambda run: (run.record["created"], run.id))
 
     def set_latest(self, run: Run) -> None:
         """Make `run` the default run of the commands."""
