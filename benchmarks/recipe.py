@@ -19,7 +19,7 @@ import matplotlib as mpl
 import typer
 
 from survembed import registry
-from survembed.runs.configuration import TrainConfig
+from survembed.runs.configuration import Chosen, TrainConfig
 from survembed.training.options import PRESETS, TrainOptions
 from survembed.workflows.train import train
 
@@ -32,12 +32,9 @@ Curve = list[tuple[int, float]]
 def curve(recipe: TrainOptions, size: int, subjects: int, seed: int) -> Curve:
     """Updates and validation objective of one training."""
     config = TrainConfig(
-        dataset="liver",
-        data=registry.load("datasets", "liver")(size=size, n_subjects=subjects),
-        model="coxvae",
-        network=registry.load("models", "coxvae")(),
-        head="linear",
-        cox=registry.load("heads", "linear")(),
+        data=Chosen("liver", registry.load("datasets", "liver")(size=size, n_subjects=subjects)),
+        model=Chosen("coxvae", registry.load("models", "coxvae")()),
+        head=Chosen("linear", registry.load("heads", "linear")()),
         train=recipe,
         seed=seed,
     )

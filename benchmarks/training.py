@@ -38,7 +38,7 @@ from survembed.models.base import Model
 from survembed.progress import QUIET
 from survembed.survival.batch import Batch
 from survembed.training.augment import Augmentation
-from survembed.training.graph import Replayed
+from survembed.training.graph import ReplayedStep
 from survembed.training.images import Images
 from survembed.training.loop import fit
 from survembed.training.optimizers import Average, Optimizers
@@ -199,7 +199,7 @@ def ours(batch: Batch, precision: str, *, width: int = 0) -> Contender:
     )
     eager, graphed = step, device.type == "cuda"
     if graphed:
-        step = Replayed(step, batch)
+        step = ReplayedStep(step, batch)
     count = iter(range(10**9))
     name = f"survembed, {precision}" + (", CUDA graph" if graphed else "")
     return Contender(

@@ -1,9 +1,9 @@
-"""`Embedder`: the scikit-learn face of every model: fit, transform, inverse_transform, predict."""
+"""`Embedder`: scikit-learn interface to every model: fit, transform, inverse_transform, predict."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from survembed import registry
 from survembed.cohort.subjects import Channel, Subjects
 from survembed.errors import DataError, UsageError
 from survembed.progress import QUIET
+from survembed.runs.configuration import Chosen, choose_model
+from survembed.runs.embedding import build_model
+from survembed.runs.settings import Setting, Settings
 from survembed.survival.outcome import Float
 from survembed.training.device import find_device
 from survembed.training.images import Images
@@ -28,32 +31,33 @@ from survembed.training.training_data import TrainingData
 from survembed.training.validation import batch_size_without_gradient
 
 if TYPE_CHECKING:
-    from survembed.models.base import Model
-    from survembed.registry.component import Component
+    from pydantic.fields import FieldInfo
 
 OWN = ("model", "head", "channels", "validation", "seed", "device")
+HEAD_PREFIX = "head__"
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """An embedding model with scikit-survival's conventions; it can stand in a pipeline before a survival forest.
+    """An embedding model as a scikit-learn transformer and a scikit-survival estimator.
 
     Parameters
     ----------
     model
-        Name of a model: `coxvae`, `vae`, `deepsurv`, or a plugin's.
+        Name of a model: `coxvae`, `vae`, `deepsurv` or one of a plugin.
     head
         Name of the Cox head; None for the model's own default.
     channels
-        What each image channel holds. None: a table is standardised with a Gaussian likelihood; an image has Bernoulli
-        channels, with values in [0, 1].
+        Image channels. With None, a table is standardised with a Gaussian likelihood, and an image has Bernoulli
+        channels with values in [0, 1].
     validation
-        Share of the subjects that chooses the weights; 0 for none.
+        Share of the subjects in the validation part, which chooses the weights; 0 for none.
     seed
-        Of the weights, batches and that division.
+        Seed of weights, batches and split.
     device
         `auto`, `cpu`, `cuda`, …
     options
-        Any option of the model or of training by its name: `tau=0.2`, `updates=500`, `latent_dim=4`.
+        Options of training, of the model and of its head by name: `updates=500`, `tau=0.2`, `hidden=(8,)`. A shared
+        name refers to training first, then to the model; `head__dropout=0.2` always refers to the head.
 
     Attributes
     ----------
@@ -93,7 +97,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         self.options = options
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Own parameters and the options given, by name."""
+        """Parameters and options by name."""
         return {**{name: getattr(self, name) for name in OWN}, **self.options}
 
     def set_params(self, **params: Any) -> Embedder:
@@ -113,12 +117,12 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         X
             (n, d) table; (n, h, w) images of one channel; (n, C, h, w) images or (n, C, x, y, z) volumes.
         y
-            (n,) structured array of event and time, as scikit-survival wants it.
+            (n,) structured array of event and time, as in scikit-survival.
 
         Raises
         ------
         DataError
-            When shapes, values or durations are wrong, or there are too few subjects or no event to train on.
+            When shapes, values or durations are wrong, or there are too few subjects or no events.
         UsageError
             When an option does not exist or is out of range.
         """
@@ -129,35 +133,24 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         division = SplitOptions.configure("Embedder", {"test": 0, "validation": self.validation, "seed": self.seed})
         parts = split(subjects, division)
         device = find_device(self.device)
-        network, cox, options = self._components(images.ndim - 2, len(parts["train"]))
+        chosen, head, options = self._configuration()
+        options = options.resolved(images.ndim - 2, len(parts["train"]))
         channels = self._channels(images)
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            model: Model = network.build(channels, images.shape[2:], cox).to(device)
-        study = TrainingData(
-            Images(images, device),
-            torch.from_numpy(subjects.duration),
-            torch.from_numpy(subjects.event),
-            torch.from_numpy(parts["train"]),
-            torch.from_numpy(parts["validation"]),
-        )
-        study.fit_statistics(model, options.batch_size)
-        self.outcome_ = fit(
-            model,
-            study,
-            options,
-            seed=self.seed,
-            reporter=QUIET,
-        )
+            model = build_model(chosen, head, channels, images.shape[2:]).to(device)
+        training_data = TrainingData.of(Images(images, device, channels=channels), subjects, parts)
+        training_data.fit_statistics(model, options.batch_size)
+        self.outcome_ = fit(model, training_data, options, seed=self.seed, reporter=QUIET)
         self.model_ = model
         self.n_features_in_ = int(np.shape(X)[1])
         self._n_features_out = model.latent_dim
         self._shape = images.shape[1:]
-        for name in ("psi_", "unique_times_"):  # of an earlier fit
+        for name in ("psi_", "unique_times_"):  # from an earlier fit
             self.__dict__.pop(name, None)
         if model.head is not None:
             z = torch.from_numpy(self.transform(X)).to(device)
-            model.head.fit_baseline(z, study.duration, study.event)
+            model.head.fit_baseline(z, training_data.duration, training_data.event)
             self.unique_times_ = np.unique(subjects.duration)
             weight = dict(model.head.named_parameters()).get("psi.weight")
             if weight is not None:
@@ -166,7 +159,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
 
     @torch.no_grad()
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
-        """Latents μ (n, L) of images, as `fit` takes them."""
+        """Latents μ (n, L) of images or a table, shaped as in `fit`."""
         check_is_fitted(self)
         array = self._images(X)
         if array.shape[1:] != self._shape:
@@ -238,7 +231,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
             raise UsageError(
                 f"{self.model} predicts no hazard", where="predict_survival_function", try_="Embedder('coxvae')"
             )
-        # Before its first time scikit-survival's function keeps the value it has there: so let 0 be the first.
+        # Before its first time, a step function of scikit-survival has its first value: so the first time is 0.
         times = self.unique_times_ if return_array else np.union1d([0.0], self.unique_times_)
         with torch.no_grad():
             survival = self.model_.head.survival(z, torch.from_numpy(times)).cpu().numpy()
@@ -248,19 +241,32 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         functions[:] = [StepFunction(times, row) for row in survival]
         return functions
 
-    def _components(self, dimensions: int, n_train: int) -> tuple[Component, Component | None, TrainOptions]:
-        """Model, head and training options, each with the options that it knows."""
-        component = registry.load("models", self.model)
-        training = {name: value for name, value in self.options.items() if name in TrainOptions.model_fields}
-        own = {name: value for name, value in self.options.items() if name not in training}
+    def _configuration(self) -> tuple[Chosen, Chosen | None, TrainOptions]:
+        """Model, head and training options, resolved as by `survembed train`."""
+        of_model = registry.load("models", self.model).model_fields
+        flags = {}
+        for name, value in self.options.items():
+            if name.startswith(HEAD_PREFIX):
+                key = f"head.{name.removeprefix(HEAD_PREFIX)}"
+            elif name in TrainOptions.model_fields:
+                key = f"train.{name}"
+            elif name in of_model or "head" not in of_model or name not in self._head_fields(of_model):
+                key = f"model.{name}"  # an unknown option, too: the model refuses it
+            else:
+                key = f"head.{name}"
+            flags[key] = Setting(value, "Embedder", f"Embedder({name}={value!r})")
         if self.head is not None:
-            own["head"] = self.head
-        network = component.configure(f"model {self.model}", own)
-        head = getattr(network, "head", None)
-        cox = registry.load("heads", head).configure(f"head {head}", {}) if head else None
-        options = TrainOptions.configure("training", training)
-        assert isinstance(options, TrainOptions)
-        return network, cox, options.resolved(dimensions, n_train)
+            flags["model.head"] = Setting(self.head, "Embedder", f"Embedder(head={self.head!r})")
+        settings = Settings(flags=flags)
+        model, head = choose_model(settings, self.model)
+        of_no_head = next((setting.where for key, setting in flags.items() if key.startswith("head.")), None)
+        if head is None and of_no_head:
+            raise UsageError(f"the model {self.model} has no head", where=of_no_head, try_="Embedder('coxvae')")
+        return model, head, settings.component("train", "training", TrainOptions)
+
+    def _head_fields(self, of_model: Mapping[str, FieldInfo]) -> Collection[str]:
+        head = self.head or of_model["head"].default
+        return registry.load("heads", head).model_fields if isinstance(head, str) else ()
 
     def _images(self, X: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
         """X as images (n, C, *spatial) float32."""
@@ -268,7 +274,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
             with np.errstate(over="ignore"):
                 array = np.asarray(X, dtype=np.float32)
         except (TypeError, ValueError) as error:
-            raise DataError(f"X is no array of numbers: {error}", where="Embedder", expected="numbers") from error
+            raise DataError(f"X is not an array of numbers: {error}", where="Embedder", expected="numbers") from error
         if array.ndim in (2, 3):
             array = array[:, None]
         if not 3 <= array.ndim <= 5:
@@ -280,7 +286,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         if array.size == 0:
             raise DataError(f"X of shape {np.shape(X)} is empty", where="Embedder", expected="one row or more")
         if not np.isfinite(array).all():
-            raise DataError("X holds values that are not finite", where="Embedder", expected="numbers")
+            raise DataError("X contains values that are not finite", where="Embedder", expected="numbers")
         return array
 
     def _channels(self, images: NDArray[np.float32]) -> tuple[Channel, ...]:
@@ -296,19 +302,18 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
                 where="Embedder",
                 expected="values in [0, 1], or channels=[Channel(...)] with standardise=True",
             )
-        likelihood: Literal["bernoulli"] = "bernoulli"
-        return tuple(Channel(f"channel {index}", likelihood) for index in range(images.shape[1]))
+        return tuple(Channel(f"channel {index}", "bernoulli") for index in range(images.shape[1]))
 
 
 def _subjects(y: NDArray[np.void]) -> Subjects:
-    """scikit-survival's y as a table of subjects, checked."""
+    """The subjects of an outcome array, checked."""
     try:
         event, duration = check_y_survival(y, allow_all_censored=True)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"y is no outcome: {error}",
+            f"y is not a survival outcome: {error}",
             where="Embedder.fit",
-            expected="a structured array of event and time, as sksurv.util.Surv.from_arrays makes",
+            expected="a structured array of event and time, as from sksurv.util.Surv.from_arrays",
         ) from error
     subjects = Subjects(
         np.arange(len(event)).astype(np.str_), duration.astype(np.float64), np.asarray(event, dtype=np.bool_)

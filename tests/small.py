@@ -15,7 +15,7 @@ from survembed.training.checkpoint import Checkpoint
 from survembed.training.images import Images
 from survembed.training.loop import fit
 from survembed.training.options import TrainOptions
-from survembed.training.recorder import Forgetful, TrainingOutcome
+from survembed.training.recorder import NullRecorder, TrainingOutcome
 from survembed.training.training_data import TrainingData
 from tests.planted import SHAPES, channels_of, planted
 
@@ -50,8 +50,8 @@ def batch(kind: str = "image", n: int = 12, seed: int = 0) -> Batch:
     return study(kind, n, 0, seed).batch(torch.arange(n))
 
 
-class Kept(Forgetful):
-    """A keeper that keeps all in memory."""
+class Kept(NullRecorder):
+    """A recorder that keeps all in memory."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -74,12 +74,12 @@ def trained(
     *,
     seed: int = 0,
     reporter: Reporter = QUIET,
-    keeper: Kept | None = None,
+    recorder: Kept | None = None,
     resume: Checkpoint | None = None,
     **options: Any,
 ) -> tuple[TrainingOutcome, list[dict[str, Any]]]:
     """Train `model` in place; how it ended, and the rows recorded."""
-    keeper = keeper or Kept()
+    recorder = recorder or Kept()
     recipe = TrainOptions(**{"updates": 20, "batch_size": 16, "validate_every": 5, **options})
     data.fit_statistics(model, 16)
     outcome = fit(
@@ -88,7 +88,7 @@ def trained(
         recipe.resolved(data.images.dimensions, len(data.train)),
         seed=seed,
         reporter=reporter,
-        keeper=keeper,
+        recorder=recorder,
         resume=resume,
     )
-    return outcome, keeper.rows
+    return outcome, recorder.rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,15 @@ from sksurv.metrics import concordance_index_censored, integrated_brier_score
 from sksurv.util import Surv
 
 from survembed import Embedder
+from survembed.cohort.prepare import prepare
 from survembed.cohort.subjects import Channel
 from survembed.errors import DataError, PluginError, UsageError
-from tests.planted import planted
+from survembed.runs.configuration import Chosen, TrainConfig, choose_model
+from survembed.runs.embedding import embed
+from survembed.runs.settings import Settings
+from survembed.training.options import SplitOptions, TrainOptions
+from survembed.workflows.train import train
+from tests.planted import Planted, planted
 
 QUICK: dict[str, Any] = {"width": 4, "blocks": 2, "latent_dim": 3, "updates": 15, "batch_size": 64, "device": "cpu"}
 
@@ -194,6 +201,51 @@ def test_what_a_model_cannot_do() -> None:
     assert not hasattr(vae, "psi_")
 
 
+def test_options_of_the_head() -> None:
+    x, y = outcome("image", 30)
+    given: dict[str, Any] = {"hidden": (5,), "head__dropout": 0.0, "dropout": 0.3}
+    model = Embedder("coxvae", head="deepsurv", **given, **QUICK)
+    assert clone(model).get_params()["head__dropout"] == 0.0
+    head = model.fit(x, y).model_.head
+    assert head is not None
+    assert {tuple(value.shape) for value in head.parameters() if value.ndim == 2} == {(5, 3), (1, 5)}
+    assert {module.p for module in head.modules() if isinstance(module, torch.nn.Dropout)} <= {0.0}
+    dropouts = [
+        module.p for module in model.model_.modules() if isinstance(module, torch.nn.modules.dropout._DropoutNd)
+    ]
+    assert 0.3 in dropouts  # a name that model and head share means the model
+    head = model.set_params(hidden=(7, 2)).fit(x, y).model_.head
+    assert head is not None
+    assert {tuple(value.shape) for value in head.parameters() if value.ndim == 2} == {(7, 3), (2, 7), (1, 2)}
+
+
+def test_the_same_model_as_a_training_with_the_same_options(tmp_path: Path, plugin: None) -> None:
+    """Both resolve model, head and their defaults alike."""
+    data = Planted(kind="image")
+    with prepare(data, "planted") as cohort:
+        images, subjects = cohort.stored(np.arange(80)) * np.float32(cohort.scale), cohort.subjects
+    options = {**QUICK, "tau": 0.3, "precision": "float32"}
+    model = Embedder("coxvae", head="deepsurv", hidden=(5,), validation=0.25, **options)
+    model.fit(images, Surv.from_arrays(subjects.event, subjects.duration))
+    assigned = [
+        f"{'train' if name in TrainOptions.model_fields else 'model'}.{name}={value}"
+        for name, value in options.items()
+        if name != "device"
+    ]
+    settings = Settings.gather(assignments=[*assigned, "model.head=deepsurv", "head.hidden=5"])
+    chosen, head = choose_model(settings, "coxvae")
+    config = TrainConfig(
+        Chosen("planted", data),
+        chosen,
+        head,
+        settings.component("train", "training", TrainOptions),
+        SplitOptions(test=0, validation=0.25),
+        device="cpu",
+    )
+    z = embed(train(config, runs_dir=tmp_path), device="cpu").z
+    np.testing.assert_allclose(model.transform(images), z, rtol=1e-4, atol=1e-5)
+
+
 def test_a_second_fit_forgets_the_first() -> None:
     x, y = outcome("image", 30)
     model = Embedder("coxvae", **QUICK).fit(x, y)
@@ -223,17 +275,17 @@ X = np.random.default_rng(0).normal(size=(20, 3))
         (X[:9], GOOD, "9 images for 20 outcomes"),
         (np.where(X > 1, np.nan, X), GOOD, "not finite"),
         (X * 1e300, GOOD, "not finite"),
-        ([["a", "b"]] * 20, GOOD, "no array of numbers"),
+        ([["a", "b"]] * 20, GOOD, "not an array of numbers"),
         (X[:0], GOOD[:0], "is empty"),
         (X[:, :0], GOOD, "is empty"),
         (X[:1], GOOD[:1], "1 subject"),
         (X.reshape(20, 3, 1) * 9, GOOD, "images between"),
         (X, y_of([False] * 20, list(range(20))), "no event at all"),
-        (X, y_of([True] * 20, [-1.0, *range(19)]), "no outcome"),
-        (X, y_of([True] * 20, [np.nan, *range(19)]), "no outcome"),
-        (X, np.arange(20.0), "no outcome"),
-        (X, [1] * 20, "no outcome"),
-        (X, y_of([True] * 20, list(range(20)))[["time", "event"]], "no outcome"),
+        (X, y_of([True] * 20, [-1.0, *range(19)]), "not a survival outcome"),
+        (X, y_of([True] * 20, [np.nan, *range(19)]), "not a survival outcome"),
+        (X, np.arange(20.0), "not a survival outcome"),
+        (X, [1] * 20, "not a survival outcome"),
+        (X, y_of([True] * 20, list(range(20)))[["time", "event"]], "not a survival outcome"),
     ],
 )
 def test_bad_data(x: Any, y: Any, message: str) -> None:
@@ -250,6 +302,9 @@ def test_bad_data(x: Any, y: Any, message: str) -> None:
         ({"validation": 1.5}, UsageError, "validation"),
         ({"validation": -0.1}, UsageError, "validation"),
         ({"validation": 0.99}, DataError, "the training part has 0 subjects"),
+        ({"head__hiden": (8,), "head": "deepsurv"}, UsageError, "no option 'hiden'"),
+        ({"hidden": (8,)}, UsageError, "no option 'hidden'"),
+        ({"model": "vae", "head__ties": "efron"}, UsageError, "the model vae has no head"),
         ({"model": "coxva"}, PluginError, "no model named 'coxva'"),
         ({"head": "linaer"}, PluginError, "no head named 'linaer'"),
         ({"device": "cuda:99"}, UsageError, "no device"),

@@ -12,7 +12,7 @@ import pytest
 
 from survembed import registry
 from survembed.datasets import Liver, SurvDigits, Tabular
-from survembed.runs.configuration import TrainConfig
+from survembed.runs.configuration import Chosen, TrainConfig
 from survembed.runs.jobs.job import SweepFolder
 from survembed.runs.jobs.options import SweepOptions
 from survembed.runs.jobs.sweep import Sweep
@@ -37,14 +37,10 @@ def config(kind: str = "image", model: str = "coxvae", head: str = "linear", **o
     split_options = {"test": 0.25, **options.pop("split", {})}
     data = Planted(kind=kind, **options.pop("data", {}))
     network = registry.load("models", model).configure(model, {**SMALL, **options})
-    head_name = None if model == "vae" else head
     return TrainConfig(
-        dataset="planted",
-        data=data,
-        model=model,
-        network=network,
-        head=head_name,
-        cox=registry.load("heads", head)() if head_name else None,
+        data=Chosen("planted", data),
+        model=Chosen(model, network),
+        head=None if model == "vae" else Chosen(head, registry.load("heads", head)()),
         train=TrainOptions(**train_options),
         split=SplitOptions(**split_options),
         device="cpu",
@@ -109,7 +105,7 @@ def trained_on(tmp_path_factory: pytest.TempPathFactory) -> Made:
                 "tabular": lambda: Tabular(root=write_rows(folder / "rows.csv")),
             }[kind]()
             settings = config("table", model, head, train={"updates": 25})
-            made[kind, head, model] = train(replace(settings, dataset=kind, data=data), runs_dir=folder / "runs")
+            made[kind, head, model] = train(replace(settings, data=Chosen(kind, data)), runs_dir=folder / "runs")
         return made[kind, head, model]
 
     return make
@@ -125,7 +121,7 @@ def inline(
 
 def measured_config(model: str, **options: Any) -> TrainConfig:
     """A small training on volumes with measures and covariates."""
-    return replace(config("volume", model, **options), dataset="measured", data=Measured(kind="volume"))
+    return replace(config("volume", model, **options), data=Chosen("measured", Measured(kind="volume")))
 
 
 @pytest.fixture(scope="session")

@@ -89,18 +89,18 @@ class PlannedSweep:
     axes
         Options that are varied.
     configs
-        Fields of the `TrainConfig` of each model.
+        Configuration of each model.
     """
 
     settings: Settings
     axes: SweepOptions
-    configs: list[dict[str, Any]]
+    configs: list[TrainConfig]
 
     def runs(self) -> list[TrainConfig]:
         """Configuration of every single run."""
         from survembed.workflows.sweep import plan
 
-        return plan(_configs(self), self.axes)
+        return plan(self.configs, self.axes)
 
 
 def resolve_plan(request: SweepRequest, axes: type[SweepOptions], command_line: str) -> PlannedSweep:
@@ -138,7 +138,7 @@ def resolve_plan(request: SweepRequest, axes: type[SweepOptions], command_line: 
     configs = []
     for name, model in models.items():
         view = _for_model(settings, known - set(model.model_fields))
-        configs.append(resolve_training(view, name, model, command_line))
+        configs.append(resolve_training(view, name, command_line))
         settings.resolved |= view.resolved
     return PlannedSweep(settings, chosen, configs)
 
@@ -174,9 +174,7 @@ def run_plan(
     from survembed.workflows.sweep import sweep
 
     live = watch if sys.stderr.isatty() else None
-    return sweep(
-        _configs(planned), planned.axes, request.sweep_dir, where, check=check, watch=live, reporter=reporter()
-    )
+    return sweep(planned.configs, planned.axes, request.sweep_dir, where, check=check, watch=live, reporter=reporter())
 
 
 def where_of(request: SweepRequest, shard: str = "0/1") -> Where:
@@ -184,12 +182,6 @@ def where_of(request: SweepRequest, shard: str = "0/1") -> Where:
     from survembed.workflows.sweep import Where, parse_shard
 
     return Where(request.workers, request.threads, request.scheduler, parse_shard(shard), request.retry)
-
-
-def _configs(planned: PlannedSweep) -> list[TrainConfig]:
-    from survembed.runs.configuration import TrainConfig
-
-    return [TrainConfig(**config) for config in planned.configs]
 
 
 def exit_if_failures(sweep: Sweep) -> None:

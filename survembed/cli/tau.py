@@ -47,7 +47,7 @@ def tau(ctx: typer.Context, request: SweepRequest, share: Share = 0.8, bootstrap
         return
     from survembed.workflows.tau import varied
 
-    planned_taus = [(config.model, getattr(config.network, "tau", None)) for config in planned.runs()]
+    planned_taus = [(config.model.name, getattr(config.model.component, "tau", None)) for config in planned.runs()]
     varied(planned_taus)  # before hours of training
     sweep = run_plan(planned, request, where_of(request))
 

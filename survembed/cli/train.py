@@ -16,12 +16,18 @@ from survembed.cli.error_messages import INTERRUPTED
 from survembed.cli.lazy_group import lazy_group
 from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, RunsDir, ids_of_runs, set_parameters
 from survembed.cli.torchrun import launch
-from survembed.cli.train_options import Processes, data_flags, fixed_parameters, flags_of_model, resolve_training
+from survembed.cli.train_options import (
+    Processes,
+    data_flags,
+    fixed_parameters,
+    flags_of_model,
+    require_subject_per_process,
+    resolve_training,
+)
 from survembed.errors import UsageError
 
 if TYPE_CHECKING:
     from survembed.cli.component_options import Flag
-    from survembed.registry.component import Component
     from survembed.runs.run import Run
 
 
@@ -33,7 +39,7 @@ def make_command(model: str, command_line: str) -> Any:
     flags = flags_of_model(component)
 
     def train_model(ctx: typer.Context, **values: Any) -> int:
-        return train_from_options(ctx, model, component, flags, values)
+        return train_from_options(ctx, model, flags, values)
 
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     set_parameters(train_model, [context, *(flag.parameter for flag in flags), *fixed_parameters()])
@@ -135,9 +141,7 @@ def show_trained(trained: Run, as_json: bool) -> int:
     return INTERRUPTED
 
 
-def train_from_options(
-    ctx: typer.Context, model: str, component: type[Component], flags: Collection[Flag], values: dict[str, Any]
-) -> int:
+def train_from_options(ctx: typer.Context, model: str, flags: Collection[Flag], values: dict[str, Any]) -> int:
     """Resolve all options; then print them (`--dry-run`), or train and print the run."""
     from survembed.cli.component_options import settings_from_flags
     from survembed.runs.settings import Setting, Settings
@@ -151,7 +155,7 @@ def train_from_options(
         preset={f"train.{name}": Setting(value, f"preset {preset}") for name, value in PRESETS[preset].items()},
         command=str(ctx.obj),
     )
-    config = resolve_training(settings, model, component, str(ctx.obj))
+    config = resolve_training(settings, model, str(ctx.obj))
     if values["dry_run"]:
         show_settings(settings, values["as_json"])
         return 0
@@ -159,15 +163,15 @@ def train_from_options(
     from survembed.cli.reporter import reporter
 
     if values["nproc"] > 1:  # errors are printed once, not by each process
-        for tracker in config["train"].trackers:
+        require_subject_per_process(config.train, values["nproc"])
+        for tracker in config.train.trackers:
             registry.load("trackers", tracker, where=str(ctx.obj))
         from survembed.cohort.prepare import prepare
 
-        prepare(config["data"], config["dataset"], reporter=reporter()).close()
+        prepare(config.data.component, config.data.name, reporter=reporter()).close()
     launch(values["nproc"], str(ctx.obj))
 
-    from survembed.runs.configuration import TrainConfig
     from survembed.workflows.train import train
 
-    run = train(TrainConfig(**config), runs_dir=values["runs_dir"], name=values["name"], reporter=reporter())
+    run = train(config, runs_dir=values["runs_dir"], name=values["name"], reporter=reporter())
     return show_trained(run, values["as_json"])

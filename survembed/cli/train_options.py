@@ -26,7 +26,9 @@ from survembed.errors import UsageError
 if TYPE_CHECKING:
     from survembed.cli.component_options import Flag
     from survembed.registry.component import Component
+    from survembed.runs.configuration import TrainConfig
     from survembed.runs.settings import Settings
+    from survembed.training.options import TrainOptions
 
 DATA = "Data"
 RUN = "Run"
@@ -35,8 +37,8 @@ Processes = Annotated[
 ]
 
 
-def resolve_training(settings: Settings, model: str, component: type[Component], command_line: str) -> dict[str, Any]:
-    """The fields of a `TrainConfig`, with all components configured; imports no torch.
+def resolve_training(settings: Settings, model: str, command_line: str) -> TrainConfig:
+    """Configuration of a training, with all components configured; imports no torch.
 
     Raises
     ------
@@ -45,6 +47,7 @@ def resolve_training(settings: Settings, model: str, component: type[Component],
     PluginError
         When dataset or head cannot be found or loaded.
     """
+    from survembed.runs.configuration import Chosen, TrainConfig, choose_model
     from survembed.runs.settings import Common, Setting
     from survembed.training.options import SplitOptions, TrainOptions
 
@@ -66,24 +69,32 @@ def resolve_training(settings: Settings, model: str, component: type[Component],
             expected=f"--data with one of {', '.join(names)}",
             try_=f"{command_line} --data {names[0]}" if names else None,
         )
-    dataset = registry.load("datasets", str(data.value), where=data.where)
-    config = {
-        "model": model,
-        "dataset": str(data.value),
-        "data": settings.component("data", f"dataset {data.value}", dataset),
-        "network": settings.component("model", f"model {model}", component),
-    }
-    head = settings.resolved.get("model.head")
-    if head:
-        cox = registry.load("heads", str(head.value), where=head.where)
-        config |= {"head": str(head.value), "cox": settings.component("head", f"head {head.value}", cox)}
+    dataset = Chosen.from_settings(settings, "data", "datasets", str(data.value), data.where)
+    chosen, head = choose_model(settings, model, command_line)
     common = settings.component("", "survembed", Common)
-    return config | {
-        "train": settings.component("train", "training", TrainOptions),
-        "split": settings.component("split", "split", SplitOptions),
-        "seed": common.seed,
-        "device": common.device,
-    }
+    return TrainConfig(
+        dataset,
+        chosen,
+        head,
+        settings.component("train", "training", TrainOptions),
+        settings.component("split", "split", SplitOptions),
+        common.seed,
+        common.device,
+    )
+
+
+def require_subject_per_process(options: TrainOptions, n_processes: int) -> None:
+    """Refuse a batch with fewer subjects than processes.
+
+    Raises
+    ------
+    UsageError
+        When `options` give the size of such a batch.
+    """
+    from survembed.training.processes import Processes
+
+    if options.batch_size:
+        Processes(count=n_processes).micro_batches(options.batch_size * options.accumulate, 1)
 
 
 def flags_of_model(component: type[Component]) -> list[Flag]:

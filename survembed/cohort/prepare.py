@@ -1,4 +1,4 @@
-"""From a dataset to its prepared cohort: made once, found again by its fingerprint."""
+"""Prepare the cohort of a dataset once; the cache finds it again by its fingerprint."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from survembed.storage.locks import waiting
 
 
 def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Cohort:
-    """The prepared cohort of `dataset`: found in the cache where the fingerprint is there, else made.
+    """The prepared cohort of `dataset`, from the cache or prepared now.
 
     Parameters
     ----------
     dataset
         A configured dataset component.
     name
-        Its name, for the file.
+        Name of the dataset, for the file name.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Coh
     key = digest(source.fingerprint(reporter))
     path = cohort_path(name, key)
     if not is_prepared(path, key):
-        with waiting(path.with_suffix(".lock")):  # of many that start at once, one prepares
+        with waiting(path.with_suffix(".lock")):  # one of several processes prepares, the others wait
             if not is_prepared(path, key):
                 source.prepare(path, key, reporter)
                 shutil.rmtree(path.with_suffix(".parts"), ignore_errors=True)
@@ -40,5 +40,5 @@ def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Coh
 
 
 def cohort_path(name: str, fingerprint: str) -> Path:
-    """Where the cohort with this fingerprint stands in the cache."""
+    """Path in the cache of the cohort with this fingerprint."""
     return cache_folder() / "cohorts" / f"{name.replace(':', '-')}-{fingerprint[:16]}.h5"

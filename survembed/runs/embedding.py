@@ -1,7 +1,8 @@
-"""Embed a run's cohort: latents on disk, reused while their provenance is right."""
+"""Embed the cohort of a run: latents are stored, and reused while their provenance is unchanged."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ import torch
 
 from survembed.cohort.cohort import Cohort
 from survembed.cohort.prepare import cohort_path, prepare
-from survembed.cohort.subjects import SPLITS, CohortHeader
+from survembed.cohort.subjects import SPLITS, Channel, CohortHeader
 from survembed.errors import RunError, UsageError
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
-from survembed.runs.configuration import TrainConfig, read_config
+from survembed.runs.configuration import Chosen, read_config
 from survembed.runs.latents import FORMAT_VERSION, Latents
 from survembed.runs.run import Run
 from survembed.training.device import find_device
@@ -23,34 +24,34 @@ from survembed.training.validation import batch_size_without_gradient
 
 
 def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Latents:
-    """The latents of every subject of the run's cohort, from `latents.h5` of the run or made anew.
+    """The latents of every subject of the run's cohort, from `latents.h5` of the run or computed now.
 
     Parameters
     ----------
     run
         A finished run.
     device
-        As for training.
+        Name of the device, as for training.
 
     Raises
     ------
     RunError
-        When the run is damaged, or its cohort can no longer be prepared as it was.
+        When the run is damaged, or its data have changed.
     """
     path = run.path / "latents.h5"
     provenance = {
         "weights": run.weights_hash(),
         "cohort": run.record["cohort"]["fingerprint"],
-        "model": read_config(run).to_dict()["model"],
+        "model": read_config(run).model.to_dict(),
         "format_version": FORMAT_VERSION,
     }
     if path.is_file():
-        kept = _kept(path, reporter)
-        differing = kept.differs_from(provenance) if kept else []
-        if kept and not differing:
-            return kept
+        stored = _stored(path, reporter)
+        differing = stored.differs_from(provenance) if stored else []
+        if stored and not differing:
+            return stored
         if differing:
-            reporter.say(f"latents.h5 was made with another {' and '.join(differing)}: embedding again")
+            reporter.say(f"latents.h5 belongs to another {' and '.join(differing)}: embedding again")
     with open_cohort(run, reporter) as cohort:
         latents = _embed(run, cohort, load_model(run, device), provenance, device, reporter)
     latents.save(path)
@@ -63,26 +64,26 @@ def open_cohort(run: Run, reporter: Reporter = QUIET) -> Cohort:
     Raises
     ------
     RunError
-        When the sources have changed since.
+        When the sources have changed.
     """
     fingerprint = run.record["cohort"]["fingerprint"]
     path = cohort_path(run.dataset, fingerprint)
     if path.is_file():
         return Cohort(path)
     config = read_config(run)
-    cohort = prepare(config.data, config.dataset, reporter=reporter)
+    cohort = prepare(config.data.component, config.data.name, reporter=reporter)
     if cohort.fingerprint != fingerprint:
         cohort.close()
         raise RunError(
             f"the data of run {run.id} have changed since it was trained",
             where=str(run.path / "config.json"),
             expected=f"a cohort with fingerprint {fingerprint[:16]}",
-            try_="train again, or put the old data back",
+            try_="train again, or restore the old data",
         )
     return cohort
 
 
-def _kept(path: Path, reporter: Reporter) -> Latents | None:
+def _stored(path: Path, reporter: Reporter) -> Latents | None:
     try:
         return Latents.load(path)
     except RunError as error:
@@ -127,12 +128,12 @@ def _embed(
     )
 
 
-def build_model(config: TrainConfig, header: CohortHeader) -> Model:
-    """The untrained model of a configuration, for images as `header` describes."""
-    model = config.network.build(header.channels, header.shape, config.cox)
-    if not isinstance(model, Model):
-        raise UsageError(f"'{config.model}' did not build a model", where=config.model)
-    return model
+def build_model(model: Chosen, head: Chosen | None, channels: Sequence[Channel], shape: Sequence[int]) -> Model:
+    """The untrained model for images (n, C, *shape)."""
+    built = model.component.build(tuple(channels), tuple(shape), head.component if head else None)
+    if not isinstance(built, Model):
+        raise UsageError(f"'{model.name}' did not build a model", where=model.name)
+    return built
 
 
 def load_model(run: Run, device: str = "cpu") -> Model:
@@ -143,6 +144,7 @@ def load_model(run: Run, device: str = "cpu") -> Model:
     RunError
         When weights or configuration are damaged.
     """
-    model = build_model(read_config(run), CohortHeader.from_dict(run.record["cohort"]["header"]))
+    config, header = read_config(run), CohortHeader.from_dict(run.record["cohort"]["header"])
+    model = build_model(config.model, config.head, header.channels, header.shape)
     run.load_weights(model)
     return model.to(find_device(device))

@@ -1,4 +1,4 @@
-"""Axes of a latent space: the paper's own, standardised ones, and the axis along which the hazard rises."""
+"""Axes of a latent space: raw as in the paper, standardised, and the axis of increasing hazard."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Gradient = Callable[[Float], Float]
 """From a latent (L,) to the gradient (L,) of the log-hazard there; constant, and equal to ψ, for a linear head."""
 
 SUBSTEPS = 16
-"""Straight pieces in one unit of a curved hazard axis."""
+"""Straight segments in one unit of a curved hazard axis."""
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """The affine map z = centre + scale · u between axes to show (u) and latents (z).
+    """The affine map z = centre + scale · u between displayed coordinates u and latents z.
 
     Attributes
     ----------
     centre, scale
         (L,) float64. Standardised: mean and standard deviation of the training μ. Raw: 0 and 1.
     deviation
-        (L,) standard deviation of the training μ, in raw units whatever the axes.
+        (L,) standard deviation of the training μ, in raw units for all axes.
     covariance
         (L, L) of the training μ.
     """

@@ -1,4 +1,4 @@
-"""`Latents`: the embedding of a cohort by a run, in one HDF5 file with its provenance."""
+"""`Latents`: the embedding of a cohort by a run, in one HDF5 file with provenance."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class Latents:
     z_logvar
         (n, L) float32 log-variance of the posterior; None for a deterministic embedding.
     log_hazard
-        (n,) float64 of the run's own head; None without one. Higher dies sooner.
+        (n,) float64 of the head of the run; None without one. Higher dies sooner.
     id, duration, event, split
-        (n,) as in the cohort; `split` is the run's own: `train`, `validation`, `test`.
+        (n,) as in the cohort; `split` is the split of the run: `train`, `validation`, `test`.
     truth
         (n,) float64 true log-hazard where the data are simulated; else None.
     model, dataset, title, time_unit
-        Names, and the unit of the durations. `title` says whether the data are synthetic.
+        Names, and the unit of the durations. `title` marks synthetic data.
     provenance
-        What the latents depend on: hashes of weights and cohort, the model, the format.
+        Inputs of the latents: hashes of weights and cohort, the model, the format.
     """
 
     z: NDArray[np.float32]
@@ -58,7 +58,7 @@ class Latents:
 
     @property
     def test(self) -> NDArray[np.bool_]:
-        """(n,) True for the held-out part."""
+        """(n,) True in the test part."""
         return np.asarray(self.split == "test")
 
     def position(self, subject: str) -> int:
@@ -67,7 +67,7 @@ class Latents:
         Raises
         ------
         DataError
-            When no subject has it; the nearest id is named.
+            When no subject has this id; the error proposes the nearest.
         """
         return position_of(subject, self.id)
 
@@ -123,14 +123,21 @@ class Latents:
                     time_unit=str(file.attrs["time_unit"]),
                     provenance=json.loads(file.attrs["provenance_fields"]),
                 )
-        except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:  # as h5py sees fit
+        except (
+            OSError,
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+        ) as error:  # all by h5py
             raise RunError(
-                f"{path.name} holds no latents of this version: {error}",
+                f"{path.name} contains no latents of this version: {error}",
                 where=str(path),
                 try_="survembed embed",
             ) from error
 
     def differs_from(self, provenance: dict[str, Any]) -> list[str]:
-        """Names of the fields in which these latents were made from something else than `provenance`."""
+        """Names of the fields in which the provenance of these latents differs from `provenance`."""
         names = sorted(set(self.provenance) | set(provenance))
         return [name for name in names if self.provenance.get(name) != provenance.get(name)]

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from survembed.errors import DataError, RunError, nearest
-from survembed.storage.files import read_json, replacing, sha256, writable, write_json, write_text
+from survembed.storage.files import read_json, sha256, writable, write_json, write_text
+from survembed.storage.locks import owner_is_alive, process_is_alive
 
 if TYPE_CHECKING:
     from survembed.models.base import Model
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
 FORMAT = "survembed-run"
 FORMAT_VERSION = 1
-PARTS_OF_A_FINISHED_RUN = ("run.json", "config.json", "split.json", "model.safetensors")
-STATE, STATE_FORMAT = "state.safetensors", "survembed-state 1"
+FILES_OF_A_FINISHED_RUN = ("run.json", "config.json", "split.json", "model.safetensors")
+STATE, LOCK = "state.safetensors", "lock"
 FIELDS = ("status", "process", "created", "model", "dataset", "abilities", "cohort")
-"""What every `run.json` holds beside its format."""
+"""Fields of every `run.json`, beside its format."""
 
 
 class Run:
-    """One training, finished or not.
+    """The folder of one training, finished or not.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Run:
     Raises
     ------
     RunError
-        When the folder is no run, its record is damaged, or its format is from another version.
+        When the folder is no run, its record is damaged, or it has another format version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,7 +66,7 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path, name: str, record: dict[str, Any], config: dict[str, Any]) -> Run:
-        """Begin a run in a new folder of `folder`, named by time, `name` and four random letters."""
+        """Create a run in a new folder inside `folder`, named by time, `name` and four random digits."""
         now = datetime.now(UTC)
         path = folder / f"{now:%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9.-]+', '-', name)}-{secrets.token_hex(2)}"
         write_json(path / "config.json", config)
@@ -90,13 +91,21 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`finished`, `failed`, `stopped` (to be resumed), `running`, or `cut short`: its process or a part is gone."""
+        """`finished`, `failed`, `stopped` (by SIGTERM), `running`, or `cut short`.
+
+        A run is `cut short` when its process or a file of a finished run is missing. The lock shows whether the process
+        is alive: by its heartbeat where it runs on another host.
+        """
         status = str(self.record["status"])
-        if status == "finished" and any(not (self.path / part).is_file() for part in PARTS_OF_A_FINISHED_RUN):
+        if status == "finished" and any(not (self.path / part).is_file() for part in FILES_OF_A_FINISHED_RUN):
             return "cut short"
-        if status == "running" and not _alive(int(self.record["process"])):
+        if status == "running" and not self._has_live_process():
             return "cut short"
         return status
+
+    def _has_live_process(self) -> bool:
+        lock = self.path / LOCK
+        return owner_is_alive(lock) if lock.exists() else process_is_alive(self.record["process"])
 
     @property
     def model(self) -> str:
@@ -109,11 +118,11 @@ class Run:
         return str(self.record["dataset"])
 
     def can(self, ability: str) -> bool:
-        """Whether the model can `decode` or give a `hazard`."""
+        """Whether the model has an ability, `decode` or `hazard`."""
         return ability in self.record["abilities"]
 
     def update(self, **fields: Any) -> None:
-        """Change fields of `run.json`, atomically."""
+        """Update fields of `run.json` atomically."""
         self.record |= fields
         write_json(self.path / "run.json", self.record)
 
@@ -140,88 +149,66 @@ class Run:
         """
         path = self.path / "metrics.jsonl"
         with writable(path), open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row, sort_keys=True, allow_nan=False) + "\n")
+            file.write(_line(row))
 
     def save_weights(self, model: Model) -> None:
         """Write `model.safetensors`, whole or not at all."""
-        from safetensors.torch import save
+        from survembed.training.weights import write_weights
 
-        weights = save({name: value.contiguous() for name, value in model.state_dict().items()})
-        with replacing(self.path / "model.safetensors") as temporary:
-            temporary.write_bytes(weights)  # by Python, so that a full disk is an OSError
+        write_weights(self.path / "model.safetensors", model)
 
     def load_weights(self, model: Model) -> None:
-        """Put the run's weights into `model`.
+        """Load the run's weights into `model`, and set it to evaluation mode.
 
         Raises
         ------
         RunError
             When they are missing, damaged or of another shape.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from survembed.training.weights import read_weights
 
-        path = self.path / "model.safetensors"
-        try:
-            model.load_state_dict(load_file(path))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise RunError(
-                f"the weights of run {self.id} cannot be read: {str(error).splitlines()[0]}",
-                where=str(path),
-                try_="train again",
-            ) from error
-        model.eval()
+        read_weights(self.path / "model.safetensors", model)
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Write `state.safetensors`, tensors and numbers in one file, whole or not at all."""
-        from safetensors.torch import save
-
-        tensors = {name: value.detach().contiguous() for name, value in checkpoint.tensors.items()}
-        content = save(tensors, {"format": STATE_FORMAT, "numbers": json.dumps(checkpoint.numbers())})
-        with replacing(self.path / STATE) as temporary:
-            temporary.write_bytes(content)
+        """Write `state.safetensors`, whole or not at all."""
+        checkpoint.save(self.path / STATE)
 
     def load_checkpoint(self) -> Checkpoint | None:
-        """Where the training stood; None where it was ended before its first checkpoint.
+        """The last checkpoint, with the metrics recorded up to it; None where there is none.
 
         Raises
         ------
         RunError
             When `state.safetensors` is damaged.
         """
-        from safetensors import SafetensorError, safe_open
-
         from survembed.training.checkpoint import Checkpoint
 
-        path = self.path / STATE
-        if not path.is_file():
+        if not (self.path / STATE).is_file():
             return None
-        try:
-            with safe_open(path, "pt") as file:
-                numbers = json.loads(file.metadata()["numbers"])
-                return Checkpoint.of({name: file.get_tensor(name) for name in file.keys()}, numbers)  # noqa: SIM118
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise RunError(
-                f"the checkpoint of run {self.id} cannot be read: {str(error).splitlines()[0]}",
-                where=str(path),
-                try_="delete it, and --resume begins this run from its first update",
-            ) from error
+        checkpoint = Checkpoint.load(self.path / STATE)
+        checkpoint.rows = self.metrics(checkpoint.progress.update)
+        return checkpoint
 
     def drop_checkpoint(self) -> None:
-        """Remove `state.safetensors`: there is nothing left to resume."""
+        """Remove `state.safetensors`."""
         (self.path / STATE).unlink(missing_ok=True)
 
-    def cut_metrics(self, update: int) -> None:
-        """Drop the rows of `metrics.jsonl` after an update: they will be written again."""
+    def metrics(self, last_update: int) -> list[dict[str, Any]]:
+        """Rows of `metrics.jsonl` up to `last_update`; a truncated line is left out."""
         path = self.path / "metrics.jsonl"
-        if not path.is_file():
-            return
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError, KeyError, TypeError):  # the last line may have been cut short
-                if json.loads(line)["update"] <= update:
-                    kept.append(line + "\n")
-        write_text(path, "".join(kept))
+        rows = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            with suppress(ValueError, KeyError, TypeError):
+                row = json.loads(line)
+                if row["update"] <= last_update:
+                    rows.append(row)
+        return rows
+
+    def cut_metrics(self, last_update: int) -> None:
+        """Remove the rows of `metrics.jsonl` after `last_update`; a resumed training writes them again."""
+        path = self.path / "metrics.jsonl"
+        if path.is_file():
+            write_text(path, "".join(map(_line, self.metrics(last_update))))
 
     def weights_hash(self) -> str:
         """SHA-256 of the weights.
@@ -240,7 +227,7 @@ class Run:
             ) from error
 
     def discard(self) -> None:
-        """Remove the folder: used when nothing was learnt before an error."""
+        """Remove the folder, after an error before the first weights."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -258,32 +245,31 @@ class Runs:
 
     def list(self) -> list[Run]:
         """Every run that can be read, oldest first."""
-        found = []
+        runs = []
         for path in sorted(self.folder.glob("*/run.json")):
-            try:
-                found.append(Run(path.parent))
-            except RunError:
-                continue
-        return sorted(found, key=lambda run: (run.record["created"], run.id))
+            with suppress(RunError):
+                runs.append(Run(path.parent))
+        return sorted(runs, key=lambda run: (run.record["created"], run.id))
 
     def set_latest(self, run: Run) -> None:
-        """Make `run` the one that commands act on when no other is named."""
+        """Make `run` the default run of the commands."""
         write_json(self.folder / "latest.json", {"format": "survembed-latest", "format_version": 1, "run": run.id})
 
     def find(self, text: str | None = None, *, ability: str | None = None) -> Run:
-        """The run a user means: by id, unique prefix or path; without `text` the latest finished one.
+        """The finished run with this id, unique prefix or path; without `text` the latest.
 
         Parameters
         ----------
         text
-            What the user typed.
+            Id, prefix or path.
         ability
-            `decode` or `hazard`: what the run's model must be able to do.
+            `decode` or `hazard`, required of the run's model.
 
         Raises
         ------
         RunError
-            When there is none, more than one, or it is unfinished or unable; an able one is named where there is one.
+            When there is none or more than one, or it is unfinished or lacks the ability; the error then proposes a run
+            that has it.
         """
         run = self.named(text) if text else self._latest()
         if run.status != "finished":
@@ -322,7 +308,7 @@ class Runs:
         return newest
 
     def named(self, text: str) -> Run:
-        """The run of this id, unique prefix or path, finished or not.
+        """The run with this id, unique prefix or path, finished or not.
 
         Raises
         ------
@@ -345,15 +331,8 @@ class Runs:
         )
 
 
-def _alive(process: int) -> bool:
-    """Whether a process of this machine still runs."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OSError):
-        return True
-    return True
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row, sort_keys=True, allow_nan=False) + "\n"
 
 
 def _versions() -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""Settings: every option from wherever the user set it, with its origin.
+"""Settings: every option with its value and origin.
 
-Options have dotted keys (`seed`, `train.updates`, `downstream.rsf.n_estimators`). Later sources win: default, preset,
-`--config` (TOML), environment (`SURVEMBED_TRAIN_UPDATES`), `--set train.updates=100`, a flag of its own (`--updates`).
+Options have dotted keys (`seed`, `train.updates`, `downstream.rsf.n_estimators`). Later sources override earlier ones:
+default, preset, `--config` (TOML), environment (`SURVEMBED_TRAIN_UPDATES`), `--set train.updates=100`, own flag
+(`--updates`).
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ from survembed.errors import UsageError, corrected, nearest
 from survembed.registry.component import Component, option
 
 SECTIONS = ("data", "model", "head", "train", "split", "sweep", "downstream", "segment")
-"""Every table that a configuration file may have; a command reads those that concern it."""
+"""Tables of a configuration file; a command reads the ones that it needs."""
 
 NAMED = ("data", "model")
-"""Sections whose `name` says which component the others configure."""
+"""Sections with a `name`, the component that their other keys configure."""
 
 SAME_AS = {"head.name": "model.head"}
-"""The head is named by an option of the model; `config.json` of a run holds both."""
+"""Two keys of one setting: `config.json` of a run has both."""
 
 RESERVED = ("SURVEMBED_RUN", "SURVEMBED_CACHE", "SURVEMBED_TEST_DATA", "SURVEMBED_PLUGINS", "SURVEMBED_PLUGIN_PATH")
-"""Variables that are no options."""
+"""Environment variables that are not options."""
 
 C = TypeVar("C", bound=Component)
 
 
 class Common(Component, defer_build=True):
-    """Options beside those of any component, at the top of a configuration file."""
+    """Options outside all sections, at the top of a configuration file."""
 
     seed: int = option(0, ge=0, help="Seed of weights, batches and samples.")
     device: str = option("auto", help="auto, cpu, cuda, cuda:1 or mps.")
@@ -42,16 +43,16 @@ class Common(Component, defer_build=True):
 
 @dataclass(frozen=True)
 class Setting:
-    """A value and where it came from.
+    """A value and its origin.
 
     Attributes
     ----------
     value
-        As typed, or as validated once it is resolved.
+        As typed, or as validated after it is resolved.
     origin
-        For tables: `default`, `preset paper`, `study.toml`, `SURVEMBED_SEED`, `--set`, `--seed`.
+        For display: `default`, `preset paper`, `study.toml`, `SURVEMBED_SEED`, `--set`, `--seed`.
     where
-        What the user typed, for errors; empty for a default.
+        Text that the user typed, for errors; empty for a default.
     """
 
     value: Any
@@ -61,14 +62,14 @@ class Setting:
 
 @dataclass
 class Settings:
-    """The sources, weakest first, and what was resolved from them.
+    """The sources of settings, in increasing precedence, and the resolved settings.
 
     Attributes
     ----------
     preset, file, environment, assigned, flags
         Values by dotted key; the environment by variable.
     resolved
-        Everything that was asked for so far, by dotted key, in the order of asking: what `--dry-run` prints.
+        Settings resolved so far, by dotted key and in this order; `--dry-run` prints them.
     """
 
     preset: Mapping[str, Setting] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class Settings:
         Parameters
         ----------
         config
-            A TOML file. Relative paths inside are relative to the working directory, as they are in a flag.
+            A TOML file. Relative paths in it are relative to the working directory, as in flags.
         assignments
             `key=value` each.
         flags, preset
@@ -118,7 +119,7 @@ class Settings:
         return settings
 
     def name(self, section: str) -> Setting | None:
-        """The `name` given in a section of `NAMED`; None where no source has one."""
+        """The `name` in a section of `NAMED`; None where no source has one."""
         key = f"{section}.name"
         found = self._find(key)
         if found:
@@ -126,7 +127,7 @@ class Settings:
         return found
 
     def names_within(self, section: str) -> dict[str, str]:
-        """Tables inside `section` that the file or `--set` has, each with what the user typed for it."""
+        """Names of the tables inside `section` in the file or `--set`, each with the text that the user typed."""
         given = [*self.file.items(), *self.assigned.items()]
         parts = [(key.split("."), setting.where) for key, setting in given]
         return {path[1]: where for path, where in parts if path[0] == section and len(path) > 1}
@@ -139,14 +140,14 @@ class Settings:
         section
             `train`, `downstream.rsf`, or empty.
         label
-            What errors call it: `model coxvae`.
+            Name in errors: `model coxvae`.
         component
-            Its class.
+            Class of the component.
 
         Raises
         ------
         UsageError
-            When an option is unknown (the nearest is offered) or out of range, wherever it was set.
+            When an option is unknown (the nearest name is proposed) or out of range.
         """
         prefix = f"{section}." if section else ""
         fields = component.model_fields
@@ -155,7 +156,7 @@ class Settings:
         unknown = self._unknown(prefix, component)
         typed |= {name: setting.value for name, setting in unknown.items()}
         where = {name: setting.where for name, setting in (found | unknown).items()}
-        together = next(filter(None, where.values()), label)  # for what is wrong with several options at once
+        together = next(filter(None, where.values()), label)  # for errors of several options together
         made = component.configure(label, typed, {"": together, **where})
         for name in fields:
             origin = found.get(name, Setting(None, "default"))
@@ -173,7 +174,7 @@ class Settings:
         return self.file.get(key) or self.preset.get(key)
 
     def _unknown(self, prefix: str, component: type[Component]) -> dict[str, Setting]:
-        """What the sources have under `prefix` that is no option of `component`, for `configure` to refuse."""
+        """Settings under `prefix` that are no options of `component`; `configure` refuses them."""
         if not prefix:
             return {}  # the top is checked in `gather`
         known = {prefix + name for name in (*component.model_fields, *(["name"] if prefix[:-1] in NAMED else []))}
@@ -190,7 +191,7 @@ class Settings:
         return unknown
 
     def _check_top(self) -> None:
-        """Refuse keys and variables that belong to no section and are no option of `Common`."""
+        """Refuse keys and variables that are neither in a section nor options of `Common`."""
         for source in (self.file, self.assigned):
             for key, setting in source.items():
                 head, dot, _ = key.partition(".")
@@ -214,7 +215,7 @@ def read_toml(path: Path) -> dict[str, Setting]:
     Raises
     ------
     UsageError
-        When it cannot be read or is not TOML; the line is named.
+        When it cannot be read or is not TOML; the error has the line.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -235,13 +236,13 @@ def _assigned(assignments: Sequence[str], command: str) -> dict[str, Setting]:
         key, equals, value = text.partition("=")
         where = command or f"--set {text}"
         if not equals:
-            raise UsageError(f"'{text}' sets nothing", where=where, expected="key=value, such as train.updates=100")
+            raise UsageError(f"'{text}' has no value", where=where, expected="key=value, such as train.updates=100")
         pairs.append((key.strip(), Setting(value.strip(), "--set", where)))
     return _merged(pairs)
 
 
 def _merged(pairs: Iterable[tuple[str, Setting]]) -> dict[str, Setting]:
-    """The pairs by key, later ones winning, with the keys of `SAME_AS` under one name."""
+    """The pairs by key; later ones override earlier ones, and keys in `SAME_AS` get one name."""
     found = dict(pairs)
     for key, other in SAME_AS.items():
         setting = found.pop(key, None)
@@ -259,7 +260,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _typed(value: Any, annotation: Any) -> Any:
-    """Text as pydantic can convert it: `32,32` for a tuple, nothing for None."""
+    """Text in a form that pydantic converts: `32,32` for a tuple, empty text for None."""
     if not isinstance(value, str):
         return value
     choices = get_args(annotation)

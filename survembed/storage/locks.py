@@ -75,6 +75,14 @@ def is_held(path: Path) -> bool:
     return path.exists() and not _is_stale(path)
 
 
+def owner_is_alive(path: Path) -> bool:
+    """Whether the owner of the lock `path` still works: by its process on this host, by its heartbeat on another."""
+    owner = _owner(path)
+    if owner.get("host") == socket.gethostname():
+        return process_is_alive(owner.get("process"))
+    return path.exists() and _silence(path) <= SILENT_AFTER
+
+
 def break_lock(path: Path, process: int) -> None:
     """Free the lock `path` if `process` of this machine held it, which the caller has seen end."""
     owner = _owner(path)
@@ -127,19 +135,30 @@ def _is_stale(path: Path) -> bool:
     if silence > SILENT_AFTER:
         return True
     owner = _owner(path)
-    return silence > DEAD_AFTER and owner.get("host") == socket.gethostname() and not _alive(owner.get("process"))
+    return (
+        silence > DEAD_AFTER
+        and owner.get("host") == socket.gethostname()
+        and not process_is_alive(owner.get("process"))
+    )
 
 
 def _silence(path: Path) -> float:
-    """Seconds since the last heartbeat, by the clock of the file system; 0 where the file is gone."""
+    """Seconds since the last heartbeat; 0 where the file is gone.
+
+    By the clock of the file system, or by our own clock in a folder that cannot be written.
+    """
     probe = path.with_name(f".{secrets.token_hex(4)}.now")
     try:
-        probe.touch()
-        return probe.stat().st_mtime - path.stat().st_mtime
+        now = time.time()
+        with suppress(OSError):
+            probe.touch()
+            now = probe.stat().st_mtime
+        return now - path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 def _owner(path: Path) -> dict[str, Any]:
@@ -150,7 +169,7 @@ def _owner(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _alive(process: Any) -> bool:
+def process_is_alive(process: Any) -> bool:
     """Whether a process of this machine still runs; one that has ended and that nobody has waited for does not."""
     if not isinstance(process, int):
         return True

@@ -1,1 +1,1 @@
-"""How a model is trained: batches, recipe and loop."""
+"""Training of a model: batches, optimisers, loop, checkpoints."""

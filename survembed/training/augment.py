@@ -1,6 +1,6 @@
-"""Light variation of images on their device, so that a small cohort is not learnt by heart.
+"""Random augmentation of images on their device, against overfitting of small cohorts.
 
-All chance comes from the default generator of the images' device.
+Random numbers come from the default generator of the device.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from survembed.training.options import TrainOptions
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to the images of a batch; a table is left as it is.
+    """Random augmentation of the images of a batch; a table does not change.
 
     Attributes
     ----------
@@ -42,11 +42,11 @@ class Augmentation:
 
     @classmethod
     def of(cls, options: TrainOptions, gaussian: Sequence[int]) -> Augmentation:
-        """As the options of a training say."""
+        """The augmentation of the training options, for images with these Gaussian channels."""
         return cls(options.shift or 0.0, options.rotate, options.intensity, options.flip, tuple(gaussian))
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Images (n, C, *spatial), varied; the ones given are not touched."""
+        """Images (n, C, *spatial), augmented; the input does not change."""
         if image.ndim < 4:
             return image
         image = shifted(image, self.shift)
@@ -56,7 +56,7 @@ class Augmentation:
 
 
 def shifted(image: Tensor, largest: float) -> Tensor:
-    """Move each image by whole voxels, up to `largest` of its edge along each axis; what comes in is 0."""
+    """Move each image by whole voxels, up to `largest` of its edge along each axis; new voxels are 0."""
     if largest == 0:
         return image
     for axis in range(2, image.ndim):
@@ -73,7 +73,7 @@ def shifted(image: Tensor, largest: float) -> Tensor:
 
 
 def rotated(image: Tensor, largest: float) -> Tensor:
-    """Turn each image about its middle by up to `largest` degrees in each plane, interpolated linearly; 0 comes in."""
+    """Rotate each image about its centre by up to `largest` degrees in each plane, linearly; new voxels are 0."""
     if largest == 0:
         return image
     axes = image.ndim - 2
@@ -101,7 +101,7 @@ def flipped(image: Tensor, axes: Sequence[int]) -> Tensor:
 
 
 def changed_in_intensity(image: Tensor, largest: float, channels: Sequence[int]) -> Tensor:
-    """Scale and shift the values of `channels` by up to `largest` each; 0, the outside, stays 0."""
+    """Scale and shift the values of `channels` by up to `largest` each; the background, 0, stays 0."""
     if largest == 0 or not channels:
         return image
     where = torch.tensor(list(channels), device=image.device)

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over processes; so is its gradient, as every process's loss depends on every process's rows."""
+    """Sum over processes, and of the gradients too: each loss depends on the rows of all processes."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -32,9 +32,9 @@ def _sum(values: Tensor) -> Tensor:
 
 
 class SharedBatchNorm(_BatchNorm):
-    """Batch normalisation whose mean and variance are those of the rows of all processes.
+    """Batch normalisation with mean and variance over the rows of all processes.
 
-    In evaluation mode, and in its weights, the same as PyTorch's.
+    Evaluation mode and weights equal those of PyTorch.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -51,12 +51,12 @@ class SharedBatchNorm(_BatchNorm):
         broad = (1, -1, *(1 for _ in input.shape[2:]))
         centred = input - mean.view(broad)
         variance = _sum(centred.square().sum(axes)) / n
-        self._remember(mean.detach(), variance.detach() * n / (n - 1))
+        self._update_running_statistics(mean.detach(), variance.detach() * n / (n - 1))
         output: Tensor = centred * (variance + self.eps).rsqrt().view(broad)
         return output * self.weight.view(broad) + self.bias.view(broad) if self.affine else output
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None or self.momentum is None:
             return
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)

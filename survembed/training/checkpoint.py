@@ -1,29 +1,38 @@
-"""Where a training stands: all that its next update depends on, as named tensors and plain numbers."""
+"""State of a training from which it continues bit for bit: named tensors and plain numbers in one safetensors file."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, Self
 
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
+
+from survembed.errors import RunError
+from survembed.storage.files import replacing
+
+FORMAT = "survembed-state 1"
 
 
 @dataclass
 class Progress:
-    """The numbers of a training under way.
+    """Numbers of an unfinished training.
 
     Attributes
     ----------
     update
         Updates made.
     best_update, best_objective
-        Of the weights to be kept; 0 and None before there are any.
+        Update and validation objective of the kept weights; 0 and None before the first.
     stale
-        Validations since.
+        Validations since then.
     n_empty, n_events
         Batches without an event, and events in all batches.
     seconds, waited
-        Time spent in the loop, and of that waiting for images.
+        Seconds in the loop, and of these waiting for images.
     precision
         `float32` or `bf16`, as chosen at the start.
     """
@@ -41,37 +50,53 @@ class Progress:
 
 @dataclass
 class Checkpoint:
-    """Tensors by name (`model.`, `average.`, `best.`, `selection.`, `optimizer.`), and the numbers.
+    """Tensors by name (`model.`, `average.`, `best.`, `selection.`, `optimizer.`), numbers, and recorded metrics.
 
-    No state of chance is among them: batches, samples and augmentation are functions of the seed and the update.
+    There is no random state: batches, samples and augmentation are functions of the seed and the update.
+
+    Attributes
+    ----------
+    rows
+        Rows of metrics up to this update; a run stores them in `metrics.jsonl`, not in the checkpoint.
     """
 
     progress: Progress
     tensors: dict[str, Tensor] = field(default_factory=dict)
-
-    def numbers(self) -> dict[str, Any]:
-        """The numbers as plain values."""
-        return asdict(self.progress)
-
-    @classmethod
-    def of(cls, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> Self:
-        """What `tensors` and `numbers` described.
-
-        Raises
-        ------
-        KeyError
-            When a number is missing.
-        """
-        return cls(Progress(**{one.name: numbers[one.name] for one in fields(Progress)}), tensors)
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, prefix: str, tensors: dict[str, Tensor]) -> None:
-        """Take tensors under a prefix."""
+        """Add tensors under a prefix."""
         self.tensors |= {f"{prefix}.{name}": value for name, value in tensors.items()}
 
     def under(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors that were added under a prefix."""
-        return {
-            name.removeprefix(f"{prefix}."): value
-            for name, value in self.tensors.items()
-            if name.startswith(f"{prefix}.")
-        }
+        """The tensors under a prefix."""
+        start = f"{prefix}."
+        return {name.removeprefix(start): value for name, value in self.tensors.items() if name.startswith(start)}
+
+    def save(self, path: Path) -> None:
+        """Write tensors and numbers, whole or not at all."""
+        tensors = {name: value.detach().contiguous() for name, value in self.tensors.items()}
+        content = save(tensors, {"format": FORMAT, "numbers": json.dumps(asdict(self.progress))})
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a checkpoint, without rows.
+
+        Raises
+        ------
+        RunError
+            When the file is damaged.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                numbers = json.loads(file.metadata()["numbers"])
+                progress = Progress(**{one.name: numbers[one.name] for one in fields(Progress)})
+                return cls(progress, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"the checkpoint of run {path.parent.name} cannot be read: {str(error).splitlines()[0]}",
+                where=str(path),
+                try_="delete it, and --resume begins this run from its first update",
+            ) from error

@@ -1,4 +1,4 @@
-"""The torch device of that name."""
+"""The torch device with a given name."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from survembed.training.processes import launched
 
 
 def find_device(name: str) -> torch.device:
-    """The device of that name; `auto` takes a GPU where there is one.
+    """The device with this name; `auto` is a GPU where there is one, else the CPU.
 
     Raises
     ------
     UsageError
-        When there is no such device here.
+        When this machine has no such device.
     """
     if name == "auto":
         if not torch.cuda.is_available():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,13 +15,14 @@ from survembed.models.losses import binary_entropy
 
 if TYPE_CHECKING:
     from survembed.cohort.cohort import Cohort
+    from survembed.cohort.subjects import Channel
 
 SHARE_OF_MEMORY = 0.4
 """A cohort is held whole when it takes less than this share of the device's free memory."""
 
 
 class Moments(NamedTuple):
-    """What a model learns of the training images before it is trained.
+    """Statistics of the training images that a model needs before training.
 
     Attributes
     ----------
@@ -36,46 +38,50 @@ class Moments(NamedTuple):
 
 
 class Images:
-    """The images of a cohort or an array, given out as float32 on a device.
+    """Images of a cohort or an array, as float32 on a device.
 
     Parameters
     ----------
     source
         A cohort, or an array (n, C, *spatial) of floats.
     device
-        Where batches are wanted.
+        Device of the batches.
     hold
         Whether all images are kept on the device, in their stored type; None decides by the free memory.
+    channels
+        Channels of an array; a cohort declares its own.
 
     Attributes
     ----------
     dimensions
         Spatial axes of an image.
     gaussian, bernoulli
-        Positions of the Gaussian and of the Bernoulli channels, where the source declares them.
+        Positions of the Gaussian and of the Bernoulli channels.
     """
 
-    gaussian: tuple[int, ...]
-    bernoulli: tuple[int, ...]
-
-    def __init__(self, source: Cohort | NDArray[np.float32], device: torch.device, hold: bool | None = None) -> None:
+    def __init__(
+        self,
+        source: Cohort | NDArray[np.float32],
+        device: torch.device,
+        hold: bool | None = None,
+        channels: Sequence[Channel] = (),
+    ) -> None:
         self.device = device
         self._cohort: Cohort | None = None
         self._held: Tensor | None = None
+        self._scale = 1.0
         if isinstance(source, np.ndarray):
             self._held = torch.as_tensor(source, dtype=torch.float32, device=device)
-            self._scale = 1.0
-            self.dimensions, self.gaussian, self.bernoulli = source.ndim - 2, (), ()
-            return
-        self.dimensions = len(source.shape)
-        self.gaussian = tuple(i for i, channel in enumerate(source.channels) if channel.likelihood == "gaussian")
-        self.bernoulli = tuple(i for i, channel in enumerate(source.channels) if channel.likelihood == "bernoulli")
-        self._scale = source.scale
-        size = len(source) * source.bytes_per_subject
-        if size < SHARE_OF_MEMORY * free_memory(device) if hold is None else hold:
-            self._held = torch.from_numpy(source.stored(np.arange(len(source)))).to(device)
+            self.dimensions = source.ndim - 2
         else:
-            self._cohort = source
+            self.dimensions, channels, self._scale = len(source.shape), source.channels, source.scale
+            size = len(source) * source.bytes_per_subject
+            if size < SHARE_OF_MEMORY * free_memory(device) if hold is None else hold:
+                self._held = torch.from_numpy(source.stored(np.arange(len(source)))).to(device)
+            else:
+                self._cohort = source
+        self.gaussian = tuple(i for i, channel in enumerate(channels) if channel.likelihood == "gaussian")
+        self.bernoulli = tuple(i for i, channel in enumerate(channels) if channel.likelihood == "bernoulli")
 
     @property
     def held(self) -> bool:
@@ -88,12 +94,12 @@ class Images:
         return self.scaled(stored.to(self.device))
 
     def read(self, index: Tensor) -> Tensor:
-        """Images at `index` as the cohort stores them, in main memory; for images that are not held."""
+        """Images at `index` in the stored type and in main memory, for images that are not held."""
         assert self._cohort is not None
         return torch.from_numpy(self._cohort.stored(index.cpu().numpy()))
 
     def scaled(self, stored: Tensor) -> Tensor:
-        """Stored values (m, C, *spatial) as float32 numbers, never the same memory."""
+        """Stored values (m, C, *spatial) as float32, in new memory."""
         return stored.float().mul_(self._scale) if stored.dtype == torch.uint8 else stored.float()
 
     def moments(self, index: Tensor, batch_size: int) -> Moments:
@@ -118,7 +124,7 @@ class Images:
 
 
 def free_memory(device: torch.device) -> float:
-    """Free bytes of a device; 4 GB where the system does not tell."""
+    """Free bytes of a device; 4 GB where the system does not report it."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     try:

@@ -20,63 +20,65 @@ from survembed.training.batches import batches, derived_seed
 from survembed.training.batchnorm import share_batch_norms
 from survembed.training.checkpoint import Checkpoint, Progress
 from survembed.training.feed import Feed
-from survembed.training.graph import Replayed
+from survembed.training.graph import ReplayedStep
 from survembed.training.optimizers import Average, Optimizers
 from survembed.training.options import TrainOptions
 from survembed.training.precision import choose_precision
 from survembed.training.processes import Processes
-from survembed.training.recorder import End, Forgetful, Recorder, TrainingOutcome
+from survembed.training.recorder import End, NullRecorder, Recorder, TrainingOutcome
 from survembed.training.selection import Selection, rule
-from survembed.training.signals import told_to_end
+from survembed.training.signals import stop_requests
 from survembed.training.step import Step
 from survembed.training.training_data import TrainingData
 from survembed.training.validation import numbers, validation
 
-SHOWN_EVERY = 0.2
-"""Seconds between numbers beside the progress bar: reading one from a GPU makes everyone wait."""
+SHOW_EVERY_S = 0.2
+"""Seconds between numbers beside the progress bar: reading one from a GPU synchronises it."""
 
-WATCHED = 5
-"""How often in a training the gradient of each term is measured: at its first validation and then evenly."""
+N_GRADIENT_NORMS = 5
+"""Number of measurements of the gradient of each term: at the first validation, then evenly spaced."""
 
 
 def fit(
     model: Model,
-    study: TrainingData,
+    data: TrainingData,
     options: TrainOptions,
     *,
     seed: int,
     reporter: Reporter,
-    keeper: Recorder | None = None,
+    recorder: Recorder | None = None,
     resume: Checkpoint | None = None,
     processes: Processes | None = None,
 ) -> TrainingOutcome:
-    """Train `model` in place; it ends with the weights that `Selection` keeps.
+    """Train `model` in place; at the end it has the weights that `Selection` keeps.
 
-    The objective is the model's own loss on the validation part (equation (3) for CoxVAE), in evaluation mode with μ
-    for z and with the averaged weights. Without a validation part the last weights are kept. Ctrl-C ends the loop and
-    keeps the best so far. The caller's global random state does not change.
+    The objective is the model's loss on the validation part (equation (3) for CoxVAE), in evaluation mode with μ for z
+    and with the averaged weights. Without a validation part the last weights are kept. Ctrl-C ends the loop and keeps
+    the best weights so far. The global random state of the caller does not change.
 
     Parameters
     ----------
     options
-        Already `resolved`.
+        After `TrainOptions.resolved`.
     seed
-        Of batches, posterior samples and augmentation.
-    keeper
-        Takes rows, weights and checkpoints as they come.
+        Seed of batches, posterior samples and augmentation.
+    recorder
+        Receives rows, weights and checkpoints.
     resume
-        Continue from here: on the same machine with the same number of threads, bit by bit as if nothing had happened.
+        Checkpoint to continue from; bit for bit on the same machine with the same number of threads.
     processes
-        This one and the others of the training.
+        The processes of the training.
 
     Raises
     ------
     RunError
         When the loss is no longer finite.
     """
-    device = study.images.device
+    device = data.images.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        loop = _Loop(model, study, options, seed, keeper or Forgetful(), resume, processes or Processes(device=device))
+        loop = _Loop(
+            model, data, options, seed, recorder or NullRecorder(), resume, processes or Processes(device=device)
+        )
         return loop.run(reporter)
 
 
@@ -86,24 +88,24 @@ class _Loop:
     def __init__(
         self,
         model: Model,
-        study: TrainingData,
+        data: TrainingData,
         options: TrainOptions,
         seed: int,
-        keeper: Recorder,
+        recorder: Recorder,
         resume: Checkpoint | None,
         processes: Processes,
     ) -> None:
-        self.model, self.study, self.options = model, study, options
-        self.keeper: Recorder = keeper if processes.first else Forgetful()
+        self.model, self.data, self.options = model, data, options
+        self.recorder: Recorder = recorder if processes.first else NullRecorder()
         self.processes = processes
         self.progress = replace(resume.progress) if resume else Progress()
         torch.manual_seed(derived_seed(seed, 0))
         n = options.batch_size * options.accumulate
-        order = batches(options.sampler, study.train, study.event, n, seed)
-        self.feed = Feed(study, order, options.accumulate, processes)
+        order = batches(options.sampler, data.train, data.event, n, seed)
+        self.feed = Feed(data, order, options.accumulate, processes)
         self.feed.n_empty, self.feed.n_events = self.progress.n_empty, self.progress.n_events
         if not self.progress.precision:
-            first = study.batch(study.train[: options.batch_size])
+            first = data.batch(data.train[: options.batch_size])
             self.progress.precision = choose_precision(options.precision, model, first)
             if processes.count > 1:
                 self.progress.precision = processes.agree_on_text(self.progress.precision)
@@ -112,22 +114,22 @@ class _Loop:
         self.optimizers = Optimizers(model, options)
         self.average = Average(model, options.average)
         self.best_weights: dict[str, Tensor] = {}
-        self.selection = Selection(study)
+        self.selection = Selection(data)
         if resume:
             self._load(resume)
-        augmentation = Augmentation.of(options, study.images.gaussian)
-        self.step: Step | Replayed = Step(
+        augmentation = Augmentation.of(options, data.images.gaussian)
+        self.step: Step | ReplayedStep = Step(
             model, self.optimizers, self.average, options, augmentation, self.progress.precision, seed, processes
         )
-        self.rows: list[dict[str, Any]] = []
+        self.rows = list(resume.rows) if resume else []
 
     def run(self, reporter: Reporter) -> TrainingOutcome:
-        """Update until done, stalled or told to end; then put the best weights in place."""
+        """Update until the end, early stopping or a signal; then load the best weights into the model."""
         start = time.perf_counter() - self.progress.seconds
         end: End = "completed"
         saved = shown = time.perf_counter()
         with ExitStack() as stack:
-            told = stack.enter_context(told_to_end())
+            stop_request = stack.enter_context(stop_requests())
             feed = stack.enter_context(self.feed)
             task = stack.enter_context(reporter.task("training", self.options.updates, "updates"))
             task.advance(self.progress.update)
@@ -138,19 +140,19 @@ class _Loop:
                     self.progress.update += 1
                     now = time.perf_counter()
                     self.progress.seconds = now - start
-                    task.advance(1, **(_shown(loss) if now - shown > SHOWN_EVERY else {}))
-                    shown = now if now - shown > SHOWN_EVERY else shown
+                    task.advance(1, **(_shown(loss) if now - shown > SHOW_EVERY_S else {}))
+                    shown = now if now - shown > SHOW_EVERY_S else shown
                     if self._validation_is_due():
                         self._validate(loss)
                         if self.options.patience and self.progress.stale >= self.options.patience:
                             end = "stopped early"
-                    stop = told()
-                    if self.processes.any(stop is not None):  # all processes must end after the same update
-                        end = stop or "terminated"
+                    requested = stop_request()
+                    if self.processes.any(requested is not None):  # all processes end after the same update
+                        end = requested or "terminated"
                     if end in ("interrupted", "terminated") or now - saved > self.options.checkpoint:
-                        self.keeper.save_checkpoint(self._checkpoint())
+                        self.recorder.save_checkpoint(self._checkpoint())
                         saved = now
-            except KeyboardInterrupt:  # in the midst of an update: the checkpoint before stands
+            except KeyboardInterrupt:  # within an update: the last checkpoint remains valid
                 end = "interrupted"
         if end in ("completed", "stopped early"):
             for text in watch.warnings(self.rows):
@@ -162,13 +164,13 @@ class _Loop:
         return self._outcome(end)
 
     def _capture(self) -> None:
-        """Replay updates as a CUDA graph where the GPU has all the images and the model allows it."""
+        """Replace updates by a CUDA graph where the GPU holds all images and the model allows it."""
         alone = self.processes.count == 1 and self.options.accumulate == 1
-        if not (isinstance(self.step, Step) and alone and self.study.images.device.type == "cuda"):
+        if not (isinstance(self.step, Step) and alone and self.data.images.device.type == "cuda"):
             return
         try:
-            self.step = Replayed(self.step, self.study.batch(self.study.train[: self.options.batch_size]))
-        except RuntimeError:  # the model asks the GPU for numbers while it computes: slower, and as right
+            self.step = ReplayedStep(self.step, self.data.batch(self.data.train[: self.options.batch_size]))
+        except RuntimeError:  # the model reads a number from the GPU within an update: slower, and as correct
             torch.cuda.synchronize()
 
     def _outcome(self, end: End) -> TrainingOutcome:
@@ -200,13 +202,13 @@ class _Loop:
             "train": numbers(loss),
             "empty_share": self.feed.n_empty / progress.update,
         }
-        if len(self.study.validation):
+        if len(self.data.validation):
             objective, keeps = math.nan, False
             if self.processes.first:
-                found = validation(self.average.model, self.study)
-                row["validation"], row["kl_of_dimensions"] = found.numbers, found.kl_of_dimensions
-                objective = found.objective
-                keeps = math.isfinite(objective) and self.selection.keeps(found)
+                result = validation(self.average.model, self.data)
+                row["validation"], row["kl_of_dimensions"] = result.numbers, result.kl_of_dimensions
+                objective = result.objective
+                keeps = math.isfinite(objective) and self.selection.keeps(result)
             objective = self.processes.agree(objective)
             self._check(objective, "validation objective")
             if self.processes.agree(float(keeps)):
@@ -215,20 +217,20 @@ class _Loop:
                 progress.stale += 1
         elif progress.update == self.options.updates:
             self._keep(self.average.model, None)
-        if self._watch_is_due():
+        if self._gradient_norms_are_due():
             row["gradient_norms"] = self._gradient_norms()
         self.rows.append(row)
-        self.keeper.append_metrics(row)
+        self.recorder.append_metrics(row)
 
-    def _watch_is_due(self) -> bool:
-        every = max(1, self.options.updates // self.options.validate_every // WATCHED)
+    def _gradient_norms_are_due(self) -> bool:
+        every = max(1, self.options.updates // self.options.validate_every // N_GRADIENT_NORMS)
         return self.processes.count == 1 and (self.progress.update // self.options.validate_every) % every == 1 % every
 
     def _gradient_norms(self) -> dict[str, float]:
-        index = self.study.train[: self.options.batch_size]
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        index = self.data.train[: self.options.batch_size]
+        trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.model.eval()
-        norms = watch.gradient_norms(self.model.loss(self.study.batch(index)), trained)
+        norms = watch.gradient_norms(self.model.loss(self.data.batch(index)), trainable)
         self.model.train()
         return norms
 
@@ -242,14 +244,14 @@ class _Loop:
             )
 
     def _keep(self, model: Model, objective: float | None) -> None:
-        self.keeper.save_weights(model)  # first: Ctrl-C in the middle leaves the weights before, on disk as in memory
+        self.recorder.save_weights(model)  # first: after Ctrl-C here, disk and memory both hold the earlier weights
         self.progress.stale = 0
         self.progress.best_update, self.progress.best_objective = self.progress.update, objective
         self.best_weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
 
     def _checkpoint(self) -> Checkpoint:
         self.progress.n_empty, self.progress.n_events = self.feed.n_empty, self.feed.n_events
-        checkpoint = Checkpoint(self.progress)
+        checkpoint = Checkpoint(self.progress, rows=list(self.rows))
         checkpoint.add("model", self.model.state_dict())
         checkpoint.add("optimizer", self.optimizers.tensors())
         if self.average.model is not self.model:
@@ -264,7 +266,7 @@ class _Loop:
         if self.average.model is not self.model:
             self.average.model.load_state_dict(checkpoint.under("average"))
         self.selection.state = checkpoint.under("selection")
-        device = self.study.images.device
+        device = self.data.images.device
         self.best_weights = {name: value.to(device) for name, value in checkpoint.under("best").items()}
 
 

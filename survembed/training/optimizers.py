@@ -1,4 +1,4 @@
-"""The paper's two optimisers, the course of their rates, and the moving average of the weights."""
+"""The two optimisers of the paper, their learning-rate schedules, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FIRST, LAST = 1 / 25, 1 / 250_000
 
 
 def rate_share(schedule: Literal["one-cycle", "constant"], update: int, updates: int) -> float:
-    """The rate of an update, counted from 0, as a share of the one asked for."""
-    if schedule == "constant" or updates * WARM_UP <= 1:  # fewer leave no room to rise and fall
+    """The rate of an update, counted from 0, as a share of the peak rate."""
+    if schedule == "constant" or updates * WARM_UP <= 1:  # too few to rise and fall
         return 1.0
     peak = updates * WARM_UP - 1
     if update <= peak:
@@ -59,7 +59,7 @@ class Optimizers:
                 self.peaks.append(rate)
 
     def set_rates(self, update: int) -> None:
-        """Put the rates of an update, counted from 0, in place."""
+        """Set the rates of an update, counted from 0."""
         share = rate_share(self.options.schedule, update, self.options.updates)
         for optimizer, peak in zip(self.each, self.peaks, strict=True):
             for group in optimizer.param_groups:
@@ -69,17 +69,17 @@ class Optimizers:
                     group["lr"] = peak * share
 
     def clear(self) -> None:
-        """Forget the gradients."""
+        """Clear the gradients."""
         for optimizer in self.each:
             optimizer.zero_grad(set_to_none=True)
 
     def step(self) -> None:
-        """Move the parameters."""
+        """Update the parameters."""
         for optimizer in self.each:
             optimizer.step()
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the optimisers remember, by name: `0.12.exp_avg` of parameter 12 of the first."""
+        """State of the optimisers by name: `0.12.exp_avg` for parameter 12 of the first."""
         return {
             f"{which}.{parameter}.{name}": value
             for which, optimizer in enumerate(self.each)
@@ -88,7 +88,7 @@ class Optimizers:
         }
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take what `tensors` gave."""
+        """Load a state from `tensors`."""
         for which, optimizer in enumerate(self.each):
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in tensors.items():
@@ -99,15 +99,15 @@ class Optimizers:
 
 
 class Average:
-    """Exponential moving average of a model's weights and buffers, with a decay that grows to the one asked for.
+    """Exponential moving average of a model's weights and buffers, with a decay that grows to `decay`.
 
-    After n updates the decay is min(decay, (1 + n) / (10 + n)): the first, untrained weights are soon forgotten, in
-    short trainings too.
+    After n updates the decay is min(decay, (1 + n) / (10 + n)): the untrained first weights soon lose their
+    influence, in short trainings too.
 
     Parameters
     ----------
     model
-        Followed, not changed.
+        The model to average; it does not change.
     decay
         In [0, 1); with 0 the average is the model itself.
     """
@@ -119,12 +119,12 @@ class Average:
         self._pairs = list(zip(self.model.state_dict().values(), model.state_dict().values(), strict=True))
 
     def set_weight(self, update: int) -> None:
-        """Put the weight that update, counted from 1, gives the newest model in place."""
+        """Set the weight of the newest model at an update, counted from 1."""
         self.weight.fill_(1 - min(self.decay, (1 + update) / (10 + update)))
 
     @torch.no_grad()
     def follow(self) -> None:
-        """Take one step towards the model as it is now."""
+        """Update the average by the current model."""
         if self.model is self.source:
             return
         for old, new in self._pairs:

@@ -1,4 +1,4 @@
-"""Options of training and of the split: light, so that `--help` needs no torch."""
+"""Options of training and of the split. Imports no torch, for `--help`."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ PRESETS: dict[str, dict[str, Any]] = {
         "patience": 0,
     },
 }
-"""Values that a preset puts in place of the defaults; whatever the user sets goes before both."""
+"""Values of each preset in place of the defaults; settings of the user override both."""
 
 
-class TrainOptions(Component, defer_build=True):  # help and completion want names and defaults only
-    """How a model is trained.
+class TrainOptions(Component, defer_build=True):  # help and completion need names and defaults only
+    """Options of training.
 
-    The default recipe (AdamW, a one-cycle rate, averaged weights, shifted volumes) needs a small part of the paper's
-    16,000 updates (Adam at 1e-4, the head at 1e-5, no schedule), which `--preset paper` restores. The head learns ten
-    times as fast as the rest: with a slow head the encoder stretches the latents instead, away from the prior. Shifts
-    keep a small cohort from being learnt by heart.
+    The defaults (AdamW, a one-cycle rate, averaged weights, shifted volumes) need a small part of the 16,000 updates of
+    the paper (Adam at 1e-4, the head at 1e-5, no schedule), which `--preset paper` restores. The rate of the head is
+    ten times that of the rest: with a slow head the encoder stretches the latents instead, away from the prior. Shifts
+    reduce overfitting of small cohorts.
     """
 
-    updates: int = option(0, ge=0, help="Updates; 0 means 400 for volumes and 1500 otherwise.")
-    batch_size: int = option(0, ge=0, help="Subjects in an update; 0 means 16 for volumes and 128 otherwise.")
+    updates: int = option(0, ge=0, help="Number of updates; 0 means 400 for volumes and 1500 otherwise.")
+    batch_size: int = option(0, ge=0, help="Subjects in a batch; 0 means 16 for volumes and 128 otherwise.")
     optimizer: Literal["adamw", "adam"] = option("adamw", help="Optimiser of both parameter groups.")
     rate: float = option(2e-3, gt=0, help="Learning rate of encoder and decoder.")
     head_rate: float = option(0.0, ge=0, help="Learning rate of the Cox head; 0 means ten times --rate.")
-    schedule: Literal["one-cycle", "constant"] = option("one-cycle", help="Course of the learning rates.")
+    schedule: Literal["one-cycle", "constant"] = option("one-cycle", help="Schedule of the learning rates.")
     weight_decay: float = option(1e-2, ge=0, help="Weight decay of encoder, decoder and head.")
-    clip: float = option(1.0, ge=0, help="Largest norm of the gradient; 0 for no limit.")
+    clip: float = option(1.0, ge=0, help="Largest gradient norm; 0 for no limit.")
     average: float = option(0.98, ge=0, lt=1, help="Decay of the moving average of the weights; 0 for no averaging.")
     kl_warm_up: float = option(0.0, ge=0, le=1, help="Share of the updates over which the KL term grows to its weight.")
     accumulate: int = option(
-        1, ge=1, help="Batches in an update: one Cox loss over all of them in the memory of one, for large risk sets."
+        1, ge=1, help="Batches in an update: one Cox loss over all of them, for large risk sets in little memory."
     )
-    sampler: Literal["shuffle", "events"] = option("shuffle", help="'events' puts its share of events in every batch.")
+    sampler: Literal["shuffle", "events"] = option("shuffle", help="'events': the same share of events in every batch.")
     shift: float | None = option(
         None, ge=0, le=0.25, help="Largest random shift of an image, as a share of its edge; 1/16 for volumes, else 0."
     )
     rotate: float = option(0.0, ge=0, le=45, help="Largest random rotation in degrees, in each plane.")
     intensity: float = option(0.0, ge=0, le=0.5, help="Largest random change of contrast and brightness, for CT.")
-    flip: tuple[int, ...] = option((), help="Axes that anatomy allows to be mirrored, from 0, such as 0 or 0,1.")
-    validate_every: int = option(0, ge=0, help="Updates between validations; 0 means a twentieth of all, 10 at least.")
+    flip: tuple[int, ...] = option((), help="Image axes for random mirroring, from 0, such as 0 or 0,1.")
+    validate_every: int = option(0, ge=0, help="Updates between validations; 0 means 1/20 of all, at least 10.")
     patience: int = option(8, ge=0, help="Validations without improvement before training stops; 0 means never.")
     precision: Literal["auto", "float32", "bf16"] = option(
-        "auto", help="'auto' tries both on volumes and keeps bf16 where it is faster and agrees."
+        "auto", help="'auto' tries both on volumes, and uses bf16 where it is faster and agrees with float32."
     )
     checkpoint: float = option(60.0, gt=0, help="Seconds between checkpoints, from which --resume continues.")
-    trackers: tuple[str, ...] = option((), help="Trackers beside metrics.jsonl, by name, such as tensorboard.")
+    trackers: tuple[str, ...] = option((), help="Trackers by name, such as tensorboard, in addition to metrics.jsonl.")
 
     @field_validator("flip", "trackers", mode="before")
     @classmethod
@@ -84,14 +84,14 @@ class TrainOptions(Component, defer_build=True):  # help and completion want nam
         return value
 
     def resolved(self, dimensions: int, n_train: int) -> TrainOptions:
-        """The same options with every 0 that means 'by the data' replaced.
+        """The options with each default that depends on the data replaced by its value.
 
         Parameters
         ----------
         dimensions
-            Of the image: 3 for volumes.
+            Spatial axes of an image: 3 for volumes.
         n_train
-            Subjects in the training part; no batch is larger.
+            Subjects in the training part, the largest batch size.
         """
         updates = self.updates or (400 if dimensions == 3 else 1500)
         return self.model_copy(
@@ -106,14 +106,19 @@ class TrainOptions(Component, defer_build=True):  # help and completion want nam
 
 
 class SplitOptions(Component, defer_build=True):
-    """How subjects are divided, stratified by event and duration: held out once, or one fold of several."""
+    """Options of the split, stratified by event and duration: one test part, or one fold of several."""
 
-    test: float = option(0.2, ge=0, lt=1, help="Share of subjects held out, where there is no official split.")
-    validation: float = option(0.15, ge=0, lt=1, help="Share of the others that chooses the weights; 2000 at most.")
-    folds: int = option(0, ge=0, help="Divide into so many folds and test on one; 0 for no folds.")
-    fold: int = option(0, ge=0, help="The fold to test on, from 0.")
-    repeat: int = option(0, ge=0, help="Which division: each draws the split anew, for repeated folds.")
-    seed: int = option(0, ge=0, help="Seed of the split, apart from the seed of training.")
+    test: float = option(0.2, ge=0, lt=1, help="Share of subjects in the test part, where there is no official split.")
+    validation: float = option(
+        0.15,
+        ge=0,
+        lt=1,
+        help="Share of the others that chooses the weights; at most 2000.",
+    )
+    folds: int = option(0, ge=0, help="Number of folds, one of which is the test part; 0 for no folds.")
+    fold: int = option(0, ge=0, help="The fold that is the test part, from 0.")
+    repeat: int = option(0, ge=0, help="Number of the repetition; each draws new folds.")
+    seed: int = option(0, ge=0, help="Seed of the split, independent of the seed of training.")
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:

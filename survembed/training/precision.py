@@ -1,4 +1,4 @@
-"""float32 or bf16: tried for a few steps, kept only where faster and in agreement."""
+"""Choice of float32 or bf16: bf16 only where a trial is faster and agrees with float32."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from survembed.models.base import Model
 from survembed.survival.batch import Batch
 
 TOLERANCE = 0.02
-"""Largest relative difference of the loss at which bf16 is said to agree with float32."""
+"""Largest relative difference of the loss at which bf16 agrees with float32."""
 
 
 def choose_precision(
-    asked: Literal["auto", "float32", "bf16"], model: Model, batch: Batch
+    requested: Literal["auto", "float32", "bf16"], model: Model, batch: Batch
 ) -> Literal["float32", "bf16"]:
     """The precision to train with; `auto` times two steps of each on copies of `model`.
 
-    Images other than volumes stay in float32: their updates are too small to gain. Losses, μ, log-variance and head
-    are float32 in either case.
+    Images other than volumes stay in float32: their updates are too small to become faster. Losses, μ, log-variance and
+    head are float32 in either case.
     """
-    if asked != "auto":
-        return asked
+    if requested != "auto":
+        return requested
     if batch.image.ndim != 5:
         return "float32"
     loss, seconds = _trial(model, batch, bf16=False)
@@ -34,7 +34,7 @@ def choose_precision(
 
 
 def _trial(model: Model, batch: Batch, *, bf16: bool) -> tuple[float, float]:
-    """Loss and best time in seconds of forward and backward; the first of three rounds only warms up."""
+    """Loss and best time in seconds of forward and backward; the first of three rounds is a warm-up."""
     device = batch.image.device
     trial = copy.deepcopy(model)
     times = []

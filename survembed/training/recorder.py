@@ -1,4 +1,4 @@
-"""What a training gives out while it runs, and how it ended."""
+"""Recorder of a training, and how the training ended."""
 
 from __future__ import annotations
 
@@ -12,55 +12,53 @@ End = Literal["completed", "stopped early", "interrupted", "terminated"]
 
 
 class Recorder(Protocol):
-    """Keeps what a training gives out; a `Run` does."""
+    """Receives metrics, weights and checkpoints of a training; a `Run` is one."""
 
     def append_metrics(self, row: dict[str, Any]) -> None:
-        """One row of numbers for each validation."""
+        """Add the row of a validation."""
 
     def save_weights(self, model: Model) -> None:
-        """The model, each time its weights are to be kept."""
+        """Save the weights of `model` as the best so far."""
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Where the training stands, every minute and when it is told to end."""
+        """Save the state of the training: at intervals, and after a signal."""
 
 
-class Forgetful:
-    """A keeper that keeps nothing."""
+class NullRecorder:
+    """A recorder that stores nothing."""
 
     def append_metrics(self, row: dict[str, Any]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def save_weights(self, model: Model) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """How training ended.
+    """How a training ended.
 
     Attributes
     ----------
     end
-        `completed`, `stopped early`, `interrupted` by Ctrl-C, or `terminated` by the system, to be resumed.
+        `completed`, `stopped early`, `interrupted` by Ctrl-C, or `terminated` by SIGTERM.
     updates
         Updates made.
-    best_update
-        The update whose weights were kept.
-    best_objective
-        Their validation objective; None without a validation part.
+    best_update, best_objective
+        Update and validation objective of the kept weights; the objective is None without a validation part.
     rule
-        In words, the rule that chose them.
+        The rule that chose the weights.
     precision
         `float32` or `bf16`.
     empty_batches
-        Batches in which there was no event.
+        Batches without an event.
     event_share
         Share of events among the subjects of all batches.
     seconds, waited
-        Time of the loop, and of that waiting for images.
+        Seconds in the loop, and of these waiting for images.
     """
 
     end: End

@@ -1,4 +1,4 @@
-"""Which weights a training keeps, judged on the validation part."""
+"""Choice of the weights that a training keeps, on the validation part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from survembed.training.training_data import TrainingData
 from survembed.training.validation import Validation
 
 SIGNIFICANT = 2.0
-"""Standard errors by which a Cox term must exceed its best to be called worse."""
+"""Standard errors by which a Cox term must exceed its best value to count as worse."""
 
 LAST = "last update (no validation part)"
 LOWEST = "lowest validation objective"
@@ -19,7 +19,7 @@ WITHIN_NOISE = "lowest validation objective, or lower other terms with a Cox ter
 
 
 class Selection:
-    """Decides after each validation whether the weights of that update are kept instead of those before.
+    """Decides after each validation whether its weights replace the kept ones.
 
     They are kept when the objective is the lowest so far. They are also kept when the terms other than the Cox term
     are lower than those of the weights kept before, and the Cox term is not significantly above its best. Otherwise the
@@ -27,24 +27,24 @@ class Selection:
 
     Parameters
     ----------
-    study
-        Its validation part judges.
+    data
+        Training data with a validation part.
 
     Attributes
     ----------
     state
-        What it remembers, empty before the first validation: `lowest` (objective), `rest` (terms other than the Cox
+        State to checkpoint, empty before the first validation: `lowest` (objective), `rest` (terms other than the Cox
         term, of the kept weights) and `best_cox` (contributions to the Cox term, (n,), where their sum was lowest).
     """
 
-    def __init__(self, study: TrainingData) -> None:
-        self.duration, self.event = study.duration[study.validation], study.event[study.validation]
+    def __init__(self, data: TrainingData) -> None:
+        self.duration, self.event = data.duration[data.validation], data.event[data.validation]
         self.state: dict[str, Tensor] = {}
 
-    def keeps(self, found: Validation) -> bool:
-        """Whether the weights with these results are kept; remembers the results."""
-        objective, rest = (torch.tensor(value, dtype=torch.float64) for value in (found.objective, found.rest))
-        cox = cox_contributions(found.log_hazard, self.duration, self.event)
+    def keeps(self, result: Validation) -> bool:
+        """Whether to keep the weights with this result; updates the state."""
+        objective, rest = (torch.tensor(value, dtype=torch.float64) for value in (result.objective, result.rest))
+        cox = cox_contributions(result.log_hazard, self.duration, self.event)
         if not self.state:
             self.state = {"lowest": objective, "rest": rest, "best_cox": cox}
             return True
@@ -69,7 +69,7 @@ def significantly_higher(one: Tensor, other: Tensor) -> bool:
 
 
 def rule(model: Model, objective: float | None) -> str:
-    """In words, the rule that chose the weights of `model`; `objective` is theirs on the validation part, if any."""
+    """The rule that chose the weights of `model`, as text; `objective` is None without a validation part."""
     if objective is None:
         return LAST
     return WITHIN_NOISE if model.head is not None and model.decodes else LOWEST

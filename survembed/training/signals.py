@@ -1,4 +1,4 @@
-"""Ctrl-C, and SIGTERM by which schedulers end a job: noticed between updates, so that a training can be resumed."""
+"""Ctrl-C and SIGTERM, handled between updates, so that a training can be resumed."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-Told = Literal["interrupted", "terminated"]
+StopRequest = Literal["interrupted", "terminated"]
 
 
 @contextmanager
-def told_to_end() -> Iterator[Callable[[], Told | None]]:
-    """Yield a function that says whether the user or the system wants an end.
+def stop_requests() -> Iterator[Callable[[], StopRequest | None]]:
+    """Yield a function that returns the first signal received, Ctrl-C or SIGTERM, or None.
 
-    A second Ctrl-C is a `KeyboardInterrupt` at once. Only the main thread takes signals; elsewhere nothing is told.
+    A second Ctrl-C raises `KeyboardInterrupt` at once. Outside the main thread, signals cannot be handled, and the
+    function returns None.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
-    heard: list[Told] = []
+    received: list[StopRequest] = []
 
     def interrupt(_signal: int, _frame: Any) -> None:
-        if heard:
+        if received:
             raise KeyboardInterrupt
-        heard.append("interrupted")
+        received.append("interrupted")
 
     def terminate(_signal: int, _frame: Any) -> None:
-        heard.append("terminated")
+        received.append("terminated")
 
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, terminate)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a worker of a sweep leaves Ctrl-C to its master
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a worker of a sweep ignores Ctrl-C
         before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield lambda: heard[0] if heard else None
+        yield lambda: received[0] if received else None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

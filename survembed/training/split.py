@@ -12,7 +12,7 @@ from survembed.errors import DataError, RunError
 from survembed.training.options import SplitOptions
 
 LARGEST_VALIDATION = 2000
-"""More subjects than this do not make the choice of weights better, only slower."""
+"""Largest validation part: more subjects make the choice of weights slower, not better."""
 
 Parts = dict[str, NDArray[np.int64]]
 
@@ -33,8 +33,8 @@ def hold_out(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Divide `index` into the rest and `count` held out, each stratum giving its share.
 
-    Subjects are shuffled within strata and laid out evenly over [0, 1); the `count` first are held out, so that every
-    stratum's share is right to within one subject.
+    Subjects are shuffled within strata and spread evenly over [0, 1); the first `count` are held out, so that the share
+    of each stratum is exact to one subject.
     """
     place = np.empty(len(index))
     for label in np.unique(labels):
@@ -49,8 +49,8 @@ def fold_of(
 ) -> NDArray[np.int64]:
     """The fold (n,) of each subject, 0 to n_folds − 1; sizes, and numbers of events, differ by one at most.
 
-    Subjects in order of event and duration are dealt out, every `n_folds` neighbours in a new random order, so that
-    folds are alike in durations, too. Fewer events than folds leave folds without one; what is scored there says so.
+    Subjects are sorted by event and duration; each `n_folds` neighbours get a random permutation of the folds, so that
+    folds have similar durations. With fewer events than folds, some folds have none.
     """
     by_outcome = np.lexsort((rng.random(len(duration)), duration, ~event))
     n_rounds = -(-len(duration) // n_folds)
@@ -64,16 +64,16 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     """Positions of the `train`, `validation` and `test` part, each increasing.
 
     With `options.folds` the test part is one fold of so many, stratified by event and duration; folds with the same
-    seed and repeat are disjoint and hold every subject once. An official split is then set aside. Without folds an
-    official split is kept; where it has no validation part, one is taken out of its training part. Otherwise subjects
-    are held out, stratified likewise. A row is a subject, so no subject is ever on both sides.
+    seed and repeat are disjoint and hold every subject once. An official split is then ignored. Without folds an
+    official split is kept; a missing validation part is taken from its training part. Otherwise the test part is a
+    stratified sample. A row is a subject, so no subject is in two parts.
 
     Parameters
     ----------
     subjects
         The cohort's table.
     options
-        Shares, folds and seed; see there.
+        Shares, folds and seed.
 
     Raises
     ------
@@ -87,8 +87,8 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     if options.folds > len(subjects):
         raise DataError(f"{options.folds} folds for {len(subjects)} subjects", where="split.folds")
     if options.folds:
-        held_out = fold_of(subjects.duration, subjects.event, options.folds, rng) == options.fold
-        parts["train"], parts["test"] = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        in_test = fold_of(subjects.duration, subjects.event, options.folds, rng) == options.fold
+        parts["train"], parts["test"] = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     elif subjects.split is not None:
         parts |= {name: np.flatnonzero(subjects.split == name) for name in SPLITS}
     else:
@@ -109,7 +109,7 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
 
 
 def as_ids(parts: Parts, subjects: Subjects) -> dict[str, list[str]]:
-    """The split by subject id, for the run folder."""
+    """The split as subject ids, for `split.json`."""
     return {name: subjects.id[index].tolist() for name, index in parts.items()}
 
 
@@ -119,7 +119,7 @@ def from_ids(ids: dict[str, Any], subjects: Subjects) -> Parts:
     Raises
     ------
     RunError
-        When these are not the subjects, each in one part.
+        When the ids are not those of the subjects, each in one part.
     """
     try:
         listed = [subject for name in SPLITS for subject in ids[name]]

@@ -1,24 +1,30 @@
-"""What a model is trained on: images, outcomes, and who is in which part."""
+"""Images, outcomes and parts of a cohort, for training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
+import torch
 from torch import Tensor
 
 from survembed.models.base import Model
 from survembed.survival.batch import Batch
 from survembed.training.images import Images
 
+if TYPE_CHECKING:
+    from survembed.cohort.subjects import Subjects
+    from survembed.training.split import Parts
+
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a model is trained on.
+    """Images, outcomes and parts of a cohort.
 
     Attributes
     ----------
     images
-        Of the whole cohort.
+        Of all N subjects.
     duration
         (N,) float64.
     event
@@ -33,8 +39,14 @@ class TrainingData:
     train: Tensor
     validation: Tensor
 
+    @classmethod
+    def of(cls, images: Images, subjects: Subjects, parts: Parts) -> Self:
+        """Training data from a table of subjects and its split."""
+        arrays = (subjects.duration, subjects.event, parts["train"], parts["validation"])
+        return cls(images, *map(torch.from_numpy, arrays))
+
     def fit_statistics(self, model: Model, batch_size: int) -> None:
-        """Give an untrained `model` the moments of the training images and the training outcomes.
+        """Fit the input scale and the outcome statistics of an untrained `model` to the training part.
 
         Parameters
         ----------

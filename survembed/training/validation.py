@@ -1,4 +1,4 @@
-"""The model's own loss on the validation part."""
+"""Loss of a model on the validation part."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Validation:
     rest
         Sum of its weighted terms without the Cox term.
     numbers
-        What the loss records and the share of each term.
+        Recorded terms of the loss, and the share of each weighted term.
     log_hazard
         (n,) float64 of each subject; 0 for a model without a head.
     kl_of_dimensions
@@ -38,25 +38,25 @@ class Validation:
 
 
 def batch_size_without_gradient(dimensions: int) -> int:
-    """Subjects that pass through a network at once where no gradient is kept: 32 volumes, or 1024 smaller images."""
+    """Batch size without gradients: 32 volumes, or 1024 images or rows."""
     return 32 if dimensions == 3 else 1024
 
 
 @torch.no_grad()
-def validation(model: Model, study: TrainingData) -> Validation:
-    """Evaluate `model` on the validation part, in evaluation mode: batches averaged by their size."""
+def validation(model: Model, data: TrainingData) -> Validation:
+    """Evaluate `model` on the validation part, in evaluation mode; means over subjects."""
     was_training = model.training
     model.eval()
-    size = batch_size_without_gradient(study.images.dimensions)
+    size = batch_size_without_gradient(data.images.dimensions)
     sums: dict[str, float] = {}
     log_hazards: list[Tensor] = []
     kl: list[Tensor] = []
-    for index in study.validation.split(size):
-        batch = study.batch(index)
+    for index in data.validation.split(size):
+        batch = data.batch(index)
         loss = model.loss(batch)
         rest = sum(float(term) for name, term in loss.terms.items() if name != "cox")
         for name, value in {"objective": float(loss.total), "rest": rest, **numbers(loss)}.items():
-            sums[name] = sums.get(name, 0.0) + value * len(index) / len(study.validation)
+            sums[name] = sums.get(name, 0.0) + value * len(index) / len(data.validation)
         mu, logvar = model.posterior(batch.image)
         log_hazards.append(mu.new_zeros(len(mu)) if model.head is None else model.log_hazard(mu))
         if logvar is not None:
@@ -73,7 +73,7 @@ def validation(model: Model, study: TrainingData) -> Validation:
 
 
 def numbers(loss: Loss) -> dict[str, float]:
-    """What a loss records, and the share of each of its terms."""
+    """Recorded terms of a loss, and the share of each weighted term."""
     return {name: float(value.detach()) for name, value in loss.record.items()} | {
         f"share_{name}": share for name, share in loss.shares.items()
     }

@@ -1,4 +1,4 @@
-"""Whether every part of the loss still teaches the model something, and what to do where one does not."""
+"""Warnings of collapse: loss terms without effect, inactive latent dimensions, batches without events."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import nn
 from survembed.models.base import Loss
 
 ACTIVE_NATS = 0.01
-"""A latent dimension with less KL than this says nothing about the image (Burda et al. 2016 judge by variance)."""
+"""A latent dimension with a smaller KL is inactive (Burda et al. 2016 judge by variance)."""
 
 DEAD_SHARE = 0.01
-"""A term whose gradient is a smaller share of all gradients has no say."""
+"""A term with a smaller share of the gradient has no effect."""
 
 EMPTY_SHARE = 0.1
-"""More batches without an event than this are a waste."""
+"""Largest share of batches without an event that gets no warning."""
 
 
 def gradient_norms(loss: Loss, parameters: Sequence[nn.Parameter]) -> dict[str, float]:
@@ -31,31 +31,31 @@ def gradient_norms(loss: Loss, parameters: Sequence[nn.Parameter]) -> dict[str, 
 
 
 def warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """What is wrong with a training, each with a remedy, from the rows that it recorded."""
-    found = []
+    """Warnings on a training, each with a remedy, from all of its rows of metrics."""
+    messages = []
     norms = [row["gradient_norms"] for row in rows if "gradient_norms" in row]
     for name in norms[-1] if norms else ():
         share = max(norm[name] / (sum(norm.values()) or 1.0) for norm in norms)
         if share < DEAD_SHARE and name in REMEDIES:
-            found.append(f"the {name} term hardly moves the model ({share:.1%} of the gradient): {REMEDIES[name]}")
+            messages.append(f"the {name} term hardly moves the model ({share:.1%} of the gradient): {REMEDIES[name]}")
     kl = [row["kl_of_dimensions"] for row in rows if row.get("kl_of_dimensions")]
     if kl:
         dead = [dimension for dimension, nats in enumerate(kl[-1]) if nats < ACTIVE_NATS]
         if len(dead) == len(kl[-1]):
-            found.append("all latent dimensions have collapsed: lower --beta, or let the KL term grow (--kl-warm-up)")
+            messages.append("all latent dimensions have collapsed: lower --beta, or use --kl-warm-up")
         elif dead:
-            found.append(
-                f"{len(dead)} of {len(kl[-1])} latent dimensions say nothing (z{', z'.join(map(str, dead))}): "
-                "lower --beta, or ask for fewer with --latent-dim"
+            messages.append(
+                f"{len(dead)} of {len(kl[-1])} latent dimensions carry no information (z{', z'.join(map(str, dead))}): "
+                "lower --beta, or reduce --latent-dim"
             )
     empty = rows[-1].get("empty_share", 0.0) if rows else 0.0
     if empty > EMPTY_SHARE:
-        found.append(f"{empty:.0%} of the batches had no event: --sampler events, or a larger --batch-size")
-    return found
+        messages.append(f"{empty:.0%} of the batches had no event: --sampler events, or a larger --batch-size")
+    return messages
 
 
 REMEDIES = {
     "cox": "lower --tau, or --reconstruction-weight with --reduction share",
     "reconstruction": "raise --tau, or --reconstruction-weight with --reduction share",
 }
-"""What helps against a dead term."""
+"""Remedy for each dead term."""

@@ -42,7 +42,8 @@ def check_choices(
     """
     usable(subjects.covariates, covariates)
     if reference is not None:
-        models = list(dict.fromkeys(names_of_models([(run.model, getattr(run.network, "tau", None)) for run in runs])))
+        named = [(run.model.name, getattr(run.model.component, "tau", None)) for run in runs]
+        models = list(dict.fromkeys(names_of_models(named)))
         _check_reference(reference, [*models, *BASELINES, with_latents(models[0])])
 
 

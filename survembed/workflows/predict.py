@@ -215,7 +215,7 @@ def predict(
 
 
 def _read(run: Run, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
-    source = read_config(run).data.build()
+    source = read_config(run).data.component.build()
     if not isinstance(source, ReadsNew):
         raise PluginError(
             f"the dataset '{run.dataset}' cannot read new subjects",

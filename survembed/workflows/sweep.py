@@ -74,12 +74,13 @@ def plan(configs: Sequence[TrainConfig], axes: SweepOptions) -> list[TrainConfig
         for fold in range(max(axes.folds, 1)):
             for seed in axes.seeds:
                 for config in configs:
-                    has_tau = "tau" in type(config.network).model_fields
+                    model = config.model
+                    has_tau = "tau" in type(model.component).model_fields
                     for tau in axes.taus if has_tau and axes.taus else (None,):
                         update = {"folds": axes.folds, "fold": fold, "repeat": repeat}
                         split = SplitOptions(**{**config.split.model_dump(), **update})
-                        network = config.network if tau is None else _with(config.network, "tau", tau)
-                        found.append(replace(config, network=network, split=split, seed=seed))
+                        varied = model if tau is None else replace(model, component=_with(model.component, "tau", tau))
+                        found.append(replace(config, model=varied, split=split, seed=seed))
     return list({str(config.to_dict()): config for config in found}.values())
 
 
@@ -121,8 +122,9 @@ def sweep(
         When the cohort cannot be prepared.
     """
     where = where or Where()
-    configs = [replace(config, data=_absolute(config.data)) for config in configs]
-    with prepare(configs[0].data, configs[0].dataset, reporter=reporter) as cohort:
+    data = replace(configs[0].data, component=_absolute(configs[0].data.component))
+    configs = [replace(config, data=data) for config in configs]
+    with prepare(data.component, data.name, reporter=reporter) as cohort:
         if check:
             check(cohort.subjects)
         fingerprint, title = cohort.fingerprint, data_name(cohort.header.title, cohort.header.synthetic)

@@ -81,7 +81,7 @@ def test_other_weights(a_run: Made) -> None:
         model.mu.bias.add_(1.0)  # type: ignore[union-attr, operator]
     run.save_weights(model)
     after = embed(run, reporter=words)
-    assert words.said == ["latents.h5 was made with another weights: embedding again"]
+    assert words.said == ["latents.h5 belongs to another weights: embedding again"]
     np.testing.assert_allclose(after.z, before.z + 1, rtol=1e-4, atol=1e-5)
     assert Latents.load(run.path / "latents.h5").differs_from(after.provenance) == []
 
@@ -92,7 +92,7 @@ def test_latents_of_another_run(a_run: Made) -> None:
     embed(other)
     (image.path / "latents.h5").write_bytes((other.path / "latents.h5").read_bytes())
     assert len(embed(image, reporter=words).z) == 80
-    assert words.said == ["latents.h5 was made with another cohort and weights: embedding again"]
+    assert words.said == ["latents.h5 belongs to another cohort and weights: embedding again"]
 
 
 def test_damaged_latents(a_run: Made) -> None:

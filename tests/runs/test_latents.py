@@ -83,7 +83,7 @@ def test_a_file_cut_short(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "latents.h5"
     latents().save(path)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(RunError, match="holds no latents"):
+    with pytest.raises(RunError, match="contains no latents"):
         Latents.load(path)
 
 
@@ -105,7 +105,7 @@ def test_another_files_are_refused(tmp_path: Path, change: object) -> None:
     latents().save(path)
     with h5py.File(path, "r+") as file:
         change(file)  # type: ignore[operator]
-    with pytest.raises(RunError, match="holds no latents") as caught:
+    with pytest.raises(RunError, match="contains no latents") as caught:
         Latents.load(path)
     assert caught.value.try_ == "survembed embed"
 

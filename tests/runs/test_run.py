@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 import torch
 
 from survembed.errors import DataError, RunError
-from survembed.runs.run import FIELDS, PARTS_OF_A_FINISHED_RUN, Run, Runs
+from survembed.runs.run import FIELDS, FILES_OF_A_FINISHED_RUN, LOCK, Run, Runs
 from survembed.storage.files import read_json, write_json
+from survembed.storage.locks import SILENT_AFTER
 from tests.small import network
 
 RECORD = {"model": "coxvae", "head": "linear", "dataset": "liver", "abilities": ["decode", "hazard"], "cohort": {}}
@@ -53,7 +55,18 @@ def test_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Run(run.path).status == "cut short"
 
 
-@pytest.mark.parametrize("part", PARTS_OF_A_FINISHED_RUN[1:])
+@pytest.mark.parametrize(("silence", "status"), [(0.0, "running"), (2 * SILENT_AFTER, "cut short")])
+def test_status_on_another_host_follows_the_heartbeat(tmp_path: Path, silence: float, status: str) -> None:
+    run = begin(tmp_path)
+    run.update(process=2**22 + 1)  # no process of this host
+    lock = run.path / LOCK
+    lock.write_text('{"host": "elsewhere", "process": 1, "token": "theirs"}')
+    os.utime(lock, (time.time() - silence,) * 2)
+    assert Run(run.path).status == status
+    assert "elsewhere" not in (run.path / "run.json").read_text()
+
+
+@pytest.mark.parametrize("part", FILES_OF_A_FINISHED_RUN[1:])
 def test_a_run_that_lacks_a_part(tmp_path: Path, part: str) -> None:
     run = finished(tmp_path)
     Runs(tmp_path).set_latest(run)

@@ -180,7 +180,7 @@ def test_damaged_and_missing_files(tmp_path: Path) -> None:
 
 
 def test_an_assignment_without_value() -> None:
-    with pytest.raises(UsageError, match=r"'train.updates' sets nothing"):
+    with pytest.raises(UsageError, match=r"'train.updates' has no value"):
         Settings.gather(assignments=["train.updates"])
 
 

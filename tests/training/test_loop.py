@@ -80,12 +80,12 @@ def test_the_weights_kept_are_those_with_the_lowest_objective(average: float) ->
 
 def test_each_best_is_handed_out_when_it_is_found() -> None:
     model, data = network("coxvae"), study()
-    keeper = Kept()
-    trained(model, data, keeper=keeper, updates=40, patience=0)
-    objectives = [row["validation"]["objective"] for row in keeper.rows]
+    recorder = Kept()
+    trained(model, data, recorder=recorder, updates=40, patience=0)
+    objectives = [row["validation"]["objective"] for row in recorder.rows]
     records = sum(value < min([math.inf, *objectives[:i]]) for i, value in enumerate(objectives))
-    assert len(keeper.best) == records > 1
-    assert same(keeper.best[-1], weights(model))
+    assert len(recorder.best) == records > 1
+    assert same(recorder.best[-1], weights(model))
 
 
 def test_early_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,10 +98,10 @@ def test_early_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_validation_part_keeps_the_last_weights() -> None:
     model, data = network("coxvae"), study(validation=0)
-    keeper = Kept()
-    outcome, _ = trained(model, data, keeper=keeper, updates=12, patience=1, average=0.0)
+    recorder = Kept()
+    outcome, _ = trained(model, data, recorder=recorder, updates=12, patience=1, average=0.0)
     assert (outcome.end, outcome.updates, outcome.best_update, outcome.best_objective) == ("completed", 12, 12, None)
-    assert len(keeper.best) == 1
+    assert len(recorder.best) == 1
 
 
 class Interrupting(Reporter):
@@ -152,7 +152,7 @@ def test_interrupted_while_the_best_is_written_it_keeps_what_is_on_the_disk() ->
             super().save_weights(model)
 
     disk = Disk()
-    outcome, _ = trained(model, data, keeper=disk, updates=40, patience=0)
+    outcome, _ = trained(model, data, recorder=disk, updates=40, patience=0)
     assert outcome.end == "interrupted"
     assert outcome.best_update == 5
     assert same(weights(model), disk.best[0])

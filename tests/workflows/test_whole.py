@@ -9,7 +9,7 @@ import pytest
 
 from survembed import registry
 from survembed.figures.traversal import draw_traversal
-from survembed.runs.configuration import TrainConfig
+from survembed.runs.configuration import Chosen, TrainConfig
 from survembed.runs.embedding import embed
 from survembed.runs.run import Runs
 from survembed.storage.files import cache_folder, read_json
@@ -24,12 +24,9 @@ def test_digits(tmp_path: Path) -> None:
         "coxvae", {"tau": 0.1, "latent_dim": 3, "width": 8, "blocks": 2}
     )
     config = TrainConfig(
-        dataset="surv-digits",
-        data=registry.load("datasets", "surv-digits")(),
-        model="coxvae",
-        network=network,
-        head="linear",
-        cox=registry.load("heads", "linear")(),
+        data=Chosen("surv-digits", registry.load("datasets", "surv-digits")()),
+        model=Chosen("coxvae", network),
+        head=Chosen("linear", registry.load("heads", "linear")()),
         train=TrainOptions(updates=120, batch_size=128, rate=1e-2, average=0.8),
     )
     assert train(config, runs_dir=tmp_path / "runs").status == "finished"

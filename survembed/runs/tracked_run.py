@@ -1,4 +1,4 @@
-"""A run that tells trackers, too."""
+"""A recorder that writes a run and logs its numbers to trackers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from survembed.trackers.base import Tracker, flat
 from survembed.training.recorder import Recorder
 
 
-class Tracked:
-    """Keeps all that a training gives out in its run, and shows the numbers to trackers."""
+class TrackedRun:
+    """Records a training in a run, and logs its metrics to trackers."""
 
     def __init__(self, run: Run, trackers: Sequence[Tracker]) -> None:
         self.run, self.trackers = run, trackers
@@ -21,15 +21,15 @@ class Tracked:
         self.save_checkpoint = run.save_checkpoint
 
     def append_metrics(self, row: dict[str, Any]) -> None:
-        """One row of numbers for each validation."""
+        """Add the row of a validation."""
         self.run.append_metrics(row)
         for tracker in self.trackers:
             tracker.log(int(row["update"]), dict(flat(row)))
 
 
 @contextmanager
-def tracked(run: Run, components: Sequence[type[Component]]) -> Iterator[Recorder]:
-    """The keeper of a run with trackers, which are closed however the block ends.
+def run_recorder(run: Run, components: Sequence[type[Component]]) -> Iterator[Recorder]:
+    """The recorder of a run with trackers, which are closed at the end of the block.
 
     Raises
     ------
@@ -42,4 +42,4 @@ def tracked(run: Run, components: Sequence[type[Component]]) -> Iterator[Recorde
             tracker: Tracker = component().build(run.path)
             stack.callback(tracker.close)
             trackers.append(tracker)
-        yield Tracked(run, trackers) if trackers else run
+        yield TrackedRun(run, trackers) if trackers else run

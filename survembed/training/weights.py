@@ -1,0 +1,38 @@
+"""Weights of a model as a safetensors file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from survembed.errors import RunError
+from survembed.models.base import Model
+from survembed.storage.files import replacing
+
+
+def write_weights(path: Path, model: Model) -> None:
+    """Write the weights of `model`, whole or not at all."""
+    weights = save({name: value.contiguous() for name, value in model.state_dict().items()})
+    with replacing(path) as temporary:
+        temporary.write_bytes(weights)  # by Python, so that a full disk is an OSError
+
+
+def read_weights(path: Path, model: Model) -> None:
+    """Load the weights of a run into `model`, and set it to evaluation mode.
+
+    Raises
+    ------
+    RunError
+        When they are missing, damaged or of another shape.
+    """
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise RunError(
+            f"the weights of run {path.parent.name} cannot be read: {str(error).splitlines()[0]}",
+            where=str(path),
+            try_="train again",
+        ) from error
+    model.eval()

@@ -1,0 +1,166 @@
+"""A training and its run folder: cohort, split, model, lock, weights and record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import torch
+
+from survembed import registry
+from survembed.cohort.cohort import Cohort
+from survembed.cohort.prepare import prepare
+from survembed.errors import RunError
+from survembed.models.base import Model
+from survembed.progress import QUIET, Reporter
+from survembed.runs.configuration import TrainConfig
+from survembed.runs.embedding import build_model
+from survembed.runs.run import Run, Runs
+from survembed.runs.sole_writer import sole_writer
+from survembed.runs.tracked_run import run_recorder
+from survembed.storage.files import write_json
+from survembed.training.checkpoint import Checkpoint
+from survembed.training.images import Images
+from survembed.training.loop import fit
+from survembed.training.options import TrainOptions
+from survembed.training.processes import Processes, launched
+from survembed.training.recorder import TrainingOutcome
+from survembed.training.split import Parts, as_ids, split
+from survembed.training.training_data import TrainingData
+from survembed.workflows.run_record import record_end, record_of_start
+
+FEWEST_EVENTS = 10
+"""With fewer events in the validation part, the choice of weights is nearly random."""
+
+
+class TrainingRun:
+    """One training by this process, or by several started by torchrun; the first one writes the run."""
+
+    def __init__(self, config: TrainConfig, runs_dir: Path, processes: Processes, reporter: Reporter) -> None:
+        self.config, self.runs_dir, self.processes = config, runs_dir, processes
+        self.reporter = reporter if processes.first else QUIET
+        self.trackers = [registry.load("trackers", name) for name in config.train.trackers]
+
+    def begin(self, name: str | None) -> Run:
+        """Train from the start, in a new run."""
+        return self._train(None, name)
+
+    def resume(self, run: Run) -> Run:
+        """Train on from the checkpoint of `run`."""
+        return self._train(run, None)
+
+    def _train(self, resumed: Run | None, name: str | None) -> Run:
+        with self._prepared_cohort() as cohort:
+            parts = split(cohort.subjects, self.config.split)
+            options = self.config.train.resolved(len(cohort.shape), len(parts["train"]))
+            data = TrainingData.of(Images(cohort, self.processes.device), cohort.subjects, parts)
+            model = self._untrained_model(cohort)
+            data.fit_statistics(model, options.batch_size)
+            if resumed is None:
+                self._report_cohort(cohort, parts, model)
+            run = resumed or self._create(name, cohort, model)
+            with self._sole_writer(run):
+                checkpoint = self._load_checkpoint(run, cohort) if resumed else None
+                if self.processes.first:
+                    write_json(run.path / "split.json", as_ids(parts, cohort.subjects))
+                outcome = self._fit(run, model, data, options, checkpoint)
+                if self.processes.first:
+                    record_end(run, outcome, options)
+        if self.processes.first and run.status == "finished":
+            Runs(self.runs_dir).set_latest(run)
+        return run
+
+    def _prepared_cohort(self) -> Cohort:
+        """The cohort; the first process prepares it, and the others then find it in the cache."""
+        if not self.processes.first:
+            self.processes.agree(0)
+        cohort = prepare(self.config.data.component, self.config.data.name, reporter=self.reporter)
+        if self.processes.first:
+            self.processes.agree(0)
+        return cohort
+
+    def _untrained_model(self, cohort: Cohort) -> Model:
+        with torch.random.fork_rng():
+            torch.manual_seed(self.config.seed)
+            model = build_model(self.config.model, self.config.head, cohort.channels, cohort.shape)
+        return model.to(self.processes.device)
+
+    def _report_cohort(self, cohort: Cohort, parts: Parts, model: Model) -> None:
+        """Warn of few validation events where the Cox term alone chooses the weights; report durations of 0."""
+        validation = cohort.subjects.event[parts["validation"]]
+        if model.head is not None and not model.decodes and len(validation) and validation.sum() < FEWEST_EVENTS:
+            self.reporter.warn(
+                f"{validation.sum()} event(s) in the validation part: the choice of weights is nearly random; "
+                "--set split.validation=0 trains on all subjects, to the end"
+            )
+        zeros = int((cohort.subjects.duration == 0).sum())
+        if zeros:
+            self.reporter.say(f"{zeros} subject(s) with a duration of 0 are kept")
+
+    def _create(self, name: str | None, cohort: Cohort, model: Model) -> Run:
+        path = ""
+        if self.processes.first:
+            record = record_of_start(self.config, cohort, model, self.processes.count)
+            name = name or f"{self.config.model.name}-{self.config.data.name}"
+            path = str(Run.create(self.runs_dir, name, record, self.config.to_dict()).path)
+        return Run(Path(self.processes.agree_on_text(path)))
+
+    @contextmanager
+    def _sole_writer(self, run: Run) -> Iterator[None]:
+        """Hold the lock of the run in the first process; all processes fail where it is refused."""
+        with ExitStack() as stack:
+            refused: RunError | None = None
+            if self.processes.first:
+                try:  # torchrun restarts processes only after it has ended the earlier ones, maybe on another host
+                    stack.enter_context(sole_writer(run, wait=launched()))
+                except RunError as error:
+                    refused = error
+            if self.processes.agree(float(refused is not None)):
+                raise refused or RunError(f"run {run.id} is running: another process trains it", where=str(run.path))
+            yield
+
+    def _load_checkpoint(self, run: Run, cohort: Cohort) -> Checkpoint | None:
+        if run.record["cohort"]["fingerprint"] != cohort.fingerprint:
+            raise RunError(
+                f"the data of run {run.id} have changed since it began",
+                where=str(run.path / "config.json"),
+                expected=f"a cohort with fingerprint {run.record['cohort']['fingerprint'][:16]}",
+                try_="train again, or restore the old data",
+            )
+        checkpoint = run.load_checkpoint()
+        update = checkpoint.progress.update if checkpoint else 0
+        if run.record.get("threads") != torch.get_num_threads():
+            self.reporter.warn(
+                f"the run began with {run.record.get('threads')} thread(s) and continues with "
+                f"{torch.get_num_threads()}: the weights will not be equal bit for bit"
+            )
+        if self.processes.first:
+            run.cut_metrics(update)
+            run.update(status="running", process=os.getpid())
+            self.reporter.say(f"resuming {run.id} after update {update}")
+        return checkpoint
+
+    def _fit(
+        self, run: Run, model: Model, data: TrainingData, options: TrainOptions, checkpoint: Checkpoint | None
+    ) -> TrainingOutcome:
+        try:
+            with run_recorder(run, self.trackers if self.processes.first else []) as recorder:
+                return fit(
+                    model,
+                    data,
+                    options,
+                    seed=self.config.seed,
+                    reporter=self.reporter,
+                    recorder=recorder,
+                    resume=checkpoint,
+                    processes=self.processes,
+                )
+        except BaseException as error:
+            if self.processes.first:
+                if (run.path / "model.safetensors").is_file():
+                    run.update(status="failed", reason=str(error) or type(error).__name__)
+                elif self.processes.count == 1:
+                    run.discard()
+            raise
