@@ -62,7 +62,7 @@ def progress(sweep: Sweep) -> tuple[list[str], list[list[Any]]]:
     states: list[State] = ["finished", "running", "failed", "waiting"]
     now = sweep.states()
     counts: dict[tuple[str, str], dict[State, int]] = {}
-    for cell in sweep.cells:
+    for cell in sweep.jobs:
         row = counts.setdefault((cell.model, "" if cell.tau is None else f"{cell.tau:g}"), dict.fromkeys(states, 0))
         row[now[cell.key]] += 1
     return ["model", "tau", *states], [[*name, *row.values()] for name, row in counts.items()]
@@ -79,7 +79,7 @@ def show_progress(sweep: Sweep, as_json: bool) -> None:
                 "reason": failures.get(cell.key),
                 "run": sweep.folder.run(cell.key),
             }
-            for cell in sweep.cells
+            for cell in sweep.jobs
         ]
         show_json({"title": sweep.title, "path": sweep.folder.path, "cells": cells})
         return

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,12 +69,12 @@ def test_a_run_that_diverges_is_recorded_and_the_rest_goes_on(here: None, tmp_pa
     assert sorted(done.states().values()) == ["failed", "failed", "finished", "finished"]
     assert all("diverged" in reason for reason in done.failures().values())
     failed = next(iter(done.failures()))
-    assert read_json(done.folder.cell(failed) / "failed.json")["kind"] == "RunError"
-    before = (done.folder.cell(failed) / "failed.json").stat().st_mtime_ns
+    assert read_json(done.folder.job(failed) / "failed.json")["kind"] == "RunError"
+    before = (done.folder.job(failed) / "failed.json").stat().st_mtime_ns
     sweep([bad], TWO, tmp_path / "sweep")
-    assert (done.folder.cell(failed) / "failed.json").stat().st_mtime_ns == before
+    assert (done.folder.job(failed) / "failed.json").stat().st_mtime_ns == before
     sweep([bad], TWO, tmp_path / "sweep", Where(retry=True))
-    assert (done.folder.cell(failed) / "failed.json").stat().st_mtime_ns != before
+    assert (done.folder.job(failed) / "failed.json").stat().st_mtime_ns != before
 
 
 def test_shards_share_the_work(here: None, tmp_path: Path) -> None:
@@ -107,3 +109,23 @@ def test_a_shard_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="no shard"):
         parse_shard(text)
     assert parse_shard("2/16") == (2, 16)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_that_was_ended_by_a_signal_is_not_finished(
+    here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    append = Run.append_metrics
+
+    def append_and_signal(run: Run, row: dict[str, Any]) -> None:
+        append(run, row)
+        os.kill(os.getpid(), number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "append_metrics", append_and_signal)
+        ended = sweep([config()], SweepOptions(folds=0), tmp_path / "sweep")
+    assert list(ended.states().values()) == ["failed"]
+    assert "before it completed" in next(iter(ended.failures().values()))
+    assert ended.runs() == {}
+    again = sweep([config()], SweepOptions(folds=0), tmp_path / "sweep", Where(retry=True))
+    assert list(again.states().values()) == ["finished"]
