@@ -69,7 +69,7 @@ def benchmark(
     table = work(sweep, models, covariates=names, reference=reference, n_resamples=bootstrap, reporter=reporter())
     files = save(table, sweep.folder.path / "benchmark", command_line)
     advice = None
-    if len({cell.tau for cell in sweep.cells if cell.tau is not None}) > 1:
+    if len({job.tau for job in sweep.jobs if job.tau is not None}) > 1:
         advice, drawn = advise_and_draw(sweep, command_line, n_resamples=bootstrap)
         files = [*files, *drawn]
     if asked.as_json:
@@ -85,7 +85,7 @@ def benchmark(
 
 
 def show_benchmark(table: Benchmark) -> None:
-    """Both halves of Table 1 on stdout, with what they rest on; remarks on single cells go to stderr."""
+    """Print both halves of Table 1 and its caption to stdout, and notes on single cells to stderr."""
     from survembed.evaluation.table1 import SHOWN, caption, grid
 
     show_lines(caption(table))

@@ -1,8 +1,9 @@
-"""`survembed evaluate`: how well survival models do on a run's latents."""
+"""`survembed evaluate`: scores of survival models on the latents of a run."""
 
 from __future__ import annotations
 
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,6 @@ from survembed.cli.console import say, show_facts, show_json, show_settings, sho
 if TYPE_CHECKING:
     from survembed.registry.component import Component
     from survembed.runs.settings import Settings
-    from survembed.survival.bootstrap import Metric
     from survembed.survival.kaplan_meier import FollowUp
     from survembed.workflows.evaluate import Evaluation
 
@@ -40,6 +40,14 @@ Downstream = Annotated[
 Bootstrap = Annotated[
     int, typer.Option("--bootstrap", min=0, help="Resamples of the test subjects behind each interval; 0 for none.")
 ]
+PredictionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions",
+        metavar="FILE",
+        help="Write the predictions of each model for each test subject to FILE.csv or FILE.parquet.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of downstream models and resamples.")]
 
 COLUMNS = {"harrell_c": "Harrell's C", "uno_c": "Uno's C", "ibs": "IBS", "ibs_scaled": "scaled IBS"}
@@ -52,6 +60,7 @@ def evaluate(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     bootstrap: Bootstrap = 500,
     seed: Seed = 0,
+    predictions: PredictionsFile = None,
     config: Config = None,
     assignments: Assignments = None,
     device: Device = "auto",
@@ -71,12 +80,22 @@ def evaluate(
     from survembed.cli.reporter import reporter
     from survembed.workflows.evaluate import evaluate as work
 
-    evaluation = work(chosen, models, n_resamples=bootstrap, seed=seed, device=device, reporter=reporter())
+    evaluation = work(
+        chosen,
+        models,
+        predictions=predictions,
+        n_resamples=bootstrap,
+        seed=seed,
+        device=device,
+        reporter=reporter(),
+    )
     show_json(evaluation.to_dict()) if as_json else show_evaluation(evaluation)
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """One table on stdout, with what it rests on above it and remarks on its rows below."""
+    """Print facts about the data and one table to stdout, and notes on its rows to stderr."""
+    from survembed.survival.bootstrap import with_interval
+
     times, unit = evaluation.times, evaluation.time_unit
     show_facts(
         {
@@ -85,20 +104,22 @@ def show_evaluation(evaluation: Evaluation) -> None:
             "fitted on": _part(evaluation.train, unit),
             "scored on": _part(evaluation.test, unit),
             "times": f"{len(times)} from {times[0]:.4g} to {times[-1]:.4g} {unit}" if len(times) else "none",
-            "Kaplan-Meier IBS": _with_interval(evaluation.ibs_km),
+            "Kaplan-Meier IBS": with_interval(evaluation.ibs_km),
             **{f"truth: {name.replace('_', ' ')}": value for name, value in evaluation.truth.items()},
         }
     )
-    rows = [[row.name, *(_with_interval(row.scores[name]) for name in COLUMNS)] for row in evaluation.rows]
+    rows = [[row.column, *(with_interval(row.scores[name]) for name in COLUMNS)] for row in evaluation.rows]
     show_table(["model", *COLUMNS.values()], rows)
     show_horizons(evaluation)
     for row in evaluation.rows:
         for note in row.notes:
-            say(f"{row.name}: {note}")
+            say(f"{row.column}: {note}")
 
 
 def show_horizons(evaluation: Evaluation) -> None:
-    """A second table: discrimination at each horizon, and calibration at the middle one; none without a time grid."""
+    """Print discrimination at each horizon and calibration at the middle one; nothing without a time grid."""
+    from survembed.survival.bootstrap import with_interval
+
     calibrated = [row for row in evaluation.rows if row.calibration]
     if not calibrated:
         return
@@ -106,9 +127,9 @@ def show_horizons(evaluation: Evaluation) -> None:
     middle = calibrated[0].calibration.horizon if calibrated[0].calibration else 0.0
     rows = [
         [
-            row.name,
-            *(_with_interval(row.scores[name]) for name in names),
-            _with_interval(row.calibration.slope),
+            row.column,
+            *(with_interval(row.scores[name]) for name in names),
+            with_interval(row.calibration.slope),
             f"{row.calibration.d_calibration.p_value:.3g}",
         ]
         for row in calibrated
@@ -124,25 +145,18 @@ def _part(part: FollowUp, unit: str) -> str:
     return f"{part.n} subjects, {part.n_events} events{median}"
 
 
-def _with_interval(metric: Metric) -> str:
-    if not isfinite(metric.value):
-        return f"none: {metric.reason}"
-    interval = f" ({metric.low:.3f} to {metric.high:.3f})" if isfinite(metric.low) else ""
-    return f"{metric.value:.3f}{interval}"
-
-
-def resolve(settings: Settings, wanted: list[str], command_line: str) -> list[tuple[str, Component]]:
-    """The downstream models, configured: those wanted, or all that work; what is broken is left out with a word.
+def resolve(settings: Settings, names: list[str], command_line: str) -> list[tuple[str, Component]]:
+    """The downstream models with their options: those named, or all that work; a broken one is left out with a warning.
 
     Raises
     ------
     PluginError
-        When a wanted one, or one that has options in the file, cannot be found; when a wanted one is broken.
+        When a named one, or one that has options in the file, cannot be found; when a named one is broken.
     """
     for name, where in settings.names_within("downstream").items():
         registry.find("downstream", name, where=where)
-    models = {name: registry.load("downstream", name, where=command_line) for name in wanted}
-    if not wanted:
+    models = {name: registry.load("downstream", name, where=command_line) for name in names}
+    if not names:
         for name in registry.names("downstream"):
             examined = registry.examine(registry.find("downstream", name))
             if examined.component:

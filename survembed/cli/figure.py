@@ -1,4 +1,4 @@
-"""`survembed figure`: the figures of the paper, and those that a reviewer asks for."""
+"""`survembed figure`: figures of the paper, and of model evaluation."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def figure(
     runs, sweep = chosen(ctx, run or [], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
-    from survembed.figures.draw import FigureRequest
     from survembed.figures.draw import figure as work
+    from survembed.figures.request import FigureRequest
 
     folder = out or (sweep_dir if sweep_dir else runs[0].path if len(runs) == 1 else runs_dir) / "figures"
-    asked = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, device=device)
-    drawn = work(name, asked, reporter())
+    request = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, device=device)
+    drawn = work(name, request, reporter())
     if as_json:
         show_json(drawn.to_dict())
     else:
@@ -82,9 +82,9 @@ def figure(
 def chosen(
     ctx: typer.Context, names: list[str], runs_dir: Path, sweep_dir: Path | None
 ) -> tuple[list[Run], Sweep | None]:
-    """The runs to draw: those named, the latest, or one of each kind in a sweep; says on stderr which.
+    """The runs to draw: the named ones, the latest, or one of each kind in a sweep, which is printed to stderr.
 
-    A sweep goes before `SURVEMBED_RUN`; typed together with `--run` it is refused.
+    A sweep overrides `SURVEMBED_RUN`; together with `--run` it is an error.
     """
     from survembed.cli.common import chosen_run
 
@@ -92,7 +92,7 @@ def chosen(
         return [chosen_run(name, runs_dir) for name in names] or [chosen_run(None, runs_dir)], None
     source = ctx.get_parameter_source("run")
     if source is not None and source.name == "COMMANDLINE":
-        raise UsageError("this is of runs or of a sweep", where=str(ctx.obj), expected="--run or --sweep-dir, not both")
+        raise UsageError("--run and --sweep-dir exclude each other", where=str(ctx.obj), expected="one, not both")
 
     from survembed.runs.jobs.sweep import Sweep
 

@@ -1,4 +1,4 @@
-"""`survembed importance`: what each latent dimension means for survival."""
+"""`survembed importance`: meaning of each latent dimension for survival."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STRONGEST = 3
 def importance(
     run: RunName = None, runs_dir: RunsDir = DEFAULT_RUNS_DIR, device: Device = "auto", as_json: AsJson = False
 ) -> None:
-    """Show what each latent dimension means: weight, hazard ratio, stability over seeds, correlates."""
+    """Show weight, hazard ratio, stability over seeds and correlates of each latent dimension."""
     chosen = chosen_run(run, runs_dir)
 
     from survembed.cli.reporter import reporter
@@ -25,34 +25,34 @@ def importance(
     from survembed.storage.files import write_json
     from survembed.workflows.importance import importance as work
 
-    found = work(chosen, device=device, reporter=reporter())
+    result = work(chosen, device=device, reporter=reporter())
     folder = chosen.path / "importance"
     numbers = folder / "importance.json"
-    write_json(numbers, found.to_dict())
-    files = [*draw_importance(found, folder / "importance.png"), numbers]
+    write_json(numbers, result.to_dict())
+    files = [*draw_importance(result, folder / "importance.png"), numbers]
     if as_json:
-        show_json({**found.to_dict(), "files": files})
+        show_json({**result.to_dict(), "files": files})
         return
-    show_importance(found)
+    show_importance(result)
     show_lines(files)
 
 
-def show_importance(found: Importance) -> None:
-    """A row for each dimension on stdout; remarks on stderr."""
+def show_importance(result: Importance) -> None:
+    """Print a row for each dimension to stdout, and notes to stderr."""
     from survembed.cohort.captions import data_name
 
     show_facts(
         {
-            "run": f"{found.run} ({found.model})",
-            "data": data_name(found.title, found.synthetic),
-            "training part": _part(found.train),
-            "held out": _part(found.test),
-            "stability": f"over {len(found.others)} other run(s)" if found.others else None,
+            "run": f"{result.run} ({result.model})",
+            "data": data_name(result.title, result.synthetic),
+            "training part": _part(result.train),
+            "held out": _part(result.test),
+            "stability": f"over {len(result.others)} other run(s)" if result.others else None,
         }
     )
     columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", "HR, training part", "p", "HR, held out", "p"]
     rows, more = [], []
-    for each in found.dimensions:
+    for each in result.dimensions:
         strongest = list(each.correlations.items())[:STRONGEST]
         rows.append(
             [
@@ -65,20 +65,20 @@ def show_importance(found: Importance) -> None:
             [
                 f"z{each.number}",
                 each.train and _p(each.train.p_proportional),
-                *(_stability(each.stability) if found.others else []),
+                *(_stability(each.stability) if result.others else []),
                 ", ".join(f"{name} {rho:+.2f}" for name, rho in strongest),
             ]
         )
     show_table(columns, rows)
-    names = ["", "proportional, p", *(["stability", "same sign"] if found.others else []), "correlates (Spearman)"]
+    names = ["", "proportional, p", *(["stability", "same sign"] if result.others else []), "correlates (Spearman)"]
     show_table(names, more)
-    if found.train.ratios or found.test.ratios:
-        say("the encoder has seen the outcomes of the training part: only p of those held out is that of a test")
-        say(f"p is not adjusted for {len(found.dimensions)} dimensions")
-    for each in found.dimensions:
+    if result.train.ratios or result.test.ratios:
+        say("the encoder has used the outcomes of the training part: only p of the held-out part is unbiased")
+        say(f"p is not adjusted for {len(result.dimensions)} dimensions")
+    for each in result.dimensions:
         if each.note:
             say(f"z{each.number} is left out of the Cox models: {each.note}")
-    for note in (*found.train.notes, *found.test.notes):
+    for note in (*result.train.notes, *result.test.notes):
         say(note)
 
 

@@ -1,4 +1,4 @@
-"""`survembed report`: one HTML file about a run or a sweep, to mail or to print."""
+"""`survembed report`: one self-contained HTML file about a run or a sweep."""
 
 from __future__ import annotations
 
@@ -46,16 +46,17 @@ def report(
     runs, sweep = chosen(ctx, [run] if run else [], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
-    from survembed.figures.draw import FigureRequest
+    from survembed.figures.request import FigureRequest
     from survembed.report.build import report as work
 
     path = out or (sweep_dir or runs[0].path) / "report.html"
-    asked = FigureRequest(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
-    made = work(asked, path, command=command, reporter=reporter())
+    request = FigureRequest(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
+    written = work(request, path, command=command, reporter=reporter())
     if as_json:
-        show_json(made)
+        show_json(written.to_dict())
         return
-    for name, reason in made.absent.items():
+    for name, reason in written.absent.items():
         say(f"no figure {name}: {reason}")
-    say(f"{len(made.figures)} figures, {made.n_bytes / 1e6:.1f} MB; {made.n_open} TRIPOD+AI items are the authors'")
-    show_lines([made.path])
+    size = f"{len(written.figures)} figures, {written.n_bytes / 1e6:.1f} MB"
+    say(f"{size}; {written.n_open} TRIPOD+AI items are left for the authors")
+    show_lines([written.path])

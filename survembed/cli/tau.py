@@ -1,4 +1,4 @@
-"""`survembed tau`: which τ to take."""
+"""`survembed tau`: choice of τ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Share = Annotated[
         "--share",
         min=0,
         max=1,
-        help="A reconstruction is meaningful from this share of the best on.",
+        help="A reconstruction is meaningful if it reaches this share of the best one.",
         rich_help_panel="Advice",
     ),
 ]
@@ -29,7 +29,7 @@ Share = Annotated[
 
 @with_sweep_flags
 def tau(ctx: typer.Context, asked: SweepRequest, share: Share = 0.8, bootstrap: Bootstrap = 500) -> None:
-    """Train over tau, and recommend one: C, IBS, reconstruction and order of the latent space, as one figure."""
+    """Train over values of tau and recommend one, from C, IBS, reconstruction and order of the latent space."""
     from survembed.runs.jobs.options import TauOptions
 
     command_line = str(ctx.obj)
@@ -85,5 +85,5 @@ def show_advice(advice: TauAdvice) -> None:
         for row in advice.rows
     ]
     show_table(columns, rows)
-    known = "none" if advice.recommended is None else f"tau {advice.recommended:g}"
-    show_facts({"recommended": f"{known}: {advice.reason}"})
+    recommended = "none" if advice.recommended is None else f"tau {advice.recommended:g}"
+    show_facts({"recommended": f"{recommended}: {advice.reason}"})

@@ -6,41 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from survembed.evaluation.predictions import Division, Positions, Predictions
 from survembed.survival.bootstrap import N_RESAMPLES, Float, Metric, bootstrap
 from survembed.survival.brier import brier_contributions
 from survembed.survival.concordance import NO_PAIR, count_pairs, death_order, inverse_censoring
 from survembed.survival.outcome import Outcome
 from survembed.survival.time_grid import NO_GRID, time_grid
 
-Positions = NDArray[np.int64]
-
 METRICS = ("harrell_c", "uno_c", "ibs")
 
 
-@dataclass(frozen=True)
-class FoldPrediction:
-    """What one fitted model predicts for the subjects that it has not seen.
-
-    Attributes
-    ----------
-    train, test
-        Positions of the two parts in the cohort, (k,) and (m,).
-    risk
-        (m,) float64, higher = worse, on a scale that only this model knows.
-    survival
-        (m, T) predicted S(t) on the common times.
-    """
-
-    train: Positions
-    test: Positions
-    risk: Float
-    survival: Float
-
-
-Replicate = Sequence[FoldPrediction]
-"""Predictions of one seed for every fold of one division."""
+Replicate = Sequence[Predictions]
+"""Predictions of one model and one seed for every fold of one division."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +37,10 @@ class Scored:
     replicates: dict[str, Float]
 
 
-def common_grid(outcome: Outcome, divisions: Sequence[tuple[Positions, Positions]]) -> Float:
-    """Times (T,) on which every fold can be scored: `time_grid` of all subjects, cut where any training part ends."""
-    tested = np.unique(np.concatenate([test for _, test in divisions]))
-    grids = [time_grid(_take(outcome, train), _take(outcome, tested)) for train, _ in divisions]
+def common_grid(outcome: Outcome, divisions: Sequence[Division]) -> Float:
+    """Times (T,) for all folds: `time_grid` of all test subjects, cut where the first development set ends."""
+    tested = np.unique(np.concatenate([division.test for division in divisions]))
+    grids = [time_grid(_take(outcome, division.development), _take(outcome, tested)) for division in divisions]
     return min(grids, key=lambda grid: grid[-1] if len(grid) else -np.inf)
 
 
@@ -101,7 +79,7 @@ def pooled_scores(
         Of the bootstrap.
     """
     if subjects is None:
-        subjects = np.unique(np.concatenate([fold.test for replicate in replicates for fold in replicate]))
+        subjects = np.unique(np.concatenate([fold.division.test for replicate in replicates for fold in replicate]))
     judge = _Pool(outcome, replicates, times, subjects)
     made = {"harrell_c": judge.harrell(), "uno_c": judge.uno(), "ibs": judge.brier()}
     metrics, alone = {}, {}
@@ -147,10 +125,10 @@ class _Pool:
         for replicate in self.replicates:
             areas, rows = [], []
             for fold in replicate:
-                train, test = _take(self.outcome, fold.train), _take(self.outcome, fold.test)
+                train, test = _take(self.outcome, fold.division.development), _take(self.outcome, fold.division.test)
                 contributions = brier_contributions(train, test, fold.survival, self.times)
                 areas.append(np.trapezoid(contributions, self.times, axis=1) / (self.times[-1] - self.times[0]))
-                rows.append(np.searchsorted(self.subjects, fold.test))
+                rows.append(np.searchsorted(self.subjects, fold.division.test))
             parts.append(_mean_of(np.concatenate(areas), np.concatenate(rows)))
         return parts, "S(t) or G(t) is unknown at some of the times"
 
@@ -159,11 +137,11 @@ class _Pool:
         for replicate in self.replicates:
             folds = []
             for fold in replicate:
-                test = _take(self.outcome, fold.test)
-                case, reason = cases(_take(self.outcome, fold.train), test)
+                test = _take(self.outcome, fold.division.test)
+                case, reason = cases(_take(self.outcome, fold.division.development), test)
                 if reason or not np.isfinite(fold.risk).all():
                     return [], reason or "some risks are not finite numbers"
-                folds.append((death_order(test), case, fold.risk, np.searchsorted(self.subjects, fold.test)))
+                folds.append((death_order(test), case, fold.risk, np.searchsorted(self.subjects, fold.division.test)))
             parts.append(_pairs_of(folds))
         return parts, NO_PAIR
 
