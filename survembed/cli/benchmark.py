@@ -35,7 +35,7 @@ Reference = Annotated[
 @with_sweep_flags
 def benchmark(
     ctx: typer.Context,
-    asked: SweepRequest,
+    request: SweepRequest,
     downstream: Downstream = None,
     covariates: Covariates = None,
     reference: Reference = None,
@@ -49,10 +49,10 @@ def benchmark(
     from survembed.runs.jobs.options import BenchmarkOptions
 
     command_line = str(ctx.obj)
-    planned = resolve_plan(asked, BenchmarkOptions, command_line)
+    planned = resolve_plan(request, BenchmarkOptions, command_line)
     models = resolve(planned.settings, downstream or COLUMNS, command_line)
-    if asked.dry_run:
-        show_plan(planned, asked.as_json)
+    if request.dry_run:
+        show_plan(planned, request.as_json)
         return
 
     from survembed.cli.reporter import reporter
@@ -65,14 +65,14 @@ def benchmark(
     def check(subjects: Subjects) -> None:
         check_choices(planned.runs(), subjects, names, reference)
 
-    sweep = run_plan(planned, asked, where_of(asked), check)
+    sweep = run_plan(planned, request, where_of(request), check)
     table = work(sweep, models, covariates=names, reference=reference, n_resamples=bootstrap, reporter=reporter())
     files = save(table, sweep.folder.path / "benchmark", command_line)
     advice = None
     if len({job.tau for job in sweep.jobs if job.tau is not None}) > 1:
         advice, drawn = advise_and_draw(sweep, command_line, n_resamples=bootstrap)
         files = [*files, *drawn]
-    if asked.as_json:
+    if request.as_json:
         show_json({**table.to_dict(), "tau": advice.to_dict() if advice else None, "files": files})
     else:
         show_benchmark(table)

@@ -50,8 +50,6 @@ PredictionsFile = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of downstream models and resamples.")]
 
-COLUMNS = {"harrell_c": "Harrell's C", "uno_c": "Uno's C", "ibs": "IBS", "ibs_scaled": "scaled IBS"}
-
 
 def evaluate(
     ctx: typer.Context,
@@ -93,7 +91,8 @@ def evaluate(
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """Print facts about the data and one table to stdout, and notes on its rows to stderr."""
+    """Print facts about the data and the scores to stdout, and notes on its rows to stderr."""
+    from survembed.evaluation.score_tables import horizon_table, score_table
     from survembed.survival.bootstrap import with_interval
 
     times, unit = evaluation.times, evaluation.time_unit
@@ -108,36 +107,13 @@ def show_evaluation(evaluation: Evaluation) -> None:
             **{f"truth: {name.replace('_', ' ')}": value for name, value in evaluation.truth.items()},
         }
     )
-    rows = [[row.column, *(with_interval(row.scores[name]) for name in COLUMNS)] for row in evaluation.rows]
-    show_table(["model", *COLUMNS.values()], rows)
-    show_horizons(evaluation)
+    show_table(*score_table(evaluation.rows))
+    horizons = horizon_table(evaluation.rows, unit)
+    if horizons:
+        show_table(*horizons)
     for row in evaluation.rows:
         for note in row.notes:
             say(f"{row.column}: {note}")
-
-
-def show_horizons(evaluation: Evaluation) -> None:
-    """Print discrimination at each horizon and calibration at the middle one; nothing without a time grid."""
-    from survembed.survival.bootstrap import with_interval
-
-    calibrated = [row for row in evaluation.rows if row.calibration]
-    if not calibrated:
-        return
-    names = [name for name in calibrated[0].scores if name.startswith("auc_")]
-    middle = calibrated[0].calibration.horizon if calibrated[0].calibration else 0.0
-    rows = [
-        [
-            row.column,
-            *(with_interval(row.scores[name]) for name in names),
-            with_interval(row.calibration.slope),
-            f"{row.calibration.d_calibration.p_value:.3g}",
-        ]
-        for row in calibrated
-        if row.calibration
-    ]
-    unit = evaluation.time_unit
-    aucs = [f"AUC at {float(name.removeprefix('auc_')):.4g} {unit}" for name in names]
-    show_table(["model", *aucs, f"calibration slope at {middle:.4g} {unit}", "D-calibration p"], rows)
 
 
 def _part(part: FollowUp, unit: str) -> str:

@@ -28,23 +28,23 @@ Share = Annotated[
 
 
 @with_sweep_flags
-def tau(ctx: typer.Context, asked: SweepRequest, share: Share = 0.8, bootstrap: Bootstrap = 500) -> None:
+def tau(ctx: typer.Context, request: SweepRequest, share: Share = 0.8, bootstrap: Bootstrap = 500) -> None:
     """Train over values of tau and recommend one, from C, IBS, reconstruction and order of the latent space."""
     from survembed.runs.jobs.options import TauOptions
 
     command_line = str(ctx.obj)
-    planned = resolve_plan(asked, TauOptions, command_line)
-    if asked.dry_run:
-        show_plan(planned, asked.as_json)
+    planned = resolve_plan(request, TauOptions, command_line)
+    if request.dry_run:
+        show_plan(planned, request.as_json)
         return
     from survembed.workflows.tau import varied
 
     planned_taus = [(config.model, getattr(config.network, "tau", None)) for config in planned.runs()]
     varied(planned_taus)  # before hours of training
-    sweep = run_plan(planned, asked, where_of(asked))
+    sweep = run_plan(planned, request, where_of(request))
 
     advice, files = advise_and_draw(sweep, command_line, share=share, n_resamples=bootstrap)
-    if asked.as_json:
+    if request.as_json:
         show_json({**advice.to_dict(), "files": files})
     else:
         show_advice(advice)

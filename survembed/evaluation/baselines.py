@@ -20,12 +20,14 @@ COVARIATES = "covariates"
 
 def volume_features(subjects: Subjects) -> dict[str, Features]:
     """Logarithms of the measured volumes, by row; only rows whose volumes are known of all subjects."""
-    found = {}
+    features = {}
     for row, names in ((TUMOUR, ("tumour_ml",)), (VOLUMES, ("organ_ml", "tumour_ml"))):
         columns = [subjects.measures[name] for name in names if name in subjects.measures]
         if len(columns) == len(names) and np.isfinite(columns).all():
-            found[row] = Features(row, names, np.log1p(np.stack(columns, axis=1)), {})  # they span orders of magnitude
-    return found
+            features[row] = Features(
+                row, names, np.log1p(np.stack(columns, axis=1)), {}
+            )  # they span orders of magnitude
+    return features
 
 
 def covariate_features(subjects: Subjects, names: Sequence[str], division: Division) -> Features:

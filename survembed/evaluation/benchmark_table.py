@@ -37,8 +37,8 @@ from survembed.training.split import from_ids, split
 BASELINES = (KAPLAN_MEIER, TUMOUR, VOLUMES, COVARIATES)
 NO_SEED = "no seed has all its folds finished"
 
-Place = tuple[int, int]
-"""Repeat and seed: one replicate of a model."""
+ReplicateKey = tuple[int, int]
+"""Repeat and seed of one replicate of a model."""
 
 
 def names_of_models(trained: Sequence[tuple[str, float | None]]) -> list[str]:
@@ -151,7 +151,7 @@ class Table:
         return sorted({repeat for repeat, _ in self.divisions})
 
     def _folds(self, repeat: int) -> list[Division]:
-        return [self.divisions[place] for place in sorted(self.divisions) if place[0] == repeat]
+        return [self.divisions[key] for key in sorted(self.divisions) if key[0] == repeat]
 
     def _latents(self, run: Run) -> Latents:
         if run.id not in self._embedded:
@@ -165,7 +165,9 @@ class Table:
 
         return features
 
-    def _base_cell(self, name: str, replicates: Mapping[Place, Mapping[int, Run]], task: Task) -> list[ModelScores]:
+    def _base_cell(
+        self, name: str, replicates: Mapping[ReplicateKey, Mapping[int, Run]], task: Task
+    ) -> list[ModelScores]:
         """The cell of the runs' own heads; none for a model without a head."""
         predicted: list[Replicate] = []
         for (repeat, seed), runs in replicates.items():
@@ -173,15 +175,15 @@ class Table:
                 self.predictor.base(name, run, self._latents(run), self.divisions[repeat, fold], seed)
                 for fold, run in runs.items()
             ]
-            known = [each for each in folds if each is not None]
-            predicted += [known] if known else []
+            with_head = [each for each in folds if each is not None]
+            predicted += [with_head] if with_head else []
             task.advance()
         return [self.scorer.score(name, BASE, predicted)] if predicted else []
 
     def _downstream_cells(
-        self, row: str, features: Callable[[Division, int], Features], replicates: Sequence[Place], task: Task
+        self, row: str, features: Callable[[Division, int], Features], replicates: Sequence[ReplicateKey], task: Task
     ) -> list[ModelScores]:
-        """A cell for each downstream model; one that cannot be fitted has the reason in place of scores."""
+        """A cell for each downstream model; one that cannot be fitted has the reason in key of scores."""
         cells = []
         for column, component in self.downstream.items():
             predicted: list[Replicate] = []
@@ -229,10 +231,10 @@ def _divisions(sweep: Sweep, runs: Mapping[Job, Run], subjects: Subjects) -> dic
     """Development and test set of each (repeat, fold), from the runs where there are any."""
     divisions: dict[tuple[int, int], Division] = {}
     for job in sorted(sweep.jobs, key=lambda job: job not in runs):  # split.json of a run goes before the configuration
-        place, run = (job.repeat, job.fold), runs.get(job)
-        if place not in divisions:
-            divisions[place] = _division(job, run, subjects)
-        elif run and not np.array_equal(_division(job, run, subjects).test, divisions[place].test):
+        key, run = (job.repeat, job.fold), runs.get(job)
+        if key not in divisions:
+            divisions[key] = _division(job, run, subjects)
+        elif run and not np.array_equal(_division(job, run, subjects).test, divisions[key].test):
             raise RunError(
                 f"run {run.id} was tested on other subjects than the runs beside it",
                 where=str(run.path / "split.json"),
@@ -250,20 +252,19 @@ def _division(job: Job, run: Run | None, subjects: Subjects) -> Division:
     return Division(development, parts["test"], job.repeat, job.fold)
 
 
-def _complete_models(sweep: Sweep, runs: Mapping[Job, Run]) -> dict[str, dict[Place, dict[int, Run]]]:
+def _complete_models(sweep: Sweep, runs: Mapping[Job, Run]) -> dict[str, dict[ReplicateKey, dict[int, Run]]]:
     """Finished runs by row, then by (repeat, seed), then by fold; only where all folds are finished."""
-    found: dict[str, dict[Place, dict[int, Run]]] = {}
-    folds: dict[str, dict[Place, set[int]]] = {}
+    models: dict[str, dict[ReplicateKey, dict[int, Run]]] = {}
+    folds: dict[str, dict[ReplicateKey, set[int]]] = {}
     names = names_of_models([(job.model, job.tau) for job in sweep.jobs])
     for job, name in zip(sweep.jobs, names, strict=True):
-        place = (job.repeat, job.seed)
-        folds.setdefault(name, {}).setdefault(place, set()).add(job.fold)
-        row = found.setdefault(name, {})
+        key = (job.repeat, job.seed)
+        folds.setdefault(name, {}).setdefault(key, set()).add(job.fold)
+        row = models.setdefault(name, {})
         if job in runs:
-            row.setdefault(place, {})[job.fold] = runs[job]
+            row.setdefault(key, {})[job.fold] = runs[job]
     return {
-        name: {place: runs for place, runs in row.items() if set(runs) == folds[name][place]}
-        for name, row in found.items()
+        name: {key: runs for key, runs in row.items() if set(runs) == folds[name][key]} for name, row in models.items()
     }
 
 

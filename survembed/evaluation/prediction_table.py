@@ -26,7 +26,7 @@ def check_format(path: Path) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(
-            f"no format for predictions is known by the name {path.name}",
+            f"predictions cannot be written to {path.name}: unknown format",
             where=f"--predictions {path}",
             expected="a file name that ends in .csv or .parquet",
             try_=f"--predictions {path.with_suffix('.csv')}",

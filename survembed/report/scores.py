@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from survembed.evaluation.benchmark_result import Benchmark
+from survembed.evaluation.score_tables import horizon_table, score_table
+from survembed.evaluation.scores import ModelScores
 from survembed.evaluation.table1 import SHOWN, caption, grid
 from survembed.evaluation.test_set import EvaluationSet
 from survembed.figures.request import FigureRequest
@@ -17,8 +18,6 @@ from survembed.runs.jobs.sweep import Sweep
 from survembed.survival.bootstrap import Metric, with_interval
 from survembed.workflows.benchmark import benchmark
 from survembed.workflows.evaluate import Evaluation, score_run
-
-SCORES = {"harrell_c": "Harrell's C", "uno_c": "Uno's C", "ibs": "IBS", "ibs_scaled": "scaled IBS"}
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,20 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
     """Scores of the run's own head and of the downstream models on its test set."""
     evaluation, _ = score_run(subjects, request.downstream, **request.bootstrap, reporter=reporter)
     times, unit = evaluation.times, evaluation.time_unit
-    rows = [["Kaplan–Meier", "–", "–", with_interval(evaluation.ibs_km), "–"]]
-    rows += [[row.column, *(with_interval(row.scores[name]) for name in SCORES)] for row in evaluation.rows]
+    columns, rows = score_table(evaluation.rows)
+    rows.insert(0, ["Kaplan–Meier", "–", "–", with_interval(evaluation.ibs_km), "–"])
     over = f" over {times[0]:.4g} to {times[-1]:.4g} {unit}" if len(times) else ""
     text = (
         f"Held-out subjects: {evaluation.test.n} with {evaluation.test.n_events} events. 95 % intervals from "
         f"{request.n_resamples} bootstrap resamples. IBS{over}; lower is better. 'base' is the run's own head."
     )
-    tables = [{"columns": ["model", *SCORES.values()], "rows": rows, "caption": text}]
-    calibrated = [row for row in evaluation.rows if row.calibration]
-    if calibrated:
-        tables.append(_horizons(calibrated, unit))
+    tables: list[dict[str, Any]] = [{"columns": columns, "rows": rows, "caption": text}]
+    horizons = horizon_table(evaluation.rows, unit)
+    if horizons:
+        about = (
+            "Discrimination at three horizons, and calibration: a slope of 1 is right; a small p means not calibrated."
+        )
+        tables.append({"columns": horizons[0], "rows": horizons[1], "caption": about})
     notes = [f"{row.column}: {note}" for row in evaluation.rows for note in row.notes]
     if "harrell_c" in evaluation.truth:
         notes.append(
@@ -57,26 +59,7 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
     return Scores(tables, notes, _score_tiles(first, evaluation.ibs_km), *_sentences(evaluation))
 
 
-def _horizons(rows: Sequence[Any], unit: str) -> dict[str, Any]:
-    """Discrimination at each horizon and calibration at the middle one."""
-    names = [name for name in rows[0].scores if name.startswith("auc_")]
-    middle = rows[0].calibration.horizon
-    columns = ["model", *(f"AUC at {float(name.removeprefix('auc_')):.4g} {unit}" for name in names)]
-    texts = [
-        [
-            row.column,
-            *(with_interval(row.scores[name]) for name in names),
-            with_interval(row.calibration.slope),
-            f"{row.calibration.d_calibration.p_value:.3f}",
-        ]
-        for row in rows
-    ]
-    about = "Discrimination at three horizons, and calibration: a slope of 1 is right; a small p means not calibrated."
-    columns += [f"calibration slope at {middle:.4g} {unit}", "D-calibration p"]
-    return {"columns": columns, "rows": texts, "caption": about}
-
-
-def _score_tiles(row: Any, null: Metric) -> list[tuple[str, str, str]]:
+def _score_tiles(row: ModelScores | None, null: Metric) -> list[tuple[str, str, str]]:
     if row is None:
         return []
     return [

@@ -140,7 +140,7 @@ def test_of_a_model_that_cannot_do_everything(
 def test_of_a_sweep(swept: Sweep, capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIGURES", {"latents": "", "tau": ""})
     monkeypatch.setattr(module, "STEPS", 3)
-    monkeypatch.setenv("SURVEMBED_RUN", "nothing")  # a sweep that was asked for goes before it
+    monkeypatch.setenv("SURVEMBED_RUN", "nothing")  # --sweep-dir overrides it
     out = tmp_path / "sweep.html"
     answer = survembed(
         capsys,

@@ -256,7 +256,9 @@ def test_predictions_of_other_weights_are_not_used(a_run: Made, fits: list[str])
     run = a_run()
     first = evaluate(run, downstream("coxph"), n_resamples=0)
     weights = load_file(run.path / "model.safetensors")
-    save_file({name: value * 1.5 if value.ndim else value for name, value in weights.items()}, run.path / "model.safetensors")
+    save_file(
+        {name: value * 1.5 if value.ndim else value for name, value in weights.items()}, run.path / "model.safetensors"
+    )
     assert evaluate(run, downstream("coxph"), n_resamples=0).to_dict() != first.to_dict()
     assert len(fits) == 2
 

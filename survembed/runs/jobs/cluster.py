@@ -10,7 +10,6 @@ import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import Any
 
 from survembed.errors import PluginError, RunError
 from survembed.runs.jobs.job import SweepFolder
@@ -104,7 +103,7 @@ def run_job(path: str, key: str, threads: int) -> Answer:
     return record_killed(folder, key, worker.end())
 
 
-_state: dict[str, Any] = {}
+_state: dict[str, queue.Queue[str | None] | None] = {}
 
 
 def _devices() -> queue.Queue[str | None] | None:
@@ -112,10 +111,8 @@ def _devices() -> queue.Queue[str | None] | None:
     if "devices" not in _state:
         import torch
 
-        count = torch.cuda.device_count()
-        found: queue.Queue[str | None] = queue.Queue()
-        for number in range(count):
-            found.put(f"cuda:{number}")
-        _state.setdefault("devices", found if count else None)
-    found_here: queue.Queue[str | None] | None = _state["devices"]
-    return found_here
+        free: queue.Queue[str | None] = queue.Queue()
+        for number in range(torch.cuda.device_count()):
+            free.put(f"cuda:{number}")
+        _state.setdefault("devices", None if free.empty() else free)  # the first of several threads wins
+    return _state["devices"]

@@ -33,7 +33,7 @@ class Job:
     Attributes
     ----------
     key
-        Names its folder: model, place in the sweep, and a digest of all that decides the training.
+        Name of its folder: model, τ, division, fold, seed, and a digest of all that decides the training.
     config
         As in `config.json` of a run; jobs are equal where their keys are.
     """
@@ -51,9 +51,9 @@ class Job:
         decisive = {name: config[name] for name in ("model", "head", "train", "split", "seed")}
         name, tau = str(config["model"]["name"]).replace(":", "-"), config["model"].get("tau")
         split = config["split"]
-        place = [f"tau{tau:g}"] if tau is not None else []
-        place += [f"r{split['repeat']}f{split['fold']}"] if split["folds"] else [f"r{split['repeat']}"]
-        label = "-".join([name, *place, f"s{config['seed']}"])
+        labels = [f"tau{tau:g}"] if tau is not None else []
+        labels += [f"r{split['repeat']}f{split['fold']}"] if split["folds"] else [f"r{split['repeat']}"]
+        label = "-".join([name, *labels, f"s{config['seed']}"])
         return cls(f"{label}-{digest({'cohort': cohort, **decisive})[:12]}", config)
 
     @property
@@ -97,7 +97,7 @@ class SweepFolder:
         self.runs = path / "runs"
 
     def add(self, jobs: Iterable[Job], cohort: str, title: str) -> None:
-        """Record jobs; known ones stay as they are.
+        """Record jobs; recorded ones stay as they are.
 
         Raises
         ------

@@ -21,7 +21,7 @@ class SweepOptions(Component):
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
         if self.folds == 1:
-            raise ValueError("with one fold there are no training subjects: use 0 for no folds, or 2 and more")
+            raise ValueError("one fold leaves nothing to train on: 0 for no folds, or 2 and more")
         if not self.models or not self.seeds:
             raise ValueError("a sweep needs one model and one seed, or more")
         return self

@@ -60,14 +60,14 @@ class Sweep:
             When no run is finished.
         """
         several = len({job.tau for job in self.jobs if job.tau is not None}) > 1
-        found: dict[str, Run] = {}
+        examples: dict[str, Run] = {}
         for job, run in self.runs().items():
-            found.setdefault(row_name(job.model, job.tau if several else None), run)
-        if not found:
+            examples.setdefault(row_name(job.model, job.tau if several else None), run)
+        if not examples:
             raise RunError(
                 f"no run of {self.folder.path} is finished", where=str(self.folder.path), try_="survembed sweep"
             )
-        return found
+        return examples
 
     def states(self) -> dict[str, State]:
         """State of each job, by key."""

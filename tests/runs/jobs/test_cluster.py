@@ -103,9 +103,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(
     assert workers[0].wait() == -signal.SIGKILL
 
 
-def test_no_job_fails_when_the_scheduler_ends(
-    sweep: Callable[[Sequence[str]], SweepFolder], cluster: Cluster
-) -> None:
+def test_no_job_fails_when_the_scheduler_ends(sweep: Callable[[Sequence[str]], SweepFolder], cluster: Cluster) -> None:
     keys = [f"slow{number}" for number in range(6)]
     folder = sweep(keys)
     with pytest.raises(RunError, match="scheduler has ended"):
