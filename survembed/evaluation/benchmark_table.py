@@ -20,7 +20,7 @@ from survembed.evaluation.baselines import (
 )
 from survembed.evaluation.pooled_scores import Replicate, common_grid
 from survembed.evaluation.predictions import BASE, KAPLAN_MEIER, Division, PredictedCohort
-from survembed.evaluation.predictor import FILE, Features, Predictor
+from survembed.evaluation.predictor import FILE, FeatureMatrix, Predictor
 from survembed.evaluation.scores import ModelScores, Scorer, without_scores
 from survembed.progress import QUIET, Reporter, Task
 from survembed.registry.component import Component
@@ -133,7 +133,7 @@ class Table:
             cells += self._downstream_cells(name, _constantly(features), once, task)
         if self.covariates:
 
-            def covariates(division: Division) -> Features:
+            def covariates(division: Division) -> FeatureMatrix:
                 return covariate_features(self.subjects, self.covariates, division)
 
             cells += self._downstream_cells(COVARIATES, lambda division, seed: covariates(division), once, task)
@@ -141,7 +141,7 @@ class Table:
             name = covariates_and_latents(first)
             latents = self._latent_features(name, first)
 
-            def both(division: Division, seed: int) -> Features:
+            def both(division: Division, seed: int) -> FeatureMatrix:
                 return with_latents(name, covariates, division, latents(division, seed))
 
             cells += self._downstream_cells(name, both, list(self.models[first]), task)
@@ -158,10 +158,10 @@ class Table:
             self._embedded[run.id] = embed(run, device=self.device)
         return self._embedded[run.id]
 
-    def _latent_features(self, name: str, model: str) -> Callable[[Division, int], Features]:
-        def features(division: Division, seed: int) -> Features:
+    def _latent_features(self, name: str, model: str) -> Callable[[Division, int], FeatureMatrix]:
+        def features(division: Division, seed: int) -> FeatureMatrix:
             run = self.models[model][division.repeat, seed][division.fold]
-            return Features.of_latents(name, self._latents(run))
+            return FeatureMatrix.of_latents(name, self._latents(run))
 
         return features
 
@@ -181,7 +181,11 @@ class Table:
         return [self.scorer.score(name, BASE, predicted)] if predicted else []
 
     def _downstream_cells(
-        self, row: str, features: Callable[[Division, int], Features], replicates: Sequence[ReplicateKey], task: Task
+        self,
+        row: str,
+        features: Callable[[Division, int], FeatureMatrix],
+        replicates: Sequence[ReplicateKey],
+        task: Task,
     ) -> list[ModelScores]:
         """A cell for each downstream model; one that cannot be fitted has the reason in key of scores."""
         cells = []
@@ -268,5 +272,5 @@ def _complete_models(sweep: Sweep, runs: Mapping[Job, Run]) -> dict[str, dict[Re
     }
 
 
-def _constantly(features: Features) -> Callable[[Division, int], Features]:
+def _constantly(features: FeatureMatrix) -> Callable[[Division, int], FeatureMatrix]:
     return lambda division, seed: features

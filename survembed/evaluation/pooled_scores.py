@@ -22,7 +22,7 @@ Replicate = Sequence[Predictions]
 
 
 @dataclass(frozen=True)
-class Scored:
+class PooledScores:
     """Scores of one survival model over all its replicates.
 
     Attributes
@@ -52,7 +52,7 @@ def pooled_scores(
     subjects: Positions | None = None,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
-) -> Scored:
+) -> PooledScores:
     """Score out-of-fold predictions of one survival model.
 
     Concordance compares two subjects only within a fold, since risks of two fitted models have no common scale.
@@ -61,7 +61,7 @@ def pooled_scores(
     the mean over replicates.
 
     Intervals come from resampling subjects with all their predictions; equal seeds and subjects make them paired
-    between models. They hold for these fitted models; `Scored.replicates` shows the variation between trainings.
+    between models. They hold for these fitted models; `PooledScores.replicates` shows the variation between trainings.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def pooled_scores(
 
         metrics[name] = bootstrap(statistic, len(subjects), n_resamples=n_resamples, seed=seed, reason=reason)
         alone[name] = np.array([part(np.ones((len(subjects), 1)))[0] for part in parts])
-    return Scored(metrics, alone)
+    return PooledScores(metrics, alone)
 
 
 _Ratio = Callable[[Float], Float]

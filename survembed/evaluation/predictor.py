@@ -38,7 +38,7 @@ FILE = "predictions.h5"
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureMatrix:
     """Input of survival models for all N subjects of a cohort.
 
     Attributes
@@ -60,7 +60,7 @@ class Features:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of_latents(cls, name: str, latents: Latents) -> Features:
+    def of_latents(cls, name: str, latents: Latents) -> FeatureMatrix:
         """The latents μ of a run."""
         columns = tuple(f"z{dimension}" for dimension in range(latents.z.shape[1]))
         return cls(name, columns, latents.z.astype(np.float64), {"weights": latents.provenance["weights"]})
@@ -117,7 +117,7 @@ class Predictor:
         return self._predict(name, BASE, division, seed, {"weights": latents.provenance["weights"]}, fit)
 
     def downstream(
-        self, features: Features, division: Division, seed: int, name: str, component: Component
+        self, features: FeatureMatrix, division: Division, seed: int, name: str, component: Component
     ) -> Predictions:
         """By a downstream model, fitted on the features of the development set.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from survembed.evaluation.pooled_scores import METRICS, Replicate, Scored, pooled_scores
+from survembed.evaluation.pooled_scores import METRICS, PooledScores, Replicate, pooled_scores
 from survembed.evaluation.predictions import Positions, Predictions
 from survembed.storage.result import plain
 from survembed.survival.bootstrap import N_RESAMPLES, Float, Metric, combine
@@ -127,7 +127,7 @@ class Scorer:
             for horizon in horizons(self.times)
         }
 
-    def _pooled(self, replicates: Sequence[Replicate]) -> Scored:
+    def _pooled(self, replicates: Sequence[Replicate]) -> PooledScores:
         return pooled_scores(self.outcome, replicates, self.times, subjects=self.subjects, **self.options)
 
 

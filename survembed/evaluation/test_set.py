@@ -9,7 +9,7 @@ import numpy as np
 from survembed.errors import DataError
 from survembed.evaluation.pooled_scores import common_grid
 from survembed.evaluation.predictions import Division, PredictedCohort, Predictions
-from survembed.evaluation.predictor import FILE, Features, Predictor
+from survembed.evaluation.predictor import FILE, FeatureMatrix, Predictor
 from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.latents import Latents
@@ -85,7 +85,7 @@ class EvaluationSet:
         DataError
             When it cannot be fitted, or fails otherwise.
         """
-        features = Features.of_latents(self.run.model, self.latents)
+        features = FeatureMatrix.of_latents(self.run.model, self.latents)
         return self.predictor.downstream(features, self.division, seed, name, component)
 
     def kaplan_meier(self) -> Predictions:

@@ -24,7 +24,7 @@ from survembed.report.card import model_card
 from survembed.report.facts import Facts
 from survembed.report.page import write_page
 from survembed.report.participants import Flow, flow, participants
-from survembed.report.scores import Scores, scores_of_run, scores_of_sweep
+from survembed.report.scores import ScoreSection, scores_of_run, scores_of_sweep
 from survembed.report.slider_images import STEPS, Strip, strips
 from survembed.report.tripod import checklist
 from survembed.runs.embedding import embed, open_cohort
@@ -167,7 +167,7 @@ def _pictures(request: FigureRequest, reporter: Reporter) -> tuple[list[Picture]
     return pictures, absent
 
 
-def _tiles(facts: Facts, scores: Scores) -> list[tuple[str, str, str]]:
+def _tiles(facts: Facts, scores: ScoreSection) -> list[tuple[str, str, str]]:
     share = f"{facts.n_events / facts.n:.0%} of subjects"
     return [
         ("Subjects", str(facts.n), f"median follow-up {facts.follow_up}"),
@@ -188,7 +188,9 @@ def _table(split: NDArray[np.str_], subjects: Subjects, unit: str) -> dict[str, 
     return {"columns": ["", *parts], "rows": participants(subjects, parts, unit)}
 
 
-def _facts(request: FigureRequest, header: CohortHeader, subjects: Subjects, followed: Flow, scores: Scores) -> Facts:
+def _facts(
+    request: FigureRequest, header: CohortHeader, subjects: Subjects, followed: Flow, scores: ScoreSection
+) -> Facts:
     run, n = request.runs[0], len(subjects)
     record, outcome = run.record, run.record["outcome"]
     followed_up = follow_up(subjects.duration, subjects.event)

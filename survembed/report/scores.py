@@ -21,7 +21,7 @@ from survembed.workflows.evaluate import Evaluation, score_run
 
 
 @dataclass(frozen=True)
-class Scores:
+class ScoreSection:
     """Scores in the report: tables, remarks, tiles at the top of the page, and sentences for the model card."""
 
     tables: list[dict[str, Any]]
@@ -31,7 +31,7 @@ class Scores:
     calibration: str = ""
 
 
-def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Reporter) -> Scores:
+def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Reporter) -> ScoreSection:
     """Scores of the run's own head and of the downstream models on its test set."""
     evaluation, _ = score_run(subjects, request.downstream, **request.bootstrap, reporter=reporter)
     times, unit = evaluation.times, evaluation.time_unit
@@ -56,7 +56,7 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
             "expected to exceed it."
         )
     first = evaluation.rows[0] if evaluation.rows else None
-    return Scores(tables, notes, _score_tiles(first, evaluation.ibs_km), *_sentences(evaluation))
+    return ScoreSection(tables, notes, _score_tiles(first, evaluation.ibs_km), *_sentences(evaluation))
 
 
 def _score_tiles(row: ModelScores | None, null: Metric) -> list[tuple[str, str, str]]:
@@ -83,7 +83,7 @@ def _sentences(evaluation: Evaluation) -> tuple[tuple[str, ...], str]:
     return (*scores, f"Kaplan–Meier null model: IBS {with_interval(evaluation.ibs_km)}."), calibration
 
 
-def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) -> Scores:
+def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) -> ScoreSection:
     """Table 1 of a sweep."""
     table = benchmark(
         sweep,
@@ -106,7 +106,7 @@ def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) ->
         for metric, title in (("harrell_c", "Harrell's C"), ("ibs", "IBS"))
     )
     notes = [*table.notes, *(f"{cell.row}, {cell.column}: {note}" for cell in table.cells for note in cell.notes)]
-    return Scores(tables, list(dict.fromkeys(notes)), tiles, scores)
+    return ScoreSection(tables, list(dict.fromkeys(notes)), tiles, scores)
 
 
 def _best(table: Benchmark) -> tuple[str, Metric] | None:

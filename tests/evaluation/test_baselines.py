@@ -10,7 +10,7 @@ import pytest
 from survembed.errors import DataError
 from survembed.evaluation.baselines import covariate_features, volume_features, with_latents
 from survembed.evaluation.predictions import Division
-from survembed.evaluation.predictor import Features
+from survembed.evaluation.predictor import FeatureMatrix
 from tests.measured import Measured, measured
 
 DIVISION = Division(np.arange(0, 60), np.arange(60, 80))
@@ -28,9 +28,9 @@ def test_covariates_that_do_not_vary_in_the_development_set_are_left_out() -> No
     assert features.values.shape == (80, 1)
     assert features.notes == ("sex left out: it does not vary in the training part",)
 
-    latents = Features("coxvae", ("z0",), np.zeros((80, 1)), {"weights": "w"})
+    latents = FeatureMatrix("coxvae", ("z0",), np.zeros((80, 1)), {"weights": "w"})
 
-    def of(division: Division) -> Features:
+    def of(division: Division) -> FeatureMatrix:
         return covariate_features(replace(subjects, covariates=changed), ["sex"], division)
 
     alone = with_latents("both", of, DIVISION, latents)

@@ -19,7 +19,7 @@ from survembed.errors import RunError, UsageError
 from survembed.evaluation import predictor
 from survembed.evaluation import scores as scores_module
 from survembed.evaluation.benchmark_result import Benchmark
-from survembed.evaluation.pooled_scores import Scored, pooled_scores
+from survembed.evaluation.pooled_scores import PooledScores, pooled_scores
 from survembed.registry.component import Component
 from survembed.runs.embedding import embed
 from survembed.runs.jobs.job import SweepFolder
@@ -165,7 +165,7 @@ def test_all_rows_draw_from_the_same_subjects(swept: Sweep, monkeypatch: pytest.
     """With test parts that differ by division, a model without one of them would else have resamples of its own."""
     drawn = []
 
-    def spy(*arguments: Any, **options: Any) -> Scored:
+    def spy(*arguments: Any, **options: Any) -> PooledScores:
         drawn.append(options["subjects"])
         return pooled_scores(*arguments, **options)
 

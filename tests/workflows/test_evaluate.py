@@ -27,6 +27,7 @@ from survembed.storage.files import read_json
 from survembed.storage.result import plain
 from survembed.workflows.evaluate import evaluate
 from survembed.workflows.train import train
+from tests.cli.command import survembed
 from tests.trained import Made, config
 
 
@@ -308,3 +309,13 @@ def test_calibration_needs_a_fitted_model_and_a_time_grid(a_run: Made, tmp_path:
     assert [row.calibration is None for row in rows] == [False, True]
     run = train(config(split={"test": 1 / 80}, train={"updates": 2}), runs_dir=tmp_path / "small")
     assert evaluate(run, [], n_resamples=0).rows[0].calibration is None
+
+
+def test_the_command_writes_predictions(a_run: Made, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    a_run()
+    flags = ["evaluate", "--downstream", "coxph", "--bootstrap", "0", "--runs-dir", str(tmp_path / "runs")]
+    answer = survembed(capsys, *flags, "--predictions", str(tmp_path / "predictions.csv"))
+    assert answer.code == 0, answer.err
+    assert pd.read_csv(tmp_path / "predictions.csv")["model"].nunique() == 3
+    answer = survembed(capsys, *flags, "--predictions", str(tmp_path / "predictions.txt"))
+    assert (answer.code, ".csv or .parquet" in answer.err) == (2, True)
