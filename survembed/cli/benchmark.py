@@ -79,7 +79,7 @@ def benchmark(
     table = work(sweep, models, covariates=names, reference=reference, n_resamples=bootstrap, reporter=reporter())
     files = save(table, sweep.folder.path / "benchmark", command_line)
     advice = None
-    if len({cell.tau for cell in sweep.cells if cell.tau is not None}) > 1:
+    if len({job.tau for job in sweep.jobs if job.tau is not None}) > 1:
         advice, drawn = advise_and_draw(sweep, command_line, n_resamples=bootstrap)
         files = [*files, *drawn]
     if request.as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,13 +27,18 @@ from survembed.cli.shared_options import (
 if TYPE_CHECKING:
     from survembed.registry.component import Component
     from survembed.runs.settings import Settings
-    from survembed.survival.bootstrap import Metric
     from survembed.survival.kaplan_meier import FollowUp
     from survembed.workflows.evaluate import Evaluation
 
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of downstream models and bootstrap.")]
-
-COLUMNS = {"harrell_c": "Harrell's C", "uno_c": "Uno's C", "ibs": "IBS", "ibs_scaled": "scaled IBS"}
+PredictionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions",
+        metavar="FILE",
+        help="Write the predictions of each model for each test subject to FILE.csv or FILE.parquet.",
+    ),
+]
 
 
 def evaluate(
@@ -42,6 +48,7 @@ def evaluate(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     bootstrap: Bootstrap = 500,
     seed: Seed = 0,
+    predictions: PredictionsFile = None,
     config: Config = None,
     assignments: Assignments = None,
     device: Device = "auto",
@@ -61,12 +68,23 @@ def evaluate(
     from survembed.cli.reporter import reporter
     from survembed.workflows.evaluate import evaluate as work
 
-    evaluation = work(chosen, models, n_resamples=bootstrap, seed=seed, device=device, reporter=reporter())
+    evaluation = work(
+        chosen,
+        models,
+        predictions=predictions,
+        n_resamples=bootstrap,
+        seed=seed,
+        device=device,
+        reporter=reporter(),
+    )
     show_json(evaluation.to_dict()) if as_json else show_evaluation(evaluation)
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """Print data, scores and horizons on stdout; notes on single rows go to stderr."""
+    """Print facts about the data and the scores to stdout, and notes on its rows to stderr."""
+    from survembed.evaluation.score_tables import horizon_table, score_table
+    from survembed.survival.bootstrap import with_interval
+
     times, unit = evaluation.times, evaluation.time_unit
     show_facts(
         {
@@ -75,50 +93,22 @@ def show_evaluation(evaluation: Evaluation) -> None:
             "fitted on": _part(evaluation.train, unit),
             "scored on": _part(evaluation.test, unit),
             "times": f"{len(times)} from {times[0]:.4g} to {times[-1]:.4g} {unit}" if len(times) else "none",
-            "Kaplan-Meier IBS": _with_interval(evaluation.ibs_km),
+            "Kaplan-Meier IBS": with_interval(evaluation.ibs_km),
             **{f"truth: {name.replace('_', ' ')}": value for name, value in evaluation.truth.items()},
         }
     )
-    rows = [[row.name, *(_with_interval(row.scores[name]) for name in COLUMNS)] for row in evaluation.rows]
-    show_table(["model", *COLUMNS.values()], rows)
-    show_horizons(evaluation)
+    show_table(*score_table(evaluation.rows))
+    horizons = horizon_table(evaluation.rows, unit)
+    if horizons:
+        show_table(*horizons)
     for row in evaluation.rows:
         for note in row.notes:
-            say(f"{row.name}: {note}")
-
-
-def show_horizons(evaluation: Evaluation) -> None:
-    """Print AUC at each horizon and calibration at the middle one; nothing without a time grid."""
-    calibrated = [row for row in evaluation.rows if row.calibration]
-    if not calibrated:
-        return
-    names = [name for name in calibrated[0].scores if name.startswith("auc_")]
-    middle = calibrated[0].calibration.horizon if calibrated[0].calibration else 0.0
-    rows = [
-        [
-            row.name,
-            *(_with_interval(row.scores[name]) for name in names),
-            _with_interval(row.calibration.slope),
-            f"{row.calibration.d_calibration.p_value:.3g}",
-        ]
-        for row in calibrated
-        if row.calibration
-    ]
-    unit = evaluation.time_unit
-    aucs = [f"AUC at {float(name.removeprefix('auc_')):.4g} {unit}" for name in names]
-    show_table(["model", *aucs, f"calibration slope at {middle:.4g} {unit}", "D-calibration p"], rows)
+            say(f"{row.column}: {note}")
 
 
 def _part(part: FollowUp, unit: str) -> str:
     median = f", median follow-up {part.median:.4g} {unit}" if isfinite(part.median) else ""
     return f"{part.n} subjects, {part.n_events} events{median}"
-
-
-def _with_interval(metric: Metric) -> str:
-    if not isfinite(metric.value):
-        return f"none: {metric.reason}"
-    interval = f" ({metric.low:.3f} to {metric.high:.3f})" if isfinite(metric.low) else ""
-    return f"{metric.value:.3f}{interval}"
 
 
 def resolve(settings: Settings, wanted: list[str], command_line: str) -> list[tuple[str, Component]]:

@@ -80,8 +80,8 @@ def figure(
     runs, sweep = chosen(ctx, run or [], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
-    from survembed.figures.draw import FigureRequest
     from survembed.figures.draw import figure as work
+    from survembed.figures.request import FigureRequest
 
     folder = out or (sweep_dir if sweep_dir else runs[0].path if len(runs) == 1 else runs_dir) / "figures"
     request = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, device=device)
@@ -106,9 +106,7 @@ def chosen(
         return [chosen_run(name, runs_dir) for name in names] or [chosen_run(None, runs_dir)], None
     source = ctx.get_parameter_source("run")
     if source is not None and source.name == "COMMANDLINE":
-        raise UsageError(
-            "--run and --sweep-dir exclude each other", where=str(ctx.obj), expected="only one of --run and --sweep-dir"
-        )
+        raise UsageError("--run and --sweep-dir exclude each other", where=str(ctx.obj), expected="one, not both")
 
     from survembed.runs.jobs.sweep import Sweep
 

@@ -25,34 +25,34 @@ def importance(
     from survembed.storage.files import write_json
     from survembed.workflows.importance import importance as work
 
-    found = work(chosen, device=device, reporter=reporter())
+    result = work(chosen, device=device, reporter=reporter())
     folder = chosen.path / "importance"
     numbers = folder / "importance.json"
-    write_json(numbers, found.to_dict())
-    files = [*draw_importance(found, folder / "importance.png"), numbers]
+    write_json(numbers, result.to_dict())
+    files = [*draw_importance(result, folder / "importance.png"), numbers]
     if as_json:
-        show_json({**found.to_dict(), "files": files})
+        show_json({**result.to_dict(), "files": files})
         return
-    show_importance(found)
+    show_importance(result)
     show_lines(files)
 
 
-def show_importance(found: Importance) -> None:
-    """Print one row per latent dimension on stdout and notes on stderr."""
+def show_importance(result: Importance) -> None:
+    """Print a row for each dimension to stdout, and notes to stderr."""
     from survembed.cohort.captions import data_name
 
     show_facts(
         {
-            "run": f"{found.run} ({found.model})",
-            "data": data_name(found.title, found.synthetic),
-            "training part": _part(found.train),
-            "test part": _part(found.test),
-            "stability": f"over {len(found.others)} other run(s)" if found.others else None,
+            "run": f"{result.run} ({result.model})",
+            "data": data_name(result.title, result.synthetic),
+            "training part": _part(result.train),
+            "test part": _part(result.test),
+            "stability": f"over {len(result.others)} other run(s)" if result.others else None,
         }
     )
     columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", "HR, training part", "p", "HR, test part", "p"]
     rows, more = [], []
-    for each in found.dimensions:
+    for each in result.dimensions:
         strongest = list(each.correlations.items())[:STRONGEST]
         rows.append(
             [
@@ -65,20 +65,20 @@ def show_importance(found: Importance) -> None:
             [
                 f"z{each.number}",
                 each.train and _p(each.train.p_proportional),
-                *(_stability(each.stability) if found.others else []),
+                *(_stability(each.stability) if result.others else []),
                 ", ".join(f"{name} {rho:+.2f}" for name, rho in strongest),
             ]
         )
     show_table(columns, rows)
-    names = ["", "proportional, p", *(["stability", "same sign"] if found.others else []), "correlates (Spearman)"]
+    names = ["", "proportional, p", *(["stability", "same sign"] if result.others else []), "correlates (Spearman)"]
     show_table(names, more)
-    if found.train.ratios or found.test.ratios:
+    if result.train.ratios or result.test.ratios:
         say("the encoder was trained on outcomes of the training part: only p values of the test part are valid")
-        say(f"p values are not adjusted for {len(found.dimensions)} dimensions")
-    for each in found.dimensions:
+        say(f"p values are not adjusted for {len(result.dimensions)} dimensions")
+    for each in result.dimensions:
         if each.note:
             say(f"z{each.number} is excluded from the Cox models: {each.note}")
-    for note in (*found.train.notes, *found.test.notes):
+    for note in (*result.train.notes, *result.test.notes):
         say(note)
 
 

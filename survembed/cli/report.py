@@ -57,17 +57,17 @@ def report(
     runs, sweep = chosen(ctx, [run] if run else [], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
-    from survembed.figures.draw import FigureRequest
+    from survembed.figures.request import FigureRequest
     from survembed.report.build import report as work
 
     path = out or (sweep_dir or runs[0].path) / "report.html"
     request = FigureRequest(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
-    report_file = work(request, path, command=command, reporter=reporter())
+    written = work(request, path, command=command, reporter=reporter())
     if as_json:
-        show_json(report_file)
+        show_json(written.to_dict())
         return
-    for name, reason in report_file.absent.items():
+    for name, reason in written.absent.items():
         say(f"figure {name} is missing: {reason}")
-    say(f"{len(report_file.figures)} figures, {report_file.n_bytes / 1e6:.1f} MB")
-    say(f"{report_file.n_open} TRIPOD+AI items must be completed by the authors")
-    show_lines([report_file.path])
+    say(f"{len(written.figures)} figures, {written.n_bytes / 1e6:.1f} MB")
+    say(f"{written.n_open} TRIPOD+AI items must be completed by the authors")
+    show_lines([written.path])

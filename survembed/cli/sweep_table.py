@@ -62,7 +62,7 @@ def progress(sweep: Sweep) -> tuple[list[str], list[list[Any]]]:
     states: list[State] = ["finished", "running", "failed", "waiting"]
     now = sweep.states()
     counts: dict[tuple[str, str], dict[State, int]] = {}
-    for job in sweep.cells:
+    for job in sweep.jobs:
         row = counts.setdefault((job.model, "" if job.tau is None else f"{job.tau:g}"), dict.fromkeys(states, 0))
         row[now[job.key]] += 1
     return ["model", "tau", *states], [[*name, *row.values()] for name, row in counts.items()]
@@ -79,7 +79,7 @@ def show_progress(sweep: Sweep, as_json: bool) -> None:
                 "reason": failures.get(job.key),
                 "run": sweep.folder.run(job.key),
             }
-            for job in sweep.cells
+            for job in sweep.jobs
         ]
         show_json({"title": sweep.title, "path": sweep.folder.path, "cells": jobs})
         return

@@ -91,5 +91,5 @@ def show_advice(advice: TauAdvice) -> None:
         for row in advice.rows
     ]
     show_table(columns, rows)
-    known = "none" if advice.recommended is None else f"tau {advice.recommended:g}"
-    show_facts({"recommended": f"{known}: {advice.reason}"})
+    recommended = "none" if advice.recommended is None else f"tau {advice.recommended:g}"
+    show_facts({"recommended": f"{recommended}: {advice.reason}"})

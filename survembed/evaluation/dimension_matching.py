@@ -1,4 +1,4 @@
-"""Which latent dimension of one run is which of another: matched by what they do."""
+"""Matching of the latent dimensions of two runs by their effects."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from survembed.survival.outcome import Float
 
 @dataclass(frozen=True)
 class Match:
-    """Dimensions of another run, in the order of ours.
+    """Dimensions of another run, in the order of the first run.
 
     Attributes
     ----------
     dimension
-        (L,) the other's dimension that does most nearly what ours does; each is taken once.
+        (L,) matched dimension of the other run; each is used once.
     similarity
-        (L,) |cosine| of the two effects, in [0, 1]; 0 for a dimension that does nothing.
+        (L,) |cosine| of the two effects, in [0, 1]; 0 for a dimension without effect.
     sign
-        (L,) -1 where the other runs the opposite way: the sign of a latent is arbitrary.
+        (L,) -1 where the other dimension has the opposite direction; the sign of a latent is arbitrary.
     """
 
     dimension: NDArray[np.int64]
@@ -35,15 +35,15 @@ def match(ours: Float, theirs: Float) -> Match:
     Parameters
     ----------
     ours, theirs
-        What a step along each dimension changes, both measured on the same d numbers (voxels of the decoded image, or
-        subjects), and of the same number of dimensions.
+        Change caused by a step along each dimension, on the same d numbers (voxels of the decoded image, or subjects)
+        and for the same number of dimensions.
     """
     from scipy.optimize import linear_sum_assignment
 
     cosine = _unit(ours) @ _unit(theirs).T
     rows, columns = linear_sum_assignment(-np.abs(cosine))
-    found = cosine[rows, columns]
-    return Match(columns.astype(np.int64), np.abs(found), np.where(found < 0, -1.0, 1.0))
+    matched = cosine[rows, columns]
+    return Match(columns.astype(np.int64), np.abs(matched), np.where(matched < 0, -1.0, 1.0))
 
 
 def _unit(effects: Float) -> Float:

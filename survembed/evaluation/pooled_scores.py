@@ -6,45 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from survembed.evaluation.predictions import Division, Positions, Predictions
 from survembed.survival.bootstrap import N_RESAMPLES, Metric, bootstrap
 from survembed.survival.brier import brier_contributions
 from survembed.survival.concordance import NO_PAIR, count_pairs, death_order, inverse_censoring
 from survembed.survival.outcome import Float, Outcome
 from survembed.survival.time_grid import NO_GRID, time_grid
 
-Positions = NDArray[np.int64]
-
 METRICS = ("harrell_c", "uno_c", "ibs")
 
 
-@dataclass(frozen=True)
-class FoldPrediction:
-    """What one fitted model predicts for the subjects that it has not seen.
-
-    Attributes
-    ----------
-    train, test
-        Positions of the two parts in the cohort, (k,) and (m,).
-    risk
-        (m,) float64, higher = worse, on a scale that only this model knows.
-    survival
-        (m, T) predicted S(t) on the common times.
-    """
-
-    train: Positions
-    test: Positions
-    risk: Float
-    survival: Float
-
-
-Replicate = Sequence[FoldPrediction]
-"""Predictions of one seed for every fold of one division."""
+Replicate = Sequence[Predictions]
+"""Predictions of one model and one seed for every fold of one division."""
 
 
 @dataclass(frozen=True)
-class Scored:
+class PooledScores:
     """Scores of one survival model over all its replicates.
 
     Attributes
@@ -52,17 +30,17 @@ class Scored:
     metrics
         `harrell_c`, `uno_c` and `ibs`, each the mean over replicates with its interval over subjects.
     replicates
-        (R,) the same of each replicate alone: their spread is what seed and division do.
+        (R,) the same for each replicate alone; their spread shows the effect of seed and division.
     """
 
     metrics: dict[str, Metric]
     replicates: dict[str, Float]
 
 
-def common_grid(outcome: Outcome, divisions: Sequence[tuple[Positions, Positions]]) -> Float:
-    """Times (T,) on which every fold can be scored: `time_grid` of all subjects, cut where any training part ends."""
-    tested = np.unique(np.concatenate([test for _, test in divisions]))
-    grids = [time_grid(_take(outcome, train), _take(outcome, tested)) for train, _ in divisions]
+def common_grid(outcome: Outcome, divisions: Sequence[Division]) -> Float:
+    """Times (T,) for all folds: `time_grid` of all test subjects, cut where the first development set ends."""
+    tested = np.unique(np.concatenate([division.test for division in divisions]))
+    grids = [time_grid(_take(outcome, division.development), _take(outcome, tested)) for division in divisions]
     return min(grids, key=lambda grid: grid[-1] if len(grid) else -np.inf)
 
 
@@ -74,17 +52,16 @@ def pooled_scores(
     subjects: Positions | None = None,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
-) -> Scored:
+) -> PooledScores:
     """Score out-of-fold predictions of one survival model.
 
-    Concordance compares two subjects only where the same fitted model predicted both, that is within a fold: risks of
-    two folds have no common scale, and ranking them together rewards or punishes their shift. Concordant and comparable
-    pairs are added up over the folds and divided once, so that a fold counts by its pairs and one without any (no
-    event) by nothing. The Brier score needs no such care, as S(t) is a probability: its areas are averaged over all
-    subjects, each with the censoring weights of its own training part. The result is the mean over replicates.
+    Concordance compares two subjects only within a fold, since risks of two fitted models have no common scale.
+    Concordant and comparable pairs are summed over the folds and divided once, so that a fold counts by its pairs. The
+    Brier score is averaged over all subjects, each with the censoring weights of its own development set. The result is
+    the mean over replicates.
 
-    Intervals come from resampling subjects, with all their predictions; equal seeds on equal subjects make them paired
-    between models. They hold for these fitted models: what another training would do shows in `Scored.replicates`.
+    Intervals come from resampling subjects with all their predictions; equal seeds and subjects make them paired
+    between models. They hold for these fitted models; `PooledScores.replicates` shows the variation between trainings.
 
     Parameters
     ----------
@@ -95,17 +72,17 @@ def pooled_scores(
     times
         (T,) from `common_grid`; its end also truncates Uno's C.
     subjects
-        (n,) increasing positions of those that are resampled: all who are tested in any row of a table, as two models'
-        resamples are pairs only where they draw from the same subjects. Those tested here where not given.
+        (n,) increasing positions of the subjects that are resampled, equal for all models that are compared. The test
+        subjects of `replicates` where not given.
     n_resamples, seed
         Of the bootstrap.
     """
     if subjects is None:
-        subjects = np.unique(np.concatenate([fold.test for replicate in replicates for fold in replicate]))
-    judge = _Pool(outcome, replicates, times, subjects)
-    made = {"harrell_c": judge.harrell(), "uno_c": judge.uno(), "ibs": judge.brier()}
+        subjects = np.unique(np.concatenate([fold.division.test for replicate in replicates for fold in replicate]))
+    pool = _Pool(outcome, replicates, times, subjects)
+    parts_by_metric = {"harrell_c": pool.harrell(), "uno_c": pool.uno(), "ibs": pool.brier()}
     metrics, alone = {}, {}
-    for name, (parts, reason) in made.items():
+    for name, (parts, reason) in parts_by_metric.items():
         if not parts:
             metrics[name], alone[name] = Metric(np.nan, reason=reason), np.full(len(replicates), np.nan)
             continue
@@ -116,23 +93,23 @@ def pooled_scores(
 
         metrics[name] = bootstrap(statistic, len(subjects), n_resamples=n_resamples, seed=seed, reason=reason)
         alone[name] = np.array([part(np.ones((len(subjects), 1)))[0] for part in parts])
-    return Scored(metrics, alone)
+    return PooledScores(metrics, alone)
 
 
 _Ratio = Callable[[Float], Float]
-_Made = tuple[list[_Ratio], str]
+_Parts = tuple[list[_Ratio], str]
 
 
 class _Pool:
-    """The replicates as functions of the subjects' weights (n, b)."""
+    """The replicates as functions of weights (n, b) of the subjects."""
 
     def __init__(self, outcome: Outcome, replicates: Sequence[Replicate], times: Float, subjects: Positions) -> None:
         self.outcome, self.replicates, self.times, self.subjects = outcome, replicates, times, subjects
 
-    def harrell(self) -> _Made:
+    def harrell(self) -> _Parts:
         return self._concordance(lambda train, test: (test.event.astype(np.float64), ""))
 
-    def uno(self) -> _Made:
+    def uno(self) -> _Parts:
         if not len(self.times):
             return [], NO_GRID
         end = self.times[-1]
@@ -140,30 +117,30 @@ class _Pool:
             lambda train, test: inverse_censoring(train, test, test.event & (test.duration < end), power=2)
         )
 
-    def brier(self) -> _Made:
+    def brier(self) -> _Parts:
         if len(self.times) < 2:
             return [], NO_GRID
         parts: list[_Ratio] = []
         for replicate in self.replicates:
             areas, rows = [], []
             for fold in replicate:
-                train, test = _take(self.outcome, fold.train), _take(self.outcome, fold.test)
+                train, test = _take(self.outcome, fold.division.development), _take(self.outcome, fold.division.test)
                 contributions = brier_contributions(train, test, fold.survival, self.times)
                 areas.append(np.trapezoid(contributions, self.times, axis=1) / (self.times[-1] - self.times[0]))
-                rows.append(np.searchsorted(self.subjects, fold.test))
+                rows.append(np.searchsorted(self.subjects, fold.division.test))
             parts.append(_mean_of(np.concatenate(areas), np.concatenate(rows)))
         return parts, "S(t) or G(t) is unknown at some of the times"
 
-    def _concordance(self, cases: Callable[[Outcome, Outcome], tuple[Float, str]]) -> _Made:
+    def _concordance(self, cases: Callable[[Outcome, Outcome], tuple[Float, str]]) -> _Parts:
         parts: list[_Ratio] = []
         for replicate in self.replicates:
             folds = []
             for fold in replicate:
-                test = _take(self.outcome, fold.test)
-                case, reason = cases(_take(self.outcome, fold.train), test)
+                test = _take(self.outcome, fold.division.test)
+                case, reason = cases(_take(self.outcome, fold.division.development), test)
                 if reason or not np.isfinite(fold.risk).all():
                     return [], reason or "some risks are not finite numbers"
-                folds.append((death_order(test), case, fold.risk, np.searchsorted(self.subjects, fold.test)))
+                folds.append((death_order(test), case, fold.risk, np.searchsorted(self.subjects, fold.division.test)))
             parts.append(_pairs_of(folds))
         return parts, NO_PAIR
 
@@ -185,9 +162,9 @@ def _pairs_of(folds: list[tuple[Positions, Float, Float, Positions]]) -> _Ratio:
 def _mean_of(values: Float, rows: Positions) -> _Ratio:
     def mean(weight: Float) -> Float:
         drawn = weight[rows]
-        with np.errstate(invalid="ignore"):  # none of these subjects may be drawn
-            found: Float = values @ drawn / drawn.sum(axis=0)
-        return found
+        with np.errstate(invalid="ignore"):  # a resample may contain none of these subjects
+            average: Float = values @ drawn / drawn.sum(axis=0)
+        return average
 
     return mean
 

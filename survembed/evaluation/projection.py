@@ -1,4 +1,4 @@
-"""The latents of a run on a plane, by PCA as in the paper's Figures 2 and 4, or by UMAP."""
+"""Projection of the latents of a run on two axes, by PCA as in Figures 2 and 4 of the paper, or by UMAP."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Colour = Literal["duration", "truth"]
 
 @dataclass(frozen=True)
 class Projection:
-    """Subjects of one run on a plane that was fitted to its training part.
+    """Subjects of one run on two axes that are fitted to its development set.
 
     Attributes
     ----------
     points
         (n, 2) float64.
     by, colour
-        What colours the subjects, and (n,) its values.
+        Quantity that colours the subjects, and (n,) its values.
     event
         (n,) bool.
     explained
         Share of the training variance along each of the two axes; None for UMAP.
-    held_out
-        Whether the subjects are those of the test part; else, where there is no such part, all.
+    of_test_set
+        True where the subjects are the test set, False where they are all subjects, of a run without test set.
     """
 
     points: Float
@@ -39,25 +39,24 @@ class Projection:
     colour: Float
     event: NDArray[np.bool_]
     explained: tuple[float, float] | None
-    held_out: bool
+    of_test_set: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """What the figure shows, for JSON, without the single subjects."""
+        """Summary without single subjects, for JSON."""
         return {
             "n": len(self.points),
             "events": int(self.event.sum()),
-            "held_out": self.held_out,
+            "held_out": self.of_test_set,
             "explained": self.explained,
         }
 
 
-def plane(latents: Latents, *, method: Method = "pca", colour: Colour = "duration") -> Projection:
-    """The test part (everyone where there is none) on the first two principal components of the training μ.
+def project(latents: Latents, *, method: Method = "pca", colour: Colour = "duration") -> Projection:
+    """Project the test set (all subjects where there is none) on the first two principal components of the training μ.
 
-    Coloured by the truth where it is known and asked for.
-
-    An axis has no sign of its own. The first one points where `colour` rises, so that pictures of several models can be
-    compared; the second one where its largest loading does. UMAP is fitted to the training μ too, with a fixed seed.
+    `colour` = `truth` applies where the truth is known. The sign of an axis is arbitrary: the first one points where
+    `colour` rises, so that figures of several models are comparable, the second one to its largest loading. UMAP is
+    also fitted to the training μ, with a fixed seed.
 
     Raises
     ------
@@ -83,12 +82,12 @@ def plane(latents: Latents, *, method: Method = "pca", colour: Colour = "duratio
 def principal_axes(mu: Float) -> tuple[Float, tuple[float, float]]:
     """The first two principal axes (2, L) of latents μ (n, L), and the share of the variance along each.
 
-    Each points where its largest loading does. Of latents with one dimension the second is zero.
+    Each points to its largest loading. Of latents with one dimension the second is zero.
     """
-    _, size, found = np.linalg.svd(mu - mu.mean(axis=0), full_matrices=False)
-    found = found * np.sign(found[np.arange(len(found)), np.abs(found).argmax(axis=1)])[:, None]
+    _, size, loadings = np.linalg.svd(mu - mu.mean(axis=0), full_matrices=False)
+    loadings = loadings * np.sign(loadings[np.arange(len(loadings)), np.abs(loadings).argmax(axis=1)])[:, None]
     axes = np.zeros((2, mu.shape[1]))
-    axes[: len(found[:2])] = found[:2]
+    axes[: len(loadings[:2])] = loadings[:2]
     share = np.append(size**2 / max(float((size**2).sum()), 1e-300), 0.0)
     return axes, (float(share[0]), float(share[1]))
 
@@ -106,7 +105,7 @@ def _umap(train: Float, shown: Float) -> Float:
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of its own use of one thread, which a fixed seed brings
+        warnings.simplefilter("ignore")  # a fixed seed means one thread, of which it warns
         neighbours = min(15, len(train) - 1)
-        found: Float = UMAP(n_neighbors=neighbours, random_state=0).fit(train).transform(shown).astype(np.float64)
-    return found
+        points: Float = UMAP(n_neighbors=neighbours, random_state=0).fit(train).transform(shown).astype(np.float64)
+    return points

@@ -1,4 +1,4 @@
-"""How well latents give the images back."""
+"""Reconstruction of images from their latents."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """The decoded μ of some subjects beside their images.
+    """Agreement of decoded μ and images.
 
     Attributes
     ----------
     mse
         Mean squared error over voxels and channels; of a table in standard deviations of the training part.
     explained
-        1 − mse / mse of the mean training image: 0 is a decoder that ignores its input, 1 is perfect.
+        1 − mse / mse of the mean training image: 0 for a decoder that ignores its input, 1 for a perfect one.
     dice
-        Mean Dice of the decoded and the true lesion, each where it is above one half, over subjects with a lesion; None
-        without a lesion channel, or a lesion.
+        Mean Dice of decoded and true lesion, both thresholded at 0.5, over subjects with a lesion; None without a
+        lesion channel or a lesion.
     """
 
     mse: float
@@ -39,7 +39,7 @@ class Reconstruction:
 def reconstruction(
     model: Model, cohort: Cohort, mu: NDArray[np.float32], train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> Reconstruction:
-    """Decode the latents of the subjects at `test` and compare.
+    """Decode the latents of the subjects at `test` and compare them with the images.
 
     Parameters
     ----------
@@ -48,15 +48,15 @@ def reconstruction(
     mu
         (N, L) latents of the whole cohort.
     train, test
-        Positions: of the subjects that give the mean image, and of those that are judged.
+        Positions of the subjects for the mean image, and of the subjects to decode.
     """
-    place = next(model.parameters()).device
+    device = next(model.parameters()).device
     mean, unit = _mean_and_unit(cohort, train)
     overlay = next((index for index, channel in enumerate(cohort.channels) if channel.overlay), None)
     error, null, dice = [], [], []
     for index in _batches(test):
         images = cohort.images(index)
-        decoded = model.decode(torch.from_numpy(mu[index]).to(place)).cpu().numpy()
+        decoded = model.decode(torch.from_numpy(mu[index]).to(device)).cpu().numpy()
         axes = tuple(range(1, images.ndim))
         error.append((((decoded - images) / unit) ** 2).mean(axis=axes, dtype=np.float64))
         null.append((((mean - images) / unit) ** 2).mean(axis=axes, dtype=np.float64))
@@ -64,8 +64,10 @@ def reconstruction(
             dice.append(dice_of(decoded[:, overlay] > 0.5, images[:, overlay] > 0.5))
     mse, null_mse = float(np.concatenate(error).mean()), float(np.concatenate(null).mean())
     overlap = np.concatenate(dice) if dice else np.empty(0)
-    known = overlap[np.isfinite(overlap)]
-    return Reconstruction(mse, 1 - mse / null_mse if null_mse > 0 else 0.0, float(known.mean()) if len(known) else None)
+    measured = overlap[np.isfinite(overlap)]
+    return Reconstruction(
+        mse, 1 - mse / null_mse if null_mse > 0 else 0.0, float(measured.mean()) if len(measured) else None
+    )
 
 
 def dice_of(decoded: NDArray[np.bool_], true: NDArray[np.bool_]) -> Float:
@@ -94,7 +96,7 @@ def _mean_and_unit(cohort: Cohort, index: NDArray[np.int64]) -> tuple[NDArray[np
 
 
 def unit_of_errors(cohort: Cohort, train: NDArray[np.int64]) -> NDArray[np.float32] | float:
-    """The unit in which errors (C, *spatial) are judged: 1, or a training deviation where a channel is standardised."""
+    """Unit of errors (C, *spatial): 1, or the training standard deviation where a channel is standardised."""
     standardised = any(channel.standardise for channel in cohort.channels)
     return _mean_and_unit(cohort, train)[1] if standardised else 1.0
 

@@ -1,67 +1,161 @@
-"""All scores of one survival model on one test set."""
+"""Scores of survival models on test subjects: of a single run, and of the rows of Table 1."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from survembed.evaluation.pooled_scores import METRICS, PooledScores, Replicate, pooled_scores
+from survembed.evaluation.predictions import Positions, Predictions
+from survembed.storage.result import plain
 from survembed.survival.bootstrap import N_RESAMPLES, Metric, combine
-from survembed.survival.brier import integrated_brier_score
-from survembed.survival.concordance import harrell_c, time_dependent_auc, uno_c
-from survembed.survival.kaplan_meier import kaplan_meier_survival
+from survembed.survival.calibration import (
+    CalibrationCurve,
+    DCalibration,
+    calibration_curve,
+    calibration_slope,
+    d_calibration,
+)
+from survembed.survival.concordance import time_dependent_auc
+from survembed.survival.kaplan_meier import FollowUp
 from survembed.survival.outcome import Float, Outcome
-from survembed.survival.time_grid import NO_GRID
 
 
-def evaluate_predictions(
-    train: Outcome,
-    test: Outcome,
-    risk: ArrayLike,
-    survival: Float | None,
-    times: Float,
-    *,
-    horizons: Sequence[float] = (),
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
-) -> dict[str, Metric]:
-    """All metrics of one model on the test part, each with its bootstrap interval.
+@dataclass(frozen=True)
+class Calibration:
+    """Agreement of predicted and observed survival.
+
+    Attributes
+    ----------
+    horizon
+        Time of slope and curve.
+    slope
+        1 is right, below 1 is overfitted.
+    curve
+        Predicted and observed risk in groups of rising risk.
+    d_calibration
+        Test over all times; a small p means that the model is *not* calibrated.
+    """
+
+    horizon: float
+    slope: Metric
+    curve: CalibrationCurve
+    d_calibration: DCalibration
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """Scores of one survival model on one set of features.
+
+    Attributes
+    ----------
+    row, column
+        Features and survival model: row and column of Table 1.
+    scores
+        `harrell_c`, `uno_c`, `ibs`, `ibs_scaled` (1 − ibs / ibs of Kaplan–Meier, higher is better): means over seeds
+        and divisions, with intervals over subjects. Of a single run also `auc_<horizon>`.
+    replicates
+        Harrell's C and IBS of each seed and division alone.
+    notes
+        Features left out, warnings of fits, the reason where there are no scores.
+    differences
+        The scores minus those of the reference, from the paired bootstrap; empty without a reference.
+    calibration
+        At the middle horizon, of a single run; None for a model that could not be fitted, or without a time grid.
+    """
+
+    row: str
+    column: str
+    scores: dict[str, Metric]
+    replicates: dict[str, list[float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    differences: dict[str, Metric] = field(default_factory=dict)
+    calibration: Calibration | None = None
+
+
+class Scorer:
+    """Scores predictions of all models on the same subjects and resamples, so that intervals of differences are paired.
 
     Parameters
     ----------
-    train
-        Gives the censoring distribution and the Kaplan–Meier null model.
-    test
-        n subjects.
-    risk
-        (n,) higher = worse.
-    survival
-        (n, T) predicted S(t) on `times`; None where the model has none.
+    outcome
+        Of all N subjects of the cohort.
     times
-        (T,) from `time_grid`; its end is also the truncation of Uno's C.
-    horizons
-        Times for the area under the curve.
+        (T,) grid of the survival functions.
+    null
+        Predictions of Kaplan–Meier for each division.
+    subjects
+        (n,) increasing positions of all test subjects.
     n_resamples, seed
-        Equal ones give paired resamples between models, for `paired_difference`.
+        Of the bootstrap over subjects.
 
-    Returns
-    -------
-    `harrell_c`, `uno_c`, `ibs`, `ibs_km` (the null model), `ibs_scaled` (1 − ibs / ibs_km, higher is better), and one
-    `auc_<t>` for each horizon. A metric that cannot be had is NaN with its reason.
+    Attributes
+    ----------
+    ibs_null
+        Integrated Brier score of Kaplan–Meier.
     """
-    options = {"n_resamples": n_resamples, "seed": seed}
-    missing = Metric(np.nan, reason=NO_GRID if not len(times) else "the model has no survival function")
-    null = kaplan_meier_survival(train, len(test.duration), times)
-    ibs_km = integrated_brier_score(train, test, null, times, **options)
-    ibs = missing if survival is None else integrated_brier_score(train, test, survival, times, **options)
-    scores = {
-        "harrell_c": harrell_c(test, risk, **options),
-        "uno_c": uno_c(train, test, risk, times[-1], **options) if len(times) else missing,
-        "ibs": ibs,
-        "ibs_km": ibs_km,
-        "ibs_scaled": combine(lambda model, km: 1.0 - model / km, ibs, ibs_km),
-    }
-    for horizon in horizons:
-        scores[f"auc_{horizon:g}"] = time_dependent_auc(train, test, risk, horizon, **options)
-    return scores
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        times: Float,
+        null: Sequence[Replicate],
+        subjects: Positions,
+        n_resamples: int = N_RESAMPLES,
+        seed: int = 0,
+    ) -> None:
+        self.outcome, self.times, self.subjects = outcome, times, subjects
+        self.options = {"n_resamples": n_resamples, "seed": seed}
+        self.ibs_null = self._pooled(null).metrics["ibs"]
+
+    def score(self, row: str, column: str, replicates: Sequence[Replicate], notes: Sequence[str] = ()) -> ModelScores:
+        """Scores of one model over all its seeds, divisions and folds."""
+        pooled = self._pooled(replicates)
+        scaled = combine(lambda model, null: 1.0 - model / null, pooled.metrics["ibs"], self.ibs_null)
+        alone = {name: [float(value) for value in pooled.replicates[name]] for name in ("harrell_c", "ibs")}
+        return ModelScores(row, column, {**pooled.metrics, "ibs_scaled": scaled}, alone, tuple(notes))
+
+    def auc(self, predictions: Predictions) -> dict[str, Metric]:
+        """`auc_<horizon>` of one model on one fold, at each of `horizons`."""
+        parts = [predictions.division.development, predictions.division.test]
+        development, test = (Outcome(self.outcome.duration[part], self.outcome.event[part]) for part in parts)
+        return {
+            f"auc_{horizon:g}": time_dependent_auc(development, test, predictions.risk, horizon, **self.options)
+            for horizon in horizons(self.times)
+        }
+
+    def _pooled(self, replicates: Sequence[Replicate]) -> PooledScores:
+        return pooled_scores(self.outcome, replicates, self.times, subjects=self.subjects, **self.options)
+
+
+def summary(cohort: FollowUp) -> dict[str, Any]:
+    """Subjects, events and median follow-up, for JSON."""
+    return {"n": cohort.n, "events": cohort.n_events, "median_follow_up": plain(cohort.median)}
+
+
+def without_scores(row: str, column: str, reason: str) -> ModelScores:
+    """A model that has no scores, with the reason."""
+    missing = Metric(np.nan, reason=reason)
+    return ModelScores(row, column, dict.fromkeys((*METRICS, "ibs_scaled"), missing), notes=(reason,))
+
+
+def calibrate(
+    test: Outcome, survival: Float, times: Float, *, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> Calibration:
+    """Calibration of predicted S(t) (n, T) of test subjects on `times` (T,), one or more, at the middle horizon."""
+    middle = horizons(times)[1]
+    at_middle = survival[:, np.searchsorted(times, middle)]
+    return Calibration(
+        middle,
+        calibration_slope(test, at_middle, middle, n_resamples=n_resamples, seed=seed),
+        calibration_curve(test, at_middle, middle),
+        d_calibration(test, survival, times),
+    )
+
+
+def horizons(times: Float) -> list[float]:
+    """The quarters of the grid (T,): times of AUC and, for the second, of calibration; none on an empty grid."""
+    return [float(times[len(times) * quarter // 4]) for quarter in (1, 2, 3)] if len(times) else []

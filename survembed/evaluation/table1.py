@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from survembed.evaluation.benchmark_result import Benchmark
 
 SHOWN = {"harrell_c": "C-index (higher is better)", "ibs": "IBS (lower is better)"}
-"""The metrics of Table 1; the files hold the others, too."""
+"""The metrics of Table 1; the files hold all metrics."""
 
 LATEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
     "\\": r"\textbackslash{}",
@@ -48,7 +48,7 @@ def grid(benchmark: Benchmark, metric: str) -> tuple[list[str], list[list[str]]]
 
 
 def caption(benchmark: Benchmark) -> list[str]:
-    """What the table rests on, in sentences. Synthetic data are called that."""
+    """Data and methods behind the table, in sentences; synthetic data are called synthetic."""
     cohort, unit, times = benchmark.cohort, benchmark.time_unit, benchmark.times
     data = data_name(benchmark.title, benchmark.synthetic)
     median = f", median follow-up {cohort.median:.4g} {unit}" if math.isfinite(cohort.median) else ""
@@ -59,22 +59,25 @@ def caption(benchmark: Benchmark) -> list[str]:
         "95 % intervals from the bootstrap over subjects.",
         f"* differs from {benchmark.reference} in the same column (its first, where it lacks that one): "
         "the interval of the paired difference excludes zero. Not adjusted for the number of comparisons.",
-        _what_intervals_leave_out(benchmark),
+        _variation_between_trainings(benchmark),
     ]
     if len(times):
         lines.insert(2, f"IBS over {times[0]:.4g} to {times[-1]:.4g} {unit}.")
     return lines
 
 
-def _what_intervals_leave_out(benchmark: Benchmark) -> str:
-    """How far seeds and divisions are apart, which resampled subjects cannot show."""
+def _variation_between_trainings(benchmark: Benchmark) -> str:
+    """Variation between seeds and divisions, which intervals over subjects do not show."""
     c, ibs = (
         [max(alone) - min(alone) for cell in benchmark.cells if len(alone := cell.replicates.get(name, [])) > 1]
         for name in SHOWN
     )
     if not c:
-        return "Intervals hold for these trained models; one training of each tells nothing of another."
-    most, most_ibs = (max(filter(math.isfinite, apart), default=0.0) for apart in (c, ibs))
+        return (
+            "Intervals hold for these trained models; with one training of each, the variation between trainings is "
+            "unknown."
+        )
+    most, most_ibs = (max(filter(math.isfinite, ranges), default=0.0) for ranges in (c, ibs))
     return (
         "Intervals hold for these trained models: between seeds and divisions, the C-index of one cell differs by up "
         f"to {most:.3f}, its IBS by up to {most_ibs:.3f}."
@@ -117,7 +120,7 @@ def _escaped(text: str) -> str:
 
 
 def comma_separated(benchmark: Benchmark) -> str:
-    """Every number, a line for each row, column and metric; empty where there is none."""
+    """All numbers, one line for each row, column and metric; missing ones are empty."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     head = ["row", "column", "metric", "value", "low", "high", "difference", "difference_low", "difference_high"]
@@ -139,7 +142,7 @@ def comma_separated(benchmark: Benchmark) -> str:
 
 
 def save(benchmark: Benchmark, folder: Path, command: str) -> list[Path]:
-    """Write `table1.csv`, `.json`, `.md` and `.tex` into `folder`; `command` is kept with them."""
+    """Write `table1.csv`, `.json`, `.md` and `.tex`, with the command line, into `folder`."""
     path = folder / "table1"
     write_json(path.with_suffix(".json"), {**benchmark.to_dict(), "command": command})
     write_text(path.with_suffix(".csv"), comma_separated(benchmark))

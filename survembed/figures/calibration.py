@@ -14,7 +14,7 @@ from survembed.survival.bootstrap import with_interval
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from survembed.workflows.evaluate import Calibration
+    from survembed.evaluation.scores import Calibration
 
 SIDE = 3.0
 

@@ -42,10 +42,13 @@ class Result:
 def plain(value: Any) -> Any:
     """`value` as dictionaries, lists, strings, numbers and None, for JSON.
 
-    Arrays become nested lists, dataclasses and named tuples dictionaries; numbers that are not finite become None.
+    Arrays become nested lists, objects with a `to_dict` its result, other dataclasses and named tuples dictionaries;
+    numbers that are not finite become None.
     """
     if isinstance(value, Result):
         return value.to_dict()
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict())
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, np.ndarray | np.generic):

@@ -1,14 +1,16 @@
-"""The paper's Table 1 for any cohort, with intervals and the baselines that a reviewer asks for."""
+"""Table 1 of the paper for any cohort, with intervals and baselines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from survembed.cohort.covariates import usable
 from survembed.cohort.subjects import Subjects
 from survembed.errors import RunError, UsageError, nearest
-from survembed.evaluation.benchmark_result import Benchmark, TableCell
-from survembed.evaluation.benchmark_table import BASELINES, ScoredCell, Table, names_of_models, with_latents
+from survembed.evaluation.benchmark_result import Benchmark
+from survembed.evaluation.benchmark_table import BASELINES, Table, covariates_and_latents, names_of_models
+from survembed.evaluation.scores import ModelScores
 from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.configuration import TrainConfig
@@ -24,12 +26,12 @@ def check_choices(
     covariates: Sequence[str] | None = None,
     reference: str | None = None,
 ) -> None:
-    """Refuse covariates and a reference that the table of these runs cannot have, before anything is trained.
+    """Check covariates and reference against the rows that a table of these runs will have, before anything is trained.
 
     Parameters
     ----------
     runs
-        Those of a sweep, as `plan` gives them.
+        Runs of a sweep, from `plan`.
     subjects
         Of its cohort.
     covariates, reference
@@ -44,7 +46,7 @@ def check_choices(
     if reference is not None:
         named = [(run.model.name, getattr(run.model.component, "tau", None)) for run in runs]
         models = list(dict.fromkeys(names_of_models(named)))
-        _check_reference(reference, [*models, *BASELINES, with_latents(models[0])])
+        _check_reference(reference, [*models, *BASELINES, covariates_and_latents(models[0])])
 
 
 def benchmark(
@@ -58,10 +60,10 @@ def benchmark(
     device: str = "auto",
     reporter: Reporter = QUIET,
 ) -> Benchmark:
-    """Score every model of a sweep beside its baselines, on the same folds.
+    """Score every model of a sweep and the baselines on the same folds.
 
-    Each survival model is fitted on the subjects outside a fold and scored on the fold, as `pooled_scores` says. A seed
-    counts where all folds of a division are finished.
+    Each survival model is fitted on the development set of a fold and scored on its test set; see `pooled_scores`. A
+    seed counts where all folds of a division are finished. Predictions are stored in `predictions.h5` of the sweep.
 
     Parameters
     ----------
@@ -94,24 +96,23 @@ def benchmark(
         )
     with open_cohort(next(iter(runs.values())), reporter) as cohort:
         subjects, header = cohort.subjects, cohort.header
-    table = Table(sweep, runs, subjects, dict(downstream), n_resamples, seed, device)
-    table.choose_covariates(covariates)
+    table = Table(sweep, runs, subjects, dict(downstream), covariates, n_resamples, seed, device, reporter)
     with reporter.task("scoring", table.n_fits(), "fits") as task:
-        scored = table.fill(task)
-    names = list(dict.fromkeys(row for row, _ in scored))
+        cells = table.cells(task)
+    names = list(dict.fromkeys(cell.row for cell in cells))
     chosen = reference or names[0]
     _check_reference(chosen, names)
     return Benchmark(
         title=header.title,
         synthetic=header.synthetic,
         time_unit=header.time_unit,
-        cohort=follow_up(*table.scored_outcome),
-        times=table.times,
-        seeds=tuple(dict.fromkeys(cell.seed for cell in sweep.cells)),
-        folds=int(sweep.cells[0].config["split"]["folds"]),
-        repeats=len({cell.repeat for cell in sweep.cells}),
+        cohort=follow_up(*table.test),
+        times=table.predictor.cohort.times,
+        seeds=tuple(dict.fromkeys(job.seed for job in sweep.jobs)),
+        folds=int(sweep.jobs[0].config["split"]["folds"]),
+        repeats=len({job.repeat for job in sweep.jobs}),
         reference=chosen,
-        cells=tuple(_with_differences(scored, chosen)),
+        cells=tuple(_with_differences(cells, chosen)),
         notes=tuple(table.notes()),
     )
 
@@ -127,15 +128,14 @@ def _check_reference(reference: str, names: Sequence[str]) -> None:
         )
 
 
-def _with_differences(scored: Mapping[tuple[str, str], ScoredCell], reference: str) -> list[TableCell]:
-    of_reference = {column: entry for (row, column), entry in scored.items() if row == reference}
-    cells = []
-    for (row, column), entry in scored.items():
-        other = of_reference.get(column) or next(iter(of_reference.values()))
-        differences = (
-            {}
-            if row == reference
-            else {name: paired_difference(metric, other.scores[name]) for name, metric in entry.scores.items()}
-        )
-        cells.append(TableCell(row, column, entry.scores, differences, entry.replicates, entry.notes))
-    return cells
+def _with_differences(cells: Sequence[ModelScores], reference: str) -> list[ModelScores]:
+    """The cells with their differences from the reference in the same column, or in its first column."""
+    of_reference = {cell.column: cell for cell in cells if cell.row == reference}
+    first = next(iter(of_reference.values()))
+    compared = []
+    for cell in cells:
+        other = of_reference.get(cell.column, first).scores
+        pairs = {} if cell.row == reference else cell.scores
+        differences = {name: paired_difference(metric, other[name]) for name, metric in pairs.items()}
+        compared.append(replace(cell, differences=differences))
+    return compared

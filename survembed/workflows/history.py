@@ -1,35 +1,35 @@
-"""How the terms of a run's loss went, from its `metrics.jsonl`."""
+"""Learning curves of a run, from its `metrics.jsonl`."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from survembed.errors import RunError
 from survembed.runs.run import Run
+from survembed.storage.result import Result
 from survembed.survival.outcome import Float
 
 SHARE = "share_"
 
 
 @dataclass(frozen=True)
-class History:
+class History(Result):
     """Learning curves.
 
     Attributes
     ----------
     update
-        (k,) updates at which was measured.
+        (k,) updates at which the loss was measured.
     train, validation
         Each (k,) by name: the loss `objective` (validation only) and its unweighted terms, `kl_nats`, `cox`,
-        `reconstruction`, …. Of training the batch at hand; `validation` is empty where there is no such part.
+        `reconstruction`, …. `train` is of the current batch; `validation` is empty without a validation part.
     shares
-        Part of each weighted term in the loss of the training batch, (k,) by name, in [0, 1].
+        Share of each weighted term in the loss of the training batch, (k,) by name, in [0, 1].
     best_update
-        Whose weights were kept.
+        Update whose weights were kept.
     end
         `completed`, `stopped early` or `interrupted`.
     """
@@ -40,21 +40,6 @@ class History:
     shares: dict[str, Float]
     best_update: int
     end: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-
-        def plain(columns: dict[str, Float]) -> dict[str, list[float]]:
-            return {name: values.tolist() for name, values in columns.items()}
-
-        return {
-            "update": self.update.tolist(),
-            "train": plain(self.train),
-            "validation": plain(self.validation),
-            "shares": plain(self.shares),
-            "best_update": self.best_update,
-            "end": self.end,
-        }
 
 
 def history(run: Run) -> History:

@@ -1,45 +1,44 @@
-"""What each latent dimension means for survival, in numbers: weights, hazard ratios, stability, correlates."""
+"""Meaning of each latent dimension for survival: weights, hazard ratios, stability, correlates."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from survembed.cohort.covariates import usable
 from survembed.cohort.subjects import Subjects
 from survembed.evaluation.dimension_matching import match
-from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
-from survembed.runs.embedding import embed, load_model, open_cohort
-from survembed.runs.latents import Latents
+from survembed.runs.embedding import open_cohort
 from survembed.runs.run import Run, Runs
+from survembed.runs.trained_model import TrainedModel
+from survembed.storage.result import Result
 from survembed.survival.cox_inference import CoxFit, HazardRatio, fit_cox_on_latents
 from survembed.survival.outcome import Float, Outcome
 from survembed.survival.scaler import LatentScaler
 
-FEWEST_KNOWN = 10
-"""A correlation with a column known of fewer subjects is left out."""
+FEWEST_VALUES = 10
+"""Fewest subjects with a value in a column for a correlation."""
 
 
 @dataclass(frozen=True)
 class Stability:
-    """How a dimension fares in the other runs, matched by its effect on the decoded image.
+    """Stability of a dimension over the other runs, matched by its effect on the decoded image.
 
     Attributes
     ----------
     similarity
         Mean `|cosine|` of the effects, in [0, 1].
     psi_sd, psi_sd_spread
-        Mean and standard deviation over the other runs of ψ·sd(μ) of the matched dimension, its sign turned to ours;
+        Mean and standard deviation over the other runs of ψ·sd(μ) of the matched dimension, with the sign of this run;
         None for a model without a head, the deviation also where there is a single other run.
     same_sign
-        Share of the other runs in which it raises the hazard where ours does; None without a head.
+        Share of the other runs in which the sign of ψ is the same; None without a head.
     """
 
     similarity: float
@@ -60,14 +59,14 @@ class Dimension:
         ψ (for an MLP head the gradient of the log-hazard at the mean training μ), exp(ψ), and ψ·sd(μ): log hazard for
         one standard deviation of the training μ. None for a model without a head.
     train, test
-        From Cox models refitted on μ of the subjects outside the test part, and of the test part alone. The encoder has
-        seen the outcomes of the former, so only the latter is an honest test.
+        Hazard ratios of Cox models refitted on μ of the development set and of the test set. The encoder was trained on
+        the outcomes of the development set, so only the latter is an unbiased test.
     stability
         Over the other runs; None where there are none.
     correlations
         Spearman's ρ with volumes, covariates and truth, over all subjects, strongest first.
     note
-        Why it is left out of the refitted models; empty where it is not.
+        Reason why it is left out of the refitted models; empty otherwise.
     """
 
     number: int
@@ -82,63 +81,54 @@ class Dimension:
 
 
 @dataclass(frozen=True)
-class Importance:
-    """What the latent dimensions of a run mean.
+class Importance(Result):
+    """Meaning of the latent dimensions of a run for survival.
 
     Attributes
     ----------
     run, model, title, synthetic
         Of the run and its cohort.
-    dimensions
-        One for each.
-    train, test
-        Subjects and events of the two refitted models, with the reason where there is none.
     others
-        Ids of the runs that stability was judged by.
+        Ids of the runs behind `stability`.
+    train, test
+        Cox models refitted on the latents of the development set and of the test set.
+    dimensions
+        One for each latent dimension.
     """
+
+    format: ClassVar[str] = "survembed-importance"
 
     run: str
     model: str
     title: str
     synthetic: bool
-    dimensions: tuple[Dimension, ...]
+    others: tuple[str, ...]
     train: CoxFit
     test: CoxFit
-    others: tuple[str, ...]
+    dimensions: tuple[Dimension, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-
-        def part(fit: CoxFit) -> dict[str, Any]:
-            return {"n": fit.n, "events": fit.n_events, "reason": fit.reason, "notes": list(fit.notes)}
-
-        return {
-            "format": "survembed-importance",
-            "format_version": 1,
-            "run": self.run,
-            "model": self.model,
-            "title": self.title,
-            "synthetic": self.synthetic,
-            "others": list(self.others),
-            "train": part(self.train),
-            "test": part(self.test),
-            "dimensions": [asdict(dimension) for dimension in self.dimensions],
+        fits = {
+            name: {"n": fit.n, "events": fit.n_events, "reason": fit.reason, "notes": list(fit.notes)}
+            for name, fit in (("train", self.train), ("test", self.test))
         }
+        return {**super().to_dict(), **fits}
 
 
 def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Importance:
     """Interpret the latent dimensions of a run.
 
-    Stability comes from its siblings: finished runs beside it, such as those of a sweep, that differ in seed or fold
-    only.
+    Stability is judged over its siblings: finished runs in the same folder, such as those of a sweep, that differ only
+    in seed or fold.
 
     Raises
     ------
     RunError
         When the run is damaged.
     """
-    latents = embed(run, device=device, reporter=reporter)
-    model = load_model(run, device)
+    trained = TrainedModel.open(run, device=device, reporter=reporter)
+    latents = trained.latents
     mu, test = latents.z.astype(np.float64), latents.test
     with open_cohort(run, reporter) as cohort:
         subjects, header = cohort.subjects, cohort.header
@@ -147,17 +137,16 @@ def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) ->
         name: fit_cox_on_latents(mu[part], Outcome(latents.duration[part], latents.event[part]), scaler)
         for name, part in (("train", ~test), ("test", test))
     }
-    slope = _psi(model, mu[~test])
-    deviation = mu[~test].std(axis=0)
-    others = siblings(run)
-    stable = _stability(_Seen(run, latents, model), others, device, reporter)
+    ours, others = _LatentEffects(trained), siblings(run)
+    stable = _stability(ours, others, device, reporter)
     related = _correlations(mu, subjects)
+    psi, psi_sd = ours.psi, ours.psi_sd
     dimensions = [
         Dimension(
             number,
-            None if slope is None else float(slope[number]),
-            None if slope is None else float(np.exp(slope[number])),
-            None if slope is None else float(slope[number] * deviation[number]),
+            None if psi is None else float(psi[number]),
+            None if psi is None else float(np.exp(psi[number])),
+            None if psi_sd is None else float(psi_sd[number]),
             fits["train"].ratios.get(number),
             fits["test"].ratios.get(number),
             stable[number] if stable else None,
@@ -168,71 +157,64 @@ def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) ->
     ]
     ids = tuple(other.id for other in others)
     return Importance(
-        run.id, run.model, header.title, header.synthetic, tuple(dimensions), fits["train"], fits["test"], ids
+        run.id, run.model, header.title, header.synthetic, ids, fits["train"], fits["test"], tuple(dimensions)
     )
 
 
 def siblings(run: Run) -> list[Run]:
     """Finished runs in the same folder on the same cohort that differ in seed, fold or division only."""
-    ours = _essence(run)
+    ours = _comparable_settings(run)
     return [
         other
         for other in Runs(run.path.parent).list()
-        if other.id != run.id and other.status == "finished" and _essence(other) == ours
+        if other.id != run.id and other.status == "finished" and _comparable_settings(other) == ours
     ]
 
 
-def _essence(run: Run) -> tuple[Any, ...]:
+def _comparable_settings(run: Run) -> tuple[Any, ...]:
     config = run.read("config.json")
     return run.record["cohort"]["fingerprint"], config["model"], config["head"], config["train"]
 
 
-def _psi(model: Model, mu: Float) -> Float | None:
-    """Gradient (L,) of the log-hazard at the mean of `mu` (n, L); None without a head."""
-    if model.head is None:
-        return None
-    place = next(model.parameters()).device
-    at = torch.tensor(mu.mean(axis=0), dtype=torch.float32, device=place)[None].requires_grad_()
-    (slope,) = torch.autograd.grad(model.log_hazard(at).sum(), at)
-    return slope[0].double().cpu().numpy()
+class _LatentEffects:
+    """Effect of each latent dimension on log-hazard and decoded image.
+
+    Attributes
+    ----------
+    psi
+        (L,) gradient of the log-hazard at the mean μ of the development set; None without a head.
+    psi_sd
+        (L,) the same for one standard deviation of μ.
+    images
+        (L, d) change of the decoded image from −1 to +1 standard deviation; without a decoder, the centred μ.
+    """
+
+    def __init__(self, trained: TrainedModel) -> None:
+        mu = trained.latents.z[~trained.latents.test].astype(np.float64)
+        centre, step = mu.mean(axis=0), np.diag(mu.std(axis=0))
+        self.psi = trained.gradient(centre) if trained.model.head is not None else None
+        self.psi_sd = None if self.psi is None else self.psi * mu.std(axis=0)
+        if trained.model.decodes:
+            ends = trained.decode(np.vstack([centre + step, centre - step])).astype(np.float64)
+            self.images: Float = np.subtract(*ends.reshape(2, len(step), -1))
+        else:
+            self.images = (trained.latents.z.astype(np.float64) - centre).T
 
 
-class _Seen:
-    """A run as others are compared with it."""
-
-    def __init__(self, run: Run, latents: Latents, model: Model) -> None:
-        mu = latents.z.astype(np.float64)
-        train = mu[~latents.test]
-        slope = _psi(model, train)
-        self.id = run.id
-        self.psi_sd = None if slope is None else slope * train.std(axis=0)
-        self.effects = _effects(model, train) if model.decodes else (mu - train.mean(axis=0)).T
-
-
-@torch.no_grad()
-def _effects(model: Model, mu: Float) -> Float:
-    """(L, voxels) change of the decoded image from −1 to +1 standard deviation along each dimension, from the mean."""
-    centre, step = mu.mean(axis=0), np.diag(mu.std(axis=0))
-    place = next(model.parameters()).device
-    ends = torch.tensor(np.vstack([centre + step, centre - step]), dtype=torch.float32, device=place)
-    decoded = model.decode(ends).double().cpu().numpy().reshape(2, len(step), -1)
-    return np.asarray(decoded[0] - decoded[1])
-
-
-def _stability(ours: _Seen, others: Sequence[Run], device: str, reporter: Reporter) -> list[Stability]:
+def _stability(ours: _LatentEffects, others: Sequence[Run], device: str, reporter: Reporter) -> list[Stability]:
     """For each dimension; empty without other runs."""
-    matches, slopes = [], []
+    similarities, slopes = [], []
     with reporter.task("matching", len(others), "runs") as task:
         for other in others:
-            theirs = _Seen(other, embed(other, device=device), load_model(other, device))
-            found = match(ours.effects, theirs.effects)
-            matches.append(found.similarity)
+            theirs = _LatentEffects(TrainedModel.open(other, device=device))
+            matched = match(ours.images, theirs.images)
+            similarities.append(matched.similarity)
             if theirs.psi_sd is not None:
-                slopes.append(found.sign * theirs.psi_sd[found.dimension])
+                slopes.append(matched.sign * theirs.psi_sd[matched.dimension])
             task.advance()
-    if not matches:
+    if not similarities:
         return []
-    similarity = np.mean(matches, axis=0)
+    similarity = np.mean(similarities, axis=0)
     if not slopes or ours.psi_sd is None:
         return [Stability(float(value)) for value in similarity]
     mean, same = np.mean(slopes, axis=0), np.mean(np.sign(slopes) == np.sign(ours.psi_sd), axis=0)
@@ -241,22 +223,22 @@ def _stability(ours: _Seen, others: Sequence[Run], device: str, reporter: Report
 
 
 def _correlations(mu: Float, subjects: Subjects) -> list[dict[str, float]]:
-    """Spearman's ρ of each dimension with each column, strongest first; a word is compared as being there or not."""
+    """Spearman's ρ of each dimension with each column, strongest first; a level of a text column is an indicator."""
     from scipy.stats import ConstantInputWarning, spearmanr
 
     columns = _columns(subjects)
-    found = []
+    correlations = []
     for z in mu.T:
         row = {}
         for name, values in columns.items():
-            known = np.isfinite(values)
+            finite = np.isfinite(values)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConstantInputWarning)
-                rho = float(spearmanr(z[known], values[known]).statistic)
+                rho = float(spearmanr(z[finite], values[finite]).statistic)
             if np.isfinite(rho):
                 row[name] = rho
-        found.append(dict(sorted(row.items(), key=lambda item: -abs(item[1]))))
-    return found
+        correlations.append(dict(sorted(row.items(), key=lambda item: -abs(item[1]))))
+    return correlations
 
 
 def _columns(subjects: Subjects) -> dict[str, Float]:
@@ -272,11 +254,11 @@ def _columns(subjects: Subjects) -> dict[str, Float]:
     return {
         name: np.asarray(values, dtype=np.float64)
         for name, values in numbers.items()
-        if np.isfinite(values.astype(np.float64)).sum() >= FEWEST_KNOWN
+        if np.isfinite(values.astype(np.float64)).sum() >= FEWEST_VALUES
     }
 
 
 def _indicators(name: str, values: NDArray[Any]) -> Mapping[str, Float]:
     levels = sorted(set(values.tolist()) - {""})
-    wanted = levels[1:] if len(levels) == 2 else levels
-    return {f"{name}={level}": np.where(values == "", np.nan, (values == level).astype(np.float64)) for level in wanted}
+    shown = levels[1:] if len(levels) == 2 else levels
+    return {f"{name}={level}": np.where(values == "", np.nan, (values == level).astype(np.float64)) for level in shown}

@@ -1,7 +1,7 @@
-"""One cell of a sweep: trained under its lock and published, or recorded as failed.
+"""One job of a sweep: trained under its lock, and published or recorded as failed.
 
-`python -m survembed.workflows.job SWEEP THREADS DEVICE` is a worker: keys come in on stdin, one a line, and for each
-goes out one line of JSON on stdout. When stdin ends, its master has ended, and so does the worker, at once.
+`python -m survembed.workflows.job SWEEP THREADS DEVICE` is a worker. It reads keys from stdin, one per line, and writes
+one line of JSON to stdout for each. It ends when its stdin closes, that is with its parent process.
 """
 
 from __future__ import annotations
@@ -20,22 +20,25 @@ from survembed.runs.jobs.job import SweepFolder
 from survembed.storage.locks import lock
 
 KEEP_DEVICE = "-"
-"""In place of a device: the one that the configuration names."""
+"""Argument DEVICE for the device of the configuration."""
+
+COMPLETED = ("completed", "stopped early")
+"""Ends of a training that make a finished run; a run that was interrupted or terminated is not in Table 1."""
 
 
 def work_on(folder: SweepFolder, key: str, device: str | None = None) -> dict[str, str]:
-    """Train a cell unless that is done, or being done.
+    """Train the run of a job, unless it is finished or another worker has the job.
 
     Parameters
     ----------
     folder, key
-        The sweep and the cell.
+        The sweep and the job.
     device
-        In place of the configuration's.
+        Replaces the device of the configuration.
 
     Returns
     -------
-    `key`, `state` (`finished`, `failed`, or `running` where another holds the cell) and `reason`.
+    `key`, `state` (`finished`, `failed`, or `running` where another worker has the job) and `reason`.
     """
     with lock(folder.lock(key)) as ours:
         if folder.run(key).is_dir():
@@ -67,19 +70,20 @@ def _train(folder: SweepFolder, key: str, device: str | None) -> None:
     config = TrainConfig.from_dict(folder.config(key))
     if device:
         config = replace(config, device=device)
-    room = folder.cell(key) / "work"
-    shutil.rmtree(room, ignore_errors=True)  # what a killed worker left
-    run = train(config, runs_dir=room, name=key)
-    if run.record["outcome"]["end"] == "interrupted":
-        raise RunError("interrupted")
+    work = folder.job(key) / "work"
+    shutil.rmtree(work, ignore_errors=True)  # left by a killed worker
+    run = train(config, runs_dir=work, name=key)
+    end = run.record["outcome"]["end"]
+    if end not in COMPLETED:
+        raise RunError(f"the training was {end} before it completed", where=str(run.path), try_="--retry")
     folder.publish(key, run.path)
-    shutil.rmtree(room, ignore_errors=True)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def main(arguments: list[str]) -> None:
     """The worker."""
     sweep, threads, device = arguments
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the master's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     keys: queue.Queue[str] = queue.Queue()
 
     def listen() -> None:
@@ -88,7 +92,7 @@ def main(arguments: list[str]) -> None:
         os._exit(0)
 
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # nothing that a component prints can mix with the answers
+    os.dup2(2, 1)  # output of components does not mix with the answers
     threading.Thread(target=listen, daemon=True).start()
 
     import torch

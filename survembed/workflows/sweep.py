@@ -1,4 +1,4 @@
-"""Train models over τ, seeds and folds as single runs that are never done twice."""
+"""Train models over values of τ, seeds and folds; each combination is one run and is trained once."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Where:
     Attributes
     ----------
     workers
-        Runs at once on this machine; 0 for one a GPU, or one a core without GPU.
+        Concurrent runs on this machine; 0 for one per GPU, or one per core without a GPU.
     threads
-        CPU threads of each run; 0 shares the cores out (on a cluster: 1).
+        CPU threads of each run; 0 divides the cores among the runs (on a cluster: 1).
     scheduler
         Address or file of a Dask scheduler; None for this machine.
     shard
-        (i, n): only every n-th cell, beginning with the i-th from 0, for job arrays.
+        (i, n): only every n-th job, beginning with the i-th from 0, for job arrays.
     retry
-        Whether cells that failed are tried again.
+        Whether failed jobs are run again.
     """
 
     workers: int = 0
@@ -54,22 +54,22 @@ class Where:
 
 
 Watch = Callable[[Sweep], AbstractContextManager[Reporter]]
-"""Shows a sweep for as long as it runs, and takes its words meanwhile."""
+"""Context that shows a running sweep; it yields the reporter for its messages."""
 
 
 def plan(configs: Sequence[TrainConfig], axes: SweepOptions) -> list[TrainConfig]:
-    """Every single run of a sweep: divisions, folds, seeds, models, values of τ.
+    """The configuration of every run of a sweep: divisions, folds, seeds, models, values of τ.
 
-    Ordered so that what a table compares is trained close together: a sweep cut short holds whole folds.
+    The models of one fold follow each other, so that an interrupted sweep holds complete folds.
 
     Parameters
     ----------
     configs
         One for each model.
     axes
-        Their `models` are not looked at.
+        Values of the axes; `models` is not used.
     """
-    found = []
+    planned = []
     for repeat in range(axes.repeats):
         for fold in range(max(axes.folds, 1)):
             for seed in axes.seeds:
@@ -80,8 +80,8 @@ def plan(configs: Sequence[TrainConfig], axes: SweepOptions) -> list[TrainConfig
                         update = {"folds": axes.folds, "fold": fold, "repeat": repeat}
                         split = SplitOptions(**{**config.split.model_dump(), **update})
                         varied = model if tau is None else replace(model, component=_with(model.component, "tau", tau))
-                        found.append(replace(config, model=varied, split=split, seed=seed))
-    return list({str(config.to_dict()): config for config in found}.values())
+                        planned.append(replace(config, model=varied, split=split, seed=seed))
+    return list({str(config.to_dict()): config for config in planned}.values())
 
 
 def sweep(
@@ -94,23 +94,23 @@ def sweep(
     watch: Watch | None = None,
     reporter: Reporter = QUIET,
 ) -> Sweep:
-    """Train what is missing of a sweep.
+    """Train the missing runs of a sweep.
 
-    A finished run is never trained again, however often and from however many machines this is called at once on the
-    same folder. A run that fails is recorded with its reason and the rest goes on.
+    Several calls, also on several machines, can share one folder; a finished run is not trained again. A failed run is
+    recorded with its reason, and the others continue.
 
     Parameters
     ----------
     configs
         One for each model, all of one dataset.
     axes
-        What is varied.
+        Values of the axes.
     folder
-        For runs and records; the same for every call that shares the work.
+        For runs and records; calls with the same folder share the work.
     where
         Machine or cluster.
     check
-        Sees the subjects before anything is trained; what it raises is raised.
+        Called with the subjects before anything is trained; its errors end the sweep.
     watch
         Shows the sweep while it runs.
 
@@ -128,35 +128,35 @@ def sweep(
         if check:
             check(cohort.subjects)
         fingerprint, title = cohort.fingerprint, data_name(cohort.header.title, cohort.header.synthetic)
-    cells = tuple(Job.of(config.to_dict(), fingerprint) for config in plan(configs, axes))
-    place = SweepFolder(folder.absolute())
-    with locks.waiting(place.path / "sweep.lock"):
-        place.add(cells, fingerprint, title)
-    made = Sweep(place, title, cells)
-    ours = [cell.key for cell in cells][where.shard[0] :: where.shard[1]]
+    jobs = tuple(Job.of(config.to_dict(), fingerprint) for config in plan(configs, axes))
+    sweep_folder = SweepFolder(folder.absolute())
+    with locks.waiting(sweep_folder.path / "sweep.lock"):
+        sweep_folder.add(jobs, fingerprint, title)
+    result = Sweep(sweep_folder, title, jobs)
+    ours = [job.key for job in jobs][where.shard[0] :: where.shard[1]]
     if where.retry:
-        for key in made.failures():
-            place.forget_failure(key)
-    missing = [key for key in ours if place.state(key) in ("waiting", "running")]
+        for key in result.failures():
+            sweep_folder.forget_failure(key)
+    missing = [key for key in ours if sweep_folder.state(key) in ("waiting", "running")]
     if missing:
-        shown = watch(made) if watch else nullcontext(reporter)
-        with shown as speaker, speaker.task("sweep", len(missing), "runs") as task:
+        shown = watch(result) if watch else nullcontext(reporter)
+        with shown as watching, watching.task("sweep", len(missing), "runs") as task:
 
             def on_answer(answer: Answer) -> None:
                 if answer["state"] == "failed":
-                    speaker.warn(f"{answer['key']} failed: {answer['reason']}")
+                    watching.warn(f"{answer['key']} failed: {answer['reason']}")
                 task.advance(answer["state"] != "running")
 
-            _train(place, missing, configs[0].device, where, on_answer)
-    return made
+            _train(sweep_folder, missing, configs[0].device, where, on_answer)
+    return result
 
 
 def _train(
-    place: SweepFolder, missing: list[str], device: str, where: Where, on_answer: Callable[[Answer], None]
+    folder: SweepFolder, missing: list[str], device: str, where: Where, on_answer: Callable[[Answer], None]
 ) -> None:
-    """Train cells until each is finished or failed, here or by another sweep in the same folder."""
+    """Run jobs until each is finished or failed, here or by another call on the same folder."""
     while missing:
-        free = [key for key in missing if place.state(key) == "waiting"]
+        free = [key for key in missing if folder.state(key) == "waiting"]
         answered: set[str] = set()
 
         def take(answer: Answer, answered: set[str] = answered) -> None:
@@ -165,19 +165,19 @@ def _train(
             on_answer(answer)
 
         if free and where.scheduler:
-            run_cluster(place, free, where.scheduler, where.threads or 1, take)
+            run_cluster(folder, free, where.scheduler, where.threads or 1, take)
         elif free:
             slots = _slots(device, where.workers)
             run_local(
-                place, free, slots, where.threads or max(1, available_cores() // min(len(slots), len(free))), take
+                folder, free, slots, where.threads or max(1, available_cores() // min(len(slots), len(free))), take
             )
         else:
             time.sleep(locks.BEAT)
-        missing = [key for key in missing if key not in answered and place.state(key) in ("waiting", "running")]
+        missing = [key for key in missing if key not in answered and folder.state(key) in ("waiting", "running")]
 
 
 def _slots(device: str, workers: int) -> list[str | None]:
-    """A device for each run that may go on at once: one run a GPU, or one a core."""
+    """A device for each concurrent run: one run per GPU, or one per core."""
     if device != "auto":
         return [None] * (workers or (available_cores() if device == "cpu" else 1))
     gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
@@ -185,7 +185,7 @@ def _slots(device: str, workers: int) -> list[str | None]:
 
 
 def _with(component: Component, name: str, value: object) -> Component:
-    """The component with another value for an option, checked like any."""
+    """The component with another value for an option, validated."""
     return type(component).configure(type(component).__name__, {**component.model_dump(), name: value})
 
 

@@ -1,32 +1,33 @@
-"""Which τ to take: what each value in a sweep does to survival, reconstruction and the order of the latent space."""
+"""Choice of τ: survival, reconstruction and order of the latent space for each value in a sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.cohort import Cohort
 from survembed.errors import RunError, UsageError
-from survembed.evaluation.benchmark_table import Table
-from survembed.evaluation.projection import Projection, plane
+from survembed.evaluation.benchmark_table import NO_SEED, Table
+from survembed.evaluation.predictions import BASE
+from survembed.evaluation.projection import Projection, project
 from survembed.evaluation.reconstruction import Reconstruction, reconstruction
-from survembed.evaluation.test_set import BASE
 from survembed.progress import QUIET, Reporter, Task
 from survembed.runs.embedding import embed, load_model, open_cohort
 from survembed.runs.jobs.sweep import Sweep, row_name
 from survembed.runs.run import Run
+from survembed.storage.result import Result
 from survembed.survival.bootstrap import N_RESAMPLES, Metric, paired_difference
 from survembed.survival.outcome import Float
 
 SHARE = 0.8
-"""A reconstruction is called meaningful from this share of the best one on."""
+"""A reconstruction counts as meaningful from this share of the best one on."""
 
 MOST_LEVELS = 20
-"""A truth with more different values is no grouping, and subjects are ordered one by one."""
+"""A truth with more different values is not used as a grouping; subjects are then ordered one by one."""
 
 
 @dataclass(frozen=True)
@@ -61,51 +62,35 @@ class TauRow:
 
 
 @dataclass(frozen=True)
-class TauAdvice:
-    """What a sweep over τ says.
+class TauAdvice(Result):
+    """Result of a sweep over τ.
 
     Attributes
     ----------
     model, title, synthetic
         Of the sweep.
     colour
-        What orders and colours the subjects: `true log-hazard` or the duration with its unit.
+        Quantity by which subjects are ordered and coloured: `true log-hazard` or the duration with its unit.
     rows
         By rising τ.
     recommended
         The smallest τ whose reconstruction is meaningful; None where there is none.
     reason
-        Why, in a sentence.
+        Reason of the recommendation, in a sentence.
     embedded
-        A run of each row, for the figure: its test subjects.
+        For the figure: the test subjects of one run of each row.
     """
+
+    format: ClassVar[str] = "survembed-tau"
 
     model: str
     title: str
     synthetic: bool
-    colour: str
+    colour: str = field(metadata={"json": "ordered_by"})
     rows: tuple[TauRow, ...]
     recommended: float | None
     reason: str
-    embedded: tuple[Projection, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        rows = [{**asdict(row), "harrell_c": row.harrell_c.to_dict(), "ibs": row.ibs.to_dict()} for row in self.rows]
-        return {
-            "format": "survembed-tau",
-            "format_version": 1,
-            "model": self.model,
-            "title": self.title,
-            "synthetic": self.synthetic,
-            "ordered_by": self.colour,
-            "rows": [
-                {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()}
-                for row in rows
-            ],
-            "recommended": self.recommended,
-            "reason": self.reason,
-        }
+    embedded: tuple[Projection, ...] = field(metadata={"json": False})
 
 
 def advise(
@@ -117,7 +102,7 @@ def advise(
     device: str = "auto",
     reporter: Reporter = QUIET,
 ) -> TauAdvice:
-    """Recommend the smallest τ whose reconstructions are still meaningful, as the paper advises, and say what it costs.
+    """Recommend the smallest τ with meaningful reconstructions, as the paper advises, and report the loss in C.
 
     Parameters
     ----------
@@ -136,46 +121,44 @@ def advise(
     RunError
         When fewer than two values have a finished run.
     """
-    model, taus = varied((cell.model, cell.tau) for cell in sweep.cells)
+    model, taus = varied((job.model, job.tau) for job in sweep.jobs)
     all_runs = sweep.runs()
     runs = {tau: [run for cell, run in all_runs.items() if cell.tau == tau] for tau in taus}
-    known = [tau for tau in taus if runs[tau]]
-    if len(known) < 2:
+    trained = [tau for tau in taus if runs[tau]]
+    if len(trained) < 2:
         raise RunError(
-            f"{len(known)} value(s) of tau have a finished run", where=str(sweep.folder.path), try_="survembed sweep"
+            f"{len(trained)} value(s) of tau have a finished run", where=str(sweep.folder.path), try_="survembed sweep"
         )
-    with open_cohort(runs[known[0]][0], reporter) as cohort:
-        table = Table(sweep, all_runs, cohort.subjects, {}, n_resamples, seed, device)
-        scores = table.fill(Task())
-        rows, pictures = [], []
-        with reporter.task("decoding", sum(len(runs[tau]) for tau in known), "runs") as task:
-            for tau in known:
-                scored = scores.get((row_name(model, tau), BASE))
-                missing = Metric(np.nan, reason="no seed has all its folds finished")
-                found = []
+    with open_cohort(runs[trained[0]][0], reporter) as cohort:
+        table = Table(sweep, all_runs, cohort.subjects, {}, (), n_resamples, seed, device, reporter)
+        scores = {cell.row: cell.scores for cell in table.cells(Task()) if cell.column == BASE}
+        rows, projections = [], []
+        with reporter.task("decoding", sum(len(runs[tau]) for tau in trained), "runs") as task:
+            for tau in trained:
+                qualities = []
                 for run in runs[tau]:
-                    found.append(_judge(run, cohort, device))
+                    qualities.append(_reconstruction_and_order(run, cohort, device))
                     task.advance()
-                pictures.append(plane(embed(runs[tau][0], device=device), colour="truth"))
-                rows.append(
-                    _row(tau, found, *(scored.scores[name] if scored else missing for name in ("harrell_c", "ibs")))
-                )
+                projections.append(project(embed(runs[tau][0], device=device), colour="truth"))
+                missing = Metric(np.nan, reason=NO_SEED)
+                scored = scores.get(row_name(model, tau), {})
+                rows.append(_row(tau, qualities, scored.get("harrell_c", missing), scored.get("ibs", missing)))
         header = cohort.header
         colour = "true log-hazard" if cohort.subjects.truth is not None else f"duration ({header.time_unit})"
     chosen, reason = recommend(rows, share)
-    return TauAdvice(model, header.title, header.synthetic, colour, tuple(rows), chosen, reason, tuple(pictures))
+    return TauAdvice(model, header.title, header.synthetic, colour, tuple(rows), chosen, reason, tuple(projections))
 
 
-def varied(cells: Iterable[tuple[str, float | None]]) -> tuple[str, list[float]]:
-    """The one model whose τ a sweep varies, and its values by size; `cells` have a model and its τ each.
+def varied(trained: Iterable[tuple[str, float | None]]) -> tuple[str, list[float]]:
+    """The model whose τ a sweep varies, and the sorted values; `trained` holds the model and τ of each run.
 
     Raises
     ------
     UsageError
         When there is no such model, or more than one, or only one value.
     """
-    found = {(model, tau) for model, tau in cells if tau is not None}
-    models, taus = sorted({model for model, _ in found}), sorted({tau for _, tau in found})
+    pairs = {(model, tau) for model, tau in trained if tau is not None}
+    models, taus = sorted({model for model, _ in pairs}), sorted({tau for _, tau in pairs})
     if len(models) != 1 or len(taus) < 2:
         raise UsageError(
             f"{len(models)} model(s) with {len(taus)} value(s) of tau",
@@ -187,7 +170,7 @@ def varied(cells: Iterable[tuple[str, float | None]]) -> tuple[str, list[float]]
 
 
 def recommend(rows: Sequence[TauRow], share: float = SHARE) -> tuple[float | None, str]:
-    """The smallest τ with meaningful reconstructions, and why; see `advise`."""
+    """The smallest τ with meaningful reconstructions, and the reason; see `advise`."""
     best = max(row.explained for row in rows)
     best_dice = max((row.dice for row in rows if row.dice is not None), default=None)
     if best <= 0:
@@ -221,7 +204,7 @@ def recommend(rows: Sequence[TauRow], share: float = SHARE) -> tuple[float | Non
 
 
 def order(first: Float, truth: Float | None, duration: Float, event: NDArray[np.bool_]) -> float:
-    """How well the first principal component (n,) orders the subjects by risk, in [0, 1]; its sign means nothing.
+    """Agreement of the first principal component (n,) with the risk of the subjects, in [0, 1]; its sign is arbitrary.
 
     Absolute Kendall τ: with a truth of a few levels (the digits of the paper's Figure 4) between these and the mean
     position of their subjects; with any other truth between it and the positions; without, between the positions and
@@ -241,27 +224,26 @@ def order(first: Float, truth: Float | None, duration: Float, event: NDArray[np.
     return float(abs(kendalltau(first, by).statistic))
 
 
-def _row(tau: float, found: Sequence[tuple[Reconstruction, float]], c: Metric, ibs: Metric) -> TauRow:
-    orders = [ordered for _, ordered in found]
-    known = [made.dice for made, _ in found if made.dice is not None]
+def _row(tau: float, qualities: Sequence[tuple[Reconstruction, float]], c: Metric, ibs: Metric) -> TauRow:
+    orders = [ordered for _, ordered in qualities]
+    dice = [decoded.dice for decoded, _ in qualities if decoded.dice is not None]
     return TauRow(
         tau,
         c,
         ibs,
-        float(np.mean([made.mse for made, _ in found])),
-        float(np.mean([made.explained for made, _ in found])),
-        float(np.mean(known)) if known else None,
+        float(np.mean([decoded.mse for decoded, _ in qualities])),
+        float(np.mean([decoded.explained for decoded, _ in qualities])),
+        float(np.mean(dice)) if dice else None,
         float(np.mean(orders)),
-        float(np.std(orders, ddof=1)) if len(found) > 1 else float("nan"),
-        len(found),
+        float(np.std(orders, ddof=1)) if len(qualities) > 1 else float("nan"),
+        len(qualities),
     )
 
 
-def _judge(run: Run, cohort: Cohort, device: str) -> tuple[Reconstruction, float]:
-    """Reconstruction and order of one run on its test part."""
+def _reconstruction_and_order(run: Run, cohort: Cohort, device: str) -> tuple[Reconstruction, float]:
+    """Reconstruction and order of one run on its test set."""
     latents = embed(run, device=device)
-    train, test = np.flatnonzero(~latents.test), np.flatnonzero(latents.test)
+    development, test = np.flatnonzero(~latents.test), np.flatnonzero(latents.test)
     truth = None if latents.truth is None else latents.truth[test]
-    first = plane(latents).points[:, 0]
-    found = order(first, truth, latents.duration[test], latents.event[test])
-    return reconstruction(load_model(run, device), cohort, latents.z, train, test), found
+    ordered = order(project(latents).points[:, 0], truth, latents.duration[test], latents.event[test])
+    return reconstruction(load_model(run, device), cohort, latents.z, development, test), ordered

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from survembed.evaluation.pooled_scores import FoldPrediction, common_grid, pooled_scores
+from survembed.evaluation.pooled_scores import common_grid, pooled_scores
+from survembed.evaluation.predictions import Division, Predictions
 from survembed.survival.brier import integrated_brier_score
 from survembed.survival.concordance import harrell_c, uno_c
 from survembed.survival.outcome import Float, Outcome
@@ -21,7 +22,7 @@ def outcome() -> Outcome:
     return Outcome(rng.integers(1, 25, N).astype(float), rng.random(N) < 0.6)
 
 
-def folds_of(outcome: Outcome, n_folds: int, times: Float, shift: float = 0.0, seed: int = 0) -> list[FoldPrediction]:
+def folds_of(outcome: Outcome, n_folds: int, times: Float, shift: float = 0.0, seed: int = 0) -> list[Predictions]:
     rng = np.random.default_rng(seed)
     risk = -outcome.duration + rng.normal(size=N) * 8
     found = []
@@ -29,15 +30,15 @@ def folds_of(outcome: Outcome, n_folds: int, times: Float, shift: float = 0.0, s
         test = np.flatnonzero(np.arange(N) % n_folds == fold)
         train = np.flatnonzero(np.arange(N) % n_folds != fold)
         survival = np.exp(-np.outer(np.exp(risk[test] / 20), times / 12))
-        found.append(FoldPrediction(train, test, risk[test] + shift * fold, survival))
+        found.append(Predictions("f", "m", Division(train, test, 0, fold), seed, risk[test] + shift * fold, survival))
     return found
 
 
-def by_hand(outcome: Outcome, folds: list[FoldPrediction]) -> float:
+def by_hand(outcome: Outcome, folds: list[Predictions]) -> float:
     concordant = comparable = 0.0
     for fold in folds:
-        for a, i in enumerate(fold.test):
-            for b, j in enumerate(fold.test):
+        for a, i in enumerate(fold.division.test):
+            for b, j in enumerate(fold.division.test):
                 earlier = outcome.duration[i] < outcome.duration[j]
                 same = outcome.duration[i] == outcome.duration[j] and not outcome.event[j]
                 if outcome.event[i] and (earlier or same) and i != j:
@@ -67,7 +68,9 @@ def test_a_shift_of_a_whole_fold_changes_nothing(outcome: Outcome) -> None:
 def test_one_fold_gives_the_metrics_of_the_single_test_part(outcome: Outcome) -> None:
     times = np.linspace(2, 20, 30)
     fold = folds_of(outcome, 3, times)[0]
-    train, test = (Outcome(outcome.duration[part], outcome.event[part]) for part in (fold.train, fold.test))
+    train, test = (
+        Outcome(outcome.duration[part], outcome.event[part]) for part in (fold.division.development, fold.division.test)
+    )
     options: dict[str, Any] = {"n_resamples": 40, "seed": 3}
     scored = pooled_scores(outcome, [[fold]], times, **options).metrics
     for name, alone in (
@@ -105,7 +108,7 @@ def test_a_fold_without_events_adds_no_pair(outcome: Outcome) -> None:
     times = np.linspace(2, 20, 30)
     folds = folds_of(outcome, 3, times)
     event = outcome.event.copy()
-    event[folds[0].test] = False
+    event[folds[0].division.test] = False
     quiet = Outcome(outcome.duration, event)
     scored = pooled_scores(quiet, [folds], times, n_resamples=20)
     assert scored.metrics["harrell_c"].value == pytest.approx(by_hand(quiet, folds[1:]))
@@ -127,6 +130,6 @@ def test_what_cannot_be_scored_says_why(outcome: Outcome) -> None:
 def test_the_grid_ends_where_the_first_training_part_does(outcome: Outcome) -> None:
     short = np.flatnonzero(outcome.duration < 10)
     long = np.flatnonzero(outcome.duration >= 10)
-    both = common_grid(outcome, [(short, long), (np.arange(N), long)])
+    both = common_grid(outcome, [Division(short, long), Division(np.arange(N), long)])
     assert len(both) == 0 or both[-1] < 10
-    assert common_grid(outcome, [(np.arange(N), np.arange(N))])[-1] > 10
+    assert common_grid(outcome, [Division(np.arange(N), np.arange(N))])[-1] > 10

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from survembed.evaluation.benchmark_result import Benchmark, TableCell
+from survembed.evaluation.benchmark_result import Benchmark
+from survembed.evaluation.scores import ModelScores
 from survembed.evaluation.table1 import caption, comma_separated, grid, latex, markdown, save
 from survembed.survival.bootstrap import Metric
 from survembed.survival.kaplan_meier import FollowUp
@@ -31,10 +32,10 @@ def table(synthetic: bool = False) -> Benchmark:
         repeats=1,
         reference="coxvae",
         cells=(
-            TableCell("coxvae", "base", scores, {}, {}),
-            TableCell("coxvae", "coxph", scores, {}, {}),
-            TableCell("vae", "coxph", scores, {"harrell_c": apart, "ibs": same}, {}),
-            TableCell("deepsurv τ=0.5", "coxph", missing, {"harrell_c": same, "ibs": same}, {}),
+            ModelScores("coxvae", "base", scores),
+            ModelScores("coxvae", "coxph", scores),
+            ModelScores("vae", "coxph", scores, differences={"harrell_c": apart, "ibs": same}),
+            ModelScores("deepsurv τ=0.5", "coxph", missing, differences={"harrell_c": same, "ibs": same}),
         ),
         notes=("fold 2 has no event",),
     )

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from survembed.evaluation.projection import plane
+from survembed.evaluation.projection import project
 from survembed.evaluation.test_set import EvaluationSet
 from survembed.figures import FIGURES
 from survembed.figures import draw as figure_module
 from survembed.figures import style as style_module
-from survembed.figures.draw import MAKERS, FigureRequest, figure
+from survembed.figures.draw import MAKERS, figure
+from survembed.figures.request import FigureRequest
 from survembed.runs.embedding import embed
 from survembed.runs.jobs.sweep import Sweep
 from survembed.runs.run import Run
@@ -72,7 +73,7 @@ def _inflated(pdf: bytes) -> bytes:
 
 def test_figures_of_a_sweep(swept: Sweep, tmp_path: Path) -> None:
     opened = Sweep.open(swept.folder.path)
-    assert opened.cells == swept.cells
+    assert opened.jobs == swept.jobs
     assert list(opened.examples()) == ["coxvae τ=0.1", "coxvae τ=0.9", "vae", "deepsurv"]
     request = FigureRequest(list(opened.examples().values()), tmp_path, opened, n_resamples=20, device="cpu")
     assert list(figure("latents", request).numbers) == ["coxvae τ=0.1", "coxvae τ=0.9", "vae", "deepsurv"]
@@ -85,20 +86,20 @@ def test_figures_of_a_sweep(swept: Sweep, tmp_path: Path) -> None:
 
 def test_the_plane_is_fitted_to_the_training_part_and_points_where_durations_rise(a_run: Made) -> None:
     latents = embed(a_run("image"), device="cpu")
-    found = plane(latents)
+    found = project(latents)
     train, test = latents.z[~latents.test].astype(float), latents.z[latents.test].astype(float)
     centred = train - train.mean(axis=0)
     variance = np.linalg.eigvalsh(np.cov(centred.T))[::-1]
     assert found.explained == pytest.approx(variance / variance.sum())
-    assert found.held_out
+    assert found.of_test_set
     distance = np.linalg.norm(found.points, axis=1)  # both dimensions are kept: a turned copy of μ
     np.testing.assert_allclose(distance, np.linalg.norm(test - train.mean(axis=0), axis=1), rtol=1e-5)
     assert np.corrcoef(found.points[:, 0], found.colour)[0, 1] > 0
-    upside_down = plane(replace(latents, duration=latents.duration.max() - latents.duration))
+    upside_down = project(replace(latents, duration=latents.duration.max() - latents.duration))
     np.testing.assert_allclose(upside_down.points[:, 0], -found.points[:, 0])
-    assert plane(latents, colour="truth").by == "truth"
-    everyone = plane(replace(latents, split=np.full(len(latents.id), "train")))
-    assert (everyone.held_out, len(everyone.points)) == (False, len(latents.id))
+    assert project(latents, colour="truth").by == "truth"
+    everyone = project(replace(latents, split=np.full(len(latents.id), "train")))
+    assert (everyone.of_test_set, len(everyone.points)) == (False, len(latents.id))
 
 
 def test_umap_is_asked_for_by_name(a_run: Made, monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_umap_is_asked_for_by_name(a_run: Made, monkeypatch: pytest.MonkeyPatch,
 def test_umap(a_run: Made) -> None:
     pytest.importorskip("umap", reason="umap-learn is not installed")
     latents = embed(a_run("image"), device="cpu")
-    one, two = plane(latents, method="umap"), plane(latents, method="umap")
+    one, two = project(latents, method="umap"), project(latents, method="umap")
     np.testing.assert_array_equal(one.points, two.points)
     assert one.explained is None
 
@@ -121,8 +122,8 @@ def test_groups_are_of_held_out_subjects(a_run: Made, tmp_path: Path) -> None:
     run = a_run("image")
     drawn = figure("survival", asked(run, tmp_path))
     base = drawn.numbers["base"]
-    held_out = EvaluationSet.of(run, embed(run, device="cpu"))
-    assert sum(group["n"] for group in base["groups"]) == len(held_out.outcome.duration) == 20
+    subjects = EvaluationSet.of(run, embed(run, device="cpu"))
+    assert sum(group["n"] for group in base["groups"]) == len(subjects.test.duration) == 20
     assert len(base["groups"]) == 3
     assert 0 <= base["log_rank"]["p_value"] <= 1
     alone = figure("survival", replace(asked(run, tmp_path), n_groups=1)).numbers["base"]

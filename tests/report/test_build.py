@@ -8,9 +8,12 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from survembed.downstream.base import FittedDownstream, fit_downstream
+from survembed.evaluation import predictor
 from survembed.report import build as module
 from survembed.runs.jobs.sweep import Sweep
 from tests.cli.command import survembed
@@ -97,6 +100,26 @@ def test_of_a_run(a_run: Made, capsys, tmp_path: Path) -> None:
     assert all(f" {number} " in tripod for number in range(1, 28))
 
 
+def test_a_report_of_an_evaluated_run_fits_nothing(
+    a_run: Made, capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = []
+
+    def spy(*arguments: Any) -> FittedDownstream:
+        fitted.append(arguments)
+        return fit_downstream(*arguments)
+
+    monkeypatch.setattr(predictor, "fit_downstream", spy)
+    monkeypatch.setattr(module, "FIGURES", {"survival": "", "calibration": "", "brier": ""})
+    monkeypatch.setattr(module, "STEPS", 3)
+    a_run("table")
+    flags = ["--runs-dir", str(tmp_path / "runs"), "--bootstrap", "0", "--downstream", "coxph", "--downstream", "rsf"]
+    assert survembed(capsys, "evaluate", *flags).code == 0
+    assert len(fitted) == 2
+    assert survembed(capsys, "report", *flags).code == 0
+    assert len(fitted) == 2
+
+
 def test_of_a_model_that_cannot_do_everything(
     a_run: Made, capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,7 +140,7 @@ def test_of_a_model_that_cannot_do_everything(
 def test_of_a_sweep(swept: Sweep, capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIGURES", {"latents": "", "tau": ""})
     monkeypatch.setattr(module, "STEPS", 3)
-    monkeypatch.setenv("SURVEMBED_RUN", "nothing")  # a sweep that was asked for goes before it
+    monkeypatch.setenv("SURVEMBED_RUN", "nothing")  # --sweep-dir overrides it
     out = tmp_path / "sweep.html"
     answer = survembed(
         capsys,

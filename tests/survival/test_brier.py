@@ -73,8 +73,6 @@ def test_unknown_survival_gives_a_named_result(case):
     survival[3, -1] = np.nan
     assert "unknown" in integrated_brier_score(case.train, case.test, survival, case.times).reason
 
-
-def test_the_band_of_the_brier_score_holds_the_curve_and_its_mean_is_the_score(case: CoxPredictions) -> None:
     low, high = brier_band(case.train, case.test, case.survival, case.times, n_resamples=300)
     curve = brier_curve(case.train, case.test, case.survival, case.times)
     assert (low <= curve).all()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from survembed import registry
+from survembed.downstream.base import FittedDownstream, fit_downstream
 from survembed.errors import RunError, UsageError
-from survembed.evaluation import benchmark_table
+from survembed.evaluation import predictor
+from survembed.evaluation import scores as scores_module
 from survembed.evaluation.benchmark_result import Benchmark
-from survembed.evaluation.pooled_scores import Scored, pooled_scores
+from survembed.evaluation.pooled_scores import PooledScores, pooled_scores
 from survembed.registry.component import Component
 from survembed.runs.embedding import embed
 from survembed.runs.jobs.job import SweepFolder
@@ -23,6 +28,7 @@ from survembed.runs.jobs.sweep import Sweep
 from survembed.storage.files import read_json, write_json
 from survembed.survival.concordance import harrell_c
 from survembed.survival.outcome import Outcome
+from survembed.workflows import benchmark as benchmark_module
 from survembed.workflows import sweep as sweeping
 from survembed.workflows.benchmark import benchmark, check_choices
 from survembed.workflows.sweep import plan, sweep
@@ -142,7 +148,7 @@ def test_a_seed_with_a_missing_fold_does_not_count(swept: Sweep, tmp_path: Path)
     folder = tmp_path / "sweep"
     shutil.copytree(swept.folder.path, folder)
     partial = replace(swept, folder=SweepFolder(folder))
-    for cell in swept.cells:
+    for cell in swept.jobs:
         if cell.model == "deepsurv" or (cell.model == "vae" and cell.seed == 1 and cell.fold == 0):
             shutil.rmtree(partial.folder.run(cell.key))
             partial.folder.fail(cell.key, "training diverged", "RunError")
@@ -159,11 +165,11 @@ def test_all_rows_draw_from_the_same_subjects(swept: Sweep, monkeypatch: pytest.
     """With test parts that differ by division, a model without one of them would else have resamples of its own."""
     drawn = []
 
-    def spy(*arguments: Any, **options: Any) -> Scored:
+    def spy(*arguments: Any, **options: Any) -> PooledScores:
         drawn.append(options["subjects"])
         return pooled_scores(*arguments, **options)
 
-    monkeypatch.setattr(benchmark_table, "pooled_scores", spy)
+    monkeypatch.setattr(scores_module, "pooled_scores", spy)
     benchmark(swept, COXPH, covariates=[], n_resamples=0)
     assert len(drawn) > 5
     assert all(np.array_equal(subjects, np.arange(80)) for subjects in drawn)
@@ -192,9 +198,53 @@ def test_runs_of_one_fold_that_were_tested_on_others_are_refused(swept: Sweep, t
     folder = tmp_path / "sweep"
     shutil.copytree(swept.folder.path, folder)
     changed = replace(swept, folder=SweepFolder(folder))
-    path = changed.folder.run(swept.cells[-1].key) / "split.json"
+    path = changed.folder.run(swept.jobs[-1].key) / "split.json"
     parts = read_json(path)
     parts["test"][0], parts["train"][0] = parts["train"][0], parts["test"][0]
     write_json(path, parts)
     with pytest.raises(RunError, match="tested on other subjects"):
         benchmark(changed, [], covariates=[])
+
+
+@pytest.mark.parametrize("kind", ["one level in a fold", "all missing in a fold"])
+def test_a_covariate_that_does_not_vary_in_a_fold_is_a_reason_in_its_cell(
+    swept: Sweep, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    first = next(iter(swept.runs().values()))
+    test = np.isin(embed(first, device="cpu").id, first.read("split.json")["test"])
+    words = np.where(test, "male" if kind == "one level in a fold" else "", "female")
+    words[np.flatnonzero(test)[0]] = "other"
+    opened = benchmark_module.open_cohort
+
+    @contextmanager
+    def with_one_covariate(*arguments: Any) -> Iterator[Any]:
+        with opened(*arguments) as cohort:
+            yield SimpleNamespace(subjects=replace(cohort.subjects, covariates={"sex": words}), header=cohort.header)
+
+    monkeypatch.setattr(benchmark_module, "open_cohort", with_one_covariate)
+    table = benchmark(swept, COXPH, n_resamples=0)
+    alone, both = (table.cell(row, "coxph") for row in ("covariates", "covariates + coxvae τ=0.1 latents"))
+    assert alone is not None
+    assert both is not None
+    assert "no covariate varies in the training part" in alone.scores["harrell_c"].reason
+    assert np.isfinite(both.scores["harrell_c"].value)
+    assert "no covariate varies in the training part" in both.notes[0]
+
+
+def test_predictions_of_a_sweep_are_fitted_once(swept: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = []
+
+    def spy(*arguments: Any) -> FittedDownstream:
+        fitted.append(arguments)
+        return fit_downstream(*arguments)
+
+    monkeypatch.setattr(predictor, "fit_downstream", spy)
+    folder = tmp_path / "sweep"
+    shutil.copytree(swept.folder.path, folder)
+    (folder / "predictions.h5").unlink(missing_ok=True)
+    copied = replace(swept, folder=SweepFolder(folder))
+    first = benchmark(copied, COXPH, n_resamples=5)
+    n_rows, n_seeds, n_folds = 4, 2, 2
+    assert len(fitted) == (n_rows * n_seeds + 3 + n_seeds) * n_folds  # networks, three baselines, covariates + latents
+    assert benchmark(copied, COXPH, n_resamples=5).to_dict() == first.to_dict()
+    assert len(fitted) == (n_rows * n_seeds + 3 + n_seeds) * n_folds

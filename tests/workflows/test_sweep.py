@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,13 +50,13 @@ def test_a_key_depends_on_what_decides_the_training_and_on_nothing_else() -> Non
 def test_a_second_call_trains_only_what_is_missing(here: None, tmp_path: Path) -> None:
     first = sweep([config()], TWO, tmp_path / "sweep")
     assert list(first.states().values()) == ["finished"] * 2
-    created = {cell.key: run.record["created"] for cell, run in first.runs().items()}
-    weights = {cell.key: (run.path / "model.safetensors").stat().st_mtime_ns for cell, run in first.runs().items()}
+    created = {job.key: run.record["created"] for job, run in first.runs().items()}
+    weights = {job.key: (run.path / "model.safetensors").stat().st_mtime_ns for job, run in first.runs().items()}
     more = sweep([config()], SweepOptions(folds=2, seeds=(0, 1)), tmp_path / "sweep")
     assert list(more.states().values()) == ["finished"] * 4
-    for cell, run in more.runs().items():
-        assert run.record["created"] == created.get(cell.key, run.record["created"])
-        assert weights.get(cell.key) in (None, (run.path / "model.safetensors").stat().st_mtime_ns)
+    for job, run in more.runs().items():
+        assert run.record["created"] == created.get(job.key, run.record["created"])
+        assert weights.get(job.key) in (None, (run.path / "model.safetensors").stat().st_mtime_ns)
     tested = [set(run.read("split.json")["test"]) for run in first.runs().values()]
     assert not tested[0] & tested[1]
     assert len(tested[0] | tested[1]) == 80
@@ -67,12 +69,12 @@ def test_a_run_that_diverges_is_recorded_and_the_rest_goes_on(here: None, tmp_pa
     assert sorted(done.states().values()) == ["failed", "failed", "finished", "finished"]
     assert all("diverged" in reason for reason in done.failures().values())
     failed = next(iter(done.failures()))
-    assert read_json(done.folder.cell(failed) / "failed.json")["kind"] == "RunError"
-    before = (done.folder.cell(failed) / "failed.json").stat().st_mtime_ns
+    assert read_json(done.folder.job(failed) / "failed.json")["kind"] == "RunError"
+    before = (done.folder.job(failed) / "failed.json").stat().st_mtime_ns
     sweep([bad], TWO, tmp_path / "sweep")
-    assert (done.folder.cell(failed) / "failed.json").stat().st_mtime_ns == before
+    assert (done.folder.job(failed) / "failed.json").stat().st_mtime_ns == before
     sweep([bad], TWO, tmp_path / "sweep", Where(retry=True))
-    assert (done.folder.cell(failed) / "failed.json").stat().st_mtime_ns != before
+    assert (done.folder.job(failed) / "failed.json").stat().st_mtime_ns != before
 
 
 def test_shards_share_the_work(here: None, tmp_path: Path) -> None:
@@ -95,11 +97,11 @@ def test_worker_processes_train_what_a_single_call_would(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugin_folder), str(ROOT)]))
     done = sweep([config()], TWO, tmp_path / "sweep", Where(workers=2, threads=1))
     assert list(done.states().values()) == ["finished"] * 2, done.failures()
-    cell, run = next(iter(done.runs().items()))
+    job, run = next(iter(done.runs().items()))
     again = SweepFolder(tmp_path / "again")
-    again.add([cell], "cohort", "title")
-    assert work_on(again, cell.key)["state"] == "finished"
-    assert Run(again.run(cell.key)).weights_hash() == run.weights_hash()
+    again.add([job], "cohort", "title")
+    assert work_on(again, job.key)["state"] == "finished"
+    assert Run(again.run(job.key)).weights_hash() == run.weights_hash()
 
 
 @pytest.mark.parametrize("text", ["3/3", "1", "a/b", "-1/4"])
@@ -107,3 +109,23 @@ def test_a_shard_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="no shard"):
         parse_shard(text)
     assert parse_shard("2/16") == (2, 16)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_that_was_ended_by_a_signal_is_not_finished(
+    here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    append = Run.append_metrics
+
+    def append_and_signal(run: Run, row: dict[str, Any]) -> None:
+        append(run, row)
+        os.kill(os.getpid(), number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "append_metrics", append_and_signal)
+        ended = sweep([config()], SweepOptions(folds=0), tmp_path / "sweep")
+    assert list(ended.states().values()) == ["failed"]
+    assert "before it completed" in next(iter(ended.failures().values()))
+    assert ended.runs() == {}
+    again = sweep([config()], SweepOptions(folds=0), tmp_path / "sweep", Where(retry=True))
+    assert list(again.states().values()) == ["finished"]

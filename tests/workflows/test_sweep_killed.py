@@ -26,7 +26,7 @@ def test_sixteen_runs_with_a_worker_killed_twice(
     folder, killed = SweepFolder(tmp_path / "sweep"), []
 
     def kill_two() -> None:
-        """Kill the worker of a cell that is training, at two moments."""
+        """Kill the worker of a job that is training, at two moments."""
         deadline = time.monotonic() + 300
         while len(killed) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -35,9 +35,9 @@ def test_sixteen_runs_with_a_worker_killed_twice(
                 path for path in folder.path.glob("cells/*/work/*/run.json") if path.parents[2].name not in killed
             ]
             if training and finished >= 3 * len(killed) + 1:
-                cell = training[0].parents[2]
-                os.kill(int(read_json(cell / "lock")["process"]), signal.SIGKILL)
-                killed.append(cell.name)
+                job = training[0].parents[2]
+                os.kill(int(read_json(job / "lock")["process"]), signal.SIGKILL)
+                killed.append(job.name)
 
     killer = threading.Thread(target=kill_two)
     killer.start()

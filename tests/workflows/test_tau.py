@@ -62,7 +62,7 @@ def test_order_of_groups_of_subjects_and_of_durations() -> None:
 
 
 def test_advice_and_figure_of_a_sweep(swept: Sweep, tmp_path) -> None:
-    only = replace(swept, cells=tuple(cell for cell in swept.cells if cell.model == "coxvae"))
+    only = replace(swept, jobs=tuple(job for job in swept.jobs if job.model == "coxvae"))
     advice = advise(only, n_resamples=50, device="cpu")
     assert [each.tau for each in advice.rows] == [0.1, 0.9]
     assert (advice.synthetic, advice.colour) == (True, "duration (days)")
@@ -81,7 +81,7 @@ def test_advice_and_figure_of_a_sweep(swept: Sweep, tmp_path) -> None:
 
 
 def test_a_sweep_without_two_values_is_refused(swept: Sweep) -> None:
-    vae = replace(swept, cells=tuple(cell for cell in swept.cells if cell.model == "vae"))
+    vae = replace(swept, jobs=tuple(job for job in swept.jobs if job.model == "vae"))
     with pytest.raises(UsageError, match="0 value"):
         advise(vae)
     assert SweepOptions().taus == ()

@@ -1,1 +1,1 @@
-"""Many runs in one folder: cells, locks, and the ways to run them; light, and without knowledge of training."""
+"""Jobs of a sweep: folder, locks, local and cluster workers. Imports no training code."""

@@ -1,8 +1,7 @@
-"""The cells of a sweep on a cluster: tasks for a Dask scheduler, under Slurm, Kubernetes, LSF or anything else.
+"""Jobs of a sweep on a cluster, as tasks of a Dask scheduler (under Slurm, Kubernetes, LSF, …).
 
-Dask only says who trains what. Each run is a process of its own, so that neither its memory nor its hold on the
-interpreter ends or silences the Dask worker. A scheduler unpickles what it gets: on a network that is not yours alone
-it wants TLS.
+Dask only assigns the jobs. Each run is a process of its own, so that it can neither exhaust the memory of the Dask
+worker nor block its interpreter. A scheduler unpickles what it receives: use TLS on a shared network.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import Any
 
 from survembed.errors import PluginError, RunError
 from survembed.runs.jobs.job import SweepFolder
@@ -27,10 +25,10 @@ def run_cluster(
     threads: int,
     on_answer: Callable[[Answer], None],
 ) -> None:
-    """Train cells on the workers of a Dask scheduler; `folder` must be theirs, too, and survembed installed there.
+    """Run jobs on the workers of a Dask scheduler. They need access to `folder` and an installation of survembed.
 
-    Start one worker a device: with `--nthreads 1`, and on a machine with several GPUs its own CUDA_VISIBLE_DEVICES
-    each. A worker with GPUs never runs more at once than it has of them, whatever its threads.
+    Start one worker for each device, with `--nthreads 1`, and on a machine with several GPUs with a
+    CUDA_VISIBLE_DEVICES of its own. A worker runs at most one job for each of its GPUs.
 
     Parameters
     ----------
@@ -44,7 +42,7 @@ def run_cluster(
     PluginError
         When `distributed` is not installed.
     RunError
-        When there is no scheduler at that address, or it has gone: no cell counts as failed for that.
+        When there is no scheduler at that address, or it ends: no job counts as failed then.
     """
     try:
         from distributed import Client, as_completed
@@ -63,28 +61,28 @@ def run_cluster(
             try_="dask scheduler --scheduler-file FILE",
         ) from error
     with client:
-        tasks = {client.submit(train_cell, str(folder.path), key, threads, pure=False): key for key in keys}
+        tasks = {client.submit(run_job, str(folder.path), key, threads, pure=False): key for key in keys}
         for task in as_completed(tasks):
             try:
                 answer = task.result()
             except CancelledError as error:
                 raise RunError(
-                    "the Dask scheduler has gone, or has dropped the sweep",
+                    "the Dask scheduler has ended, or has dropped the sweep",
                     where=f"--scheduler {scheduler}",
-                    expected="a scheduler that stays until the sweep is done",
-                    try_="the same command again: what is finished stays",
+                    expected="a scheduler that runs until the sweep is done",
+                    try_="the same command again: finished runs stay",
                 ) from error
-            except Exception as error:  # KilledWorker, or whatever the worker's own installation lacks
+            except Exception as error:  # KilledWorker, or an incomplete installation of the worker
                 reason = f"{type(error).__name__}: {error}".splitlines()[0]
                 folder.fail(tasks[task], reason, type(error).__name__)
                 answer = {"key": tasks[task], "state": "failed", "reason": reason}
             on_answer(answer)
 
 
-def train_cell(path: str, key: str, threads: int) -> Answer:
-    """One task: look for the cell's run, else train it in a process of its own.
+def run_job(path: str, key: str, threads: int) -> Answer:
+    """Task of the cluster: train the run of a job in a process of its own, unless it is finished.
 
-    It takes one of the worker's devices, and waits where all are in use.
+    It uses one of the worker's devices, and waits while all are in use.
     """
     folder = SweepFolder(Path(path))
     for _ in range(ATTEMPTS):
@@ -105,18 +103,16 @@ def train_cell(path: str, key: str, threads: int) -> Answer:
     return record_killed(folder, key, worker.end())
 
 
-_state: dict[str, Any] = {}
+_state: dict[str, queue.Queue[str | None] | None] = {}
 
 
 def _devices() -> queue.Queue[str | None] | None:
-    """The GPUs of this worker that no run is on; None where it has none."""
+    """Free GPUs of this worker; None where it has none."""
     if "devices" not in _state:
         import torch
 
-        count = torch.cuda.device_count()
-        found: queue.Queue[str | None] = queue.Queue()
-        for number in range(count):
-            found.put(f"cuda:{number}")
-        _state.setdefault("devices", found if count else None)
-    found_here: queue.Queue[str | None] | None = _state["devices"]
-    return found_here
+        free: queue.Queue[str | None] = queue.Queue()
+        for number in range(torch.cuda.device_count()):
+            free.put(f"cuda:{number}")
+        _state.setdefault("devices", None if free.empty() else free)  # the first of several threads wins
+    return _state["devices"]

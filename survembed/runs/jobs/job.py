@@ -1,11 +1,11 @@
-"""Cells of a sweep and the folder they live in.
+"""Jobs of a sweep and its folder.
 
-    SWEEP/sweep.json          the cohort, and every cell ever asked for
+    SWEEP/sweep.json          the cohort, and the keys of all jobs
     SWEEP/runs/KEY/           a finished run like any other; `--runs-dir SWEEP/runs` reaches it with every command
-    SWEEP/cells/KEY/          config.json, lock, what a worker said, and while it trains its run
-    SWEEP/cells/KEY/failed.json   why a cell has no run
+    SWEEP/cells/KEY/          config.json and lock of a job, and its run during training
+    SWEEP/cells/KEY/failed.json   reason of a failed job
 
-A run is moved into `runs` in one step when it is done, so what is there is finished, and the first to finish wins.
+A run is moved into `runs` in one step when its training has completed; the first to complete stays.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ State = Literal["waiting", "running", "finished", "failed"]
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a sweep, done or to be done.
+    """One training of a sweep.
 
     Attributes
     ----------
     key
-        Names its folder: model, place in the sweep, and a digest of all that decides the training.
+        Name of its folder: model, τ, division, fold, seed, and a digest of all that decides the training.
     config
-        As `config.json` of a run holds it; cells are equal where their keys are.
+        As in `config.json` of a run; jobs are equal where their keys are.
     """
 
     key: str
@@ -43,17 +43,17 @@ class Job:
 
     @classmethod
     def of(cls, config: dict[str, Any], cohort: str) -> Job:
-        """The cell of a configuration on a cohort with that fingerprint.
+        """The job of a configuration on a cohort with that fingerprint.
 
-        The digest is of the cohort's content, model, head, training, split and seed; neither of the place of the files
-        nor of the device, so that a sweep can be moved and shared between machines.
+        The digest covers the cohort's content, model, head, training, split and seed, but neither paths nor the device,
+        so that a sweep can be moved and shared between machines.
         """
         decisive = {name: config[name] for name in ("model", "head", "train", "split", "seed")}
         name, tau = str(config["model"]["name"]).replace(":", "-"), config["model"].get("tau")
         split = config["split"]
-        place = [f"tau{tau:g}"] if tau is not None else []
-        place += [f"r{split['repeat']}f{split['fold']}"] if split["folds"] else [f"r{split['repeat']}"]
-        label = "-".join([name, *place, f"s{config['seed']}"])
+        labels = [f"tau{tau:g}"] if tau is not None else []
+        labels += [f"r{split['repeat']}f{split['fold']}"] if split["folds"] else [f"r{split['repeat']}"]
+        label = "-".join([name, *labels, f"s{config['seed']}"])
         return cls(f"{label}-{digest({'cohort': cohort, **decisive})[:12]}", config)
 
     @property
@@ -89,15 +89,15 @@ class SweepFolder:
     Parameters
     ----------
     path
-        Made when cells are added.
+        Created when jobs are added.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.runs = path / "runs"
 
-    def add(self, cells: Iterable[Job], cohort: str, title: str) -> None:
-        """Write the cells down; those that are there already stay as they are.
+    def add(self, jobs: Iterable[Job], cohort: str, title: str) -> None:
+        """Record jobs; recorded ones stay as they are.
 
         Raises
         ------
@@ -105,67 +105,67 @@ class SweepFolder:
             When the folder holds a sweep of another cohort.
         """
         record = self.path / "sweep.json"
-        known = read_json(record) if record.is_file() else {"cohort": cohort, "cells": []}
-        if known["cohort"] != cohort:
+        before = read_json(record) if record.is_file() else {"cohort": cohort, "cells": []}
+        if before["cohort"] != cohort:
             raise UsageError(
-                f"{self.path} holds a sweep of {known['title']}, of other subjects or prepared otherwise",
+                f"{self.path} holds a sweep of {before['title']}, of other subjects or with other preprocessing",
                 where=str(record),
                 expected="one cohort in one folder",
                 try_="--sweep-dir with another folder",
             )
-        keys = list(dict.fromkeys([*known["cells"], *(cell.key for cell in cells)]))
-        for cell in cells:
-            config = self.cell(cell.key) / "config.json"
+        keys = list(dict.fromkeys([*before["cells"], *(job.key for job in jobs)]))
+        for job in jobs:
+            config = self.job(job.key) / "config.json"
             if not config.is_file():
-                write_json(config, cell.config)
+                write_json(config, job.config)
         write_json(
             record,
             {"format": FORMAT, "format_version": FORMAT_VERSION, "cohort": cohort, "title": title, "cells": keys},
         )
 
-    def cell(self, key: str) -> Path:
-        """Folder of a cell's work."""
+    def job(self, key: str) -> Path:
+        """Folder of a job."""
         return self.path / "cells" / key
 
     def lock(self, key: str) -> Path:
-        """The lock of a cell."""
-        return self.cell(key) / "lock"
+        """The lock of a job."""
+        return self.job(key) / "lock"
 
     def run(self, key: str) -> Path:
-        """Where the finished run of a cell is, or will be."""
+        """Folder of the finished run of a job."""
         return self.runs / key
 
     def config(self, key: str) -> dict[str, Any]:
-        """The configuration of a cell."""
-        config: dict[str, Any] = read_json(self.cell(key) / "config.json")
+        """The configuration of a job."""
+        config: dict[str, Any] = read_json(self.job(key) / "config.json")
         return config
 
     def state(self, key: str) -> State:
-        """What has become of a cell so far."""
+        """State of a job."""
         if self.run(key).is_dir():
             return "finished"
         if is_held(self.lock(key)):
             return "running"
-        return "failed" if (self.cell(key) / "failed.json").is_file() else "waiting"
+        return "failed" if (self.job(key) / "failed.json").is_file() else "waiting"
 
     def reason(self, key: str) -> str:
-        """Why a cell failed; empty where it did not."""
+        """Reason why a job failed; empty where it did not."""
         try:
-            return str(read_json(self.cell(key) / "failed.json")["reason"])
+            return str(read_json(self.job(key) / "failed.json")["reason"])
         except (DataError, KeyError, TypeError):
             return ""
 
     def fail(self, key: str, reason: str, kind: str) -> None:
-        """Record why a cell has no run; `kind` is the error's class, or `killed`."""
+        """Record that a job failed; `kind` is the class of the error, or `killed`."""
         if not self.run(key).is_dir():
-            write_json(self.cell(key) / "failed.json", {"reason": reason, "kind": kind})
+            write_json(self.job(key) / "failed.json", {"reason": reason, "kind": kind})
 
     def forget_failure(self, key: str) -> None:
-        """Let a failed cell be tried again."""
-        (self.cell(key) / "failed.json").unlink(missing_ok=True)
+        """Set a failed job back to waiting."""
+        (self.job(key) / "failed.json").unlink(missing_ok=True)
 
     def publish(self, key: str, run: Path) -> None:
-        """Move a finished run to its place; where one is there already, that one stays."""
+        """Move a completed run into `runs`; an earlier one stays."""
         self.runs.mkdir(parents=True, exist_ok=True)
         try:
             run.rename(self.run(key))

@@ -1,4 +1,4 @@
-"""The cells of a sweep on this machine: one run a core, or one a GPU."""
+"""Jobs of a sweep on this machine: one run for each core, or for each GPU."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def run_local(
     threads: int,
     on_answer: Callable[[Answer], None],
 ) -> None:
-    """Train cells, as many at once as there are slots.
+    """Run jobs, as many at once as there are slots.
 
     Parameters
     ----------
     folder, keys
-        The sweep, and the cells to train.
+        The sweep, and the jobs to run.
     slots
-        A device for each run that may go on at once; None keeps the device of the configuration.
+        A device for each concurrent run; None keeps the device of the configuration.
     threads
         CPU threads of each run.
     on_answer
-        Takes `key`, `state` and `reason` of each cell when it is done. A cell whose worker is killed goes to another
-        one, `ATTEMPTS` times in all.
+        Called with `key`, `state` and `reason` of each job when it ends. A job whose worker is killed goes to another
+        worker, up to `ATTEMPTS` workers in all.
     """
     waiting, attempts = deque(keys), Counter[str]()
     workers: dict[WorkerProcess, str | None] = {}

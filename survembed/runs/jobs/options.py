@@ -1,4 +1,4 @@
-"""What a sweep varies: light, so that `--help` needs no torch."""
+"""Axes of a sweep; imported for `--help`, so without torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SweepOptions(Component):
     taus: tuple[float, ...] = option((), help="Values of tau for models that have it, such as 0.01,0.5,0.99.")
     seeds: tuple[int, ...] = option((0,), help="Seeds of training, such as 0,1,2.")
     folds: int = option(5, ge=0, help="Folds, each in turn the test part; 0 for one test part as in 'train'.")
-    repeats: int = option(1, ge=1, help="How often the subjects are divided anew.")
+    repeats: int = option(1, ge=1, help="Number of random divisions into folds.")
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:

@@ -1,4 +1,4 @@
-"""A worker process that trains cells one after the other: a key goes in by stdin, a line of JSON comes out."""
+"""A worker process for the jobs of a sweep: it reads keys from stdin and writes answers as lines of JSON."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from survembed.storage.locks import break_lock
 MODULE = "survembed.workflows.job"
 
 ATTEMPTS = 3
-"""Workers that a cell may cost before it counts as failed: one may be killed for what its neighbours do."""
+"""Workers that may be killed during a job before it counts as failed; its neighbours may use up the memory."""
 
 Answer = dict[str, str]
 
 
 class WorkerProcess:
-    """A running worker: no more than one key at a time.
+    """A running worker with at most one job at a time.
 
-    A process of its own, so that a run which is killed takes nothing with it, and memory and device are given back.
-    Its stdin is its lifeline: however its master ends, it ends too.
+    It is a process of its own, so that a killed run ends no other, and frees its memory and device. It ends when its
+    stdin closes, that is with its parent process.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class WorkerProcess:
     threads
         CPU threads of a run.
     device
-        In place of the configuration's; None keeps that.
+        Replaces the device of the configuration; None keeps that.
     """
 
     def __init__(self, folder: SweepFolder, threads: int, device: str | None) -> None:
@@ -58,25 +58,25 @@ class WorkerProcess:
 
     @property
     def answers(self) -> IO[str]:
-        """Readable when there is an answer, or when the worker has ended."""
+        """Stream of answers; it ends with the worker."""
         assert self._process.stdout is not None
         return self._process.stdout
 
     @property
     def pid(self) -> int:
-        """Of the worker."""
+        """Process id of the worker."""
         return self._process.pid
 
     def assign(self, key: str) -> None:
-        """Have a cell trained."""
+        """Send a job to the worker."""
         assert self._process.stdin is not None
         self.key = key
-        with suppress(BrokenPipeError):  # it has ended; its answer will say so
+        with suppress(BrokenPipeError):  # it has ended, which `answer` notices
             self._process.stdin.write(key + "\n")
             self._process.stdin.flush()
 
     def answer(self) -> Answer | None:
-        """What became of the cell, once that is known; None where the worker has ended without an answer."""
+        """Wait for the answer to the job; None where the worker has ended without one."""
         line = self.answers.readline()
         if line.endswith("\n"):
             answer: Answer = json.loads(line)
@@ -86,7 +86,7 @@ class WorkerProcess:
         return None
 
     def end(self) -> str:
-        """How it ended, in words."""
+        """Wait for the end of the worker, and describe it."""
         code = self._process.wait()
         if code >= 0:
             return f"its worker ended with exit code {code}"
@@ -94,7 +94,7 @@ class WorkerProcess:
         return f"its worker was killed by {name}" + (", most likely for lack of memory" if name == "SIGKILL" else "")
 
     def close(self) -> None:
-        """End the worker, and with it the cell it is at."""
+        """Kill the worker and its job."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -107,7 +107,7 @@ class WorkerProcess:
 
 
 def record_killed(folder: SweepFolder, key: str, how: str) -> Answer:
-    """Record a cell as failed that has cost `ATTEMPTS` workers."""
+    """Record a job as failed after `ATTEMPTS` workers have ended during it."""
     reason = f"{how}, {ATTEMPTS} times"
     folder.fail(key, reason, "killed")
     return {"key": key, "state": "failed", "reason": reason}

@@ -13,25 +13,25 @@ from survembed.storage.files import read_json
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep as it stands on disk.
+    """A sweep on disk.
 
     Attributes
     ----------
     folder
-        Where it lives.
+        Its folder.
     title
         Of the cohort; says whether it is synthetic.
-    cells
-        Those that were asked for, in order.
+    jobs
+        The requested ones, in order.
     """
 
     folder: SweepFolder
     title: str
-    cells: tuple[Job, ...]
+    jobs: tuple[Job, ...]
 
     @classmethod
     def open(cls, path: Path) -> Sweep:
-        """The sweep in a folder, with every cell that was ever asked for; nothing is trained.
+        """The sweep in a folder with all its jobs; nothing is trained.
 
         Raises
         ------
@@ -41,8 +41,8 @@ class Sweep:
         try:
             record = read_json(path / "sweep.json")
             folder = SweepFolder(path.absolute())
-            cells = tuple(Job(str(key), folder.config(key)) for key in record["cells"])
-            return cls(folder, str(record["title"]), cells)
+            jobs = tuple(Job(str(key), folder.config(key)) for key in record["cells"])
+            return cls(folder, str(record["title"]), jobs)
         except (DataError, KeyError, TypeError) as error:
             raise RunError(
                 f"no sweep in {path}",
@@ -52,34 +52,34 @@ class Sweep:
             ) from error
 
     def examples(self) -> dict[str, Run]:
-        """One finished run of each model and value of τ, the first of its kind, by a name that tells them apart.
+        """One finished run of each model and value of τ, the first of its kind, by a unique name.
 
         Raises
         ------
         RunError
             When no run is finished.
         """
-        several = len({cell.tau for cell in self.cells if cell.tau is not None}) > 1
-        found: dict[str, Run] = {}
-        for cell, run in self.runs().items():
-            found.setdefault(row_name(cell.model, cell.tau if several else None), run)
-        if not found:
+        several = len({job.tau for job in self.jobs if job.tau is not None}) > 1
+        examples: dict[str, Run] = {}
+        for job, run in self.runs().items():
+            examples.setdefault(row_name(job.model, job.tau if several else None), run)
+        if not examples:
             raise RunError(
                 f"no run of {self.folder.path} is finished", where=str(self.folder.path), try_="survembed sweep"
             )
-        return found
+        return examples
 
     def states(self) -> dict[str, State]:
-        """What has become of each cell, by key."""
-        return {cell.key: self.folder.state(cell.key) for cell in self.cells}
+        """State of each job, by key."""
+        return {job.key: self.folder.state(job.key) for job in self.jobs}
 
     def runs(self) -> dict[Job, Run]:
-        """The finished runs, by cell."""
+        """The finished runs, by job."""
         states = self.states()
-        return {cell: Run(self.folder.run(cell.key)) for cell in self.cells if states[cell.key] == "finished"}
+        return {job: Run(self.folder.run(job.key)) for job in self.jobs if states[job.key] == "finished"}
 
     def failures(self) -> dict[str, str]:
-        """Why cells failed, by key."""
+        """Reasons of the failed jobs, by key."""
         states = self.states()
         return {key: self.folder.reason(key) for key, state in states.items() if state == "failed"}
 

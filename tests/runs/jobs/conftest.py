@@ -26,7 +26,7 @@ def sweep(tmp_path: Path) -> Callable[[Sequence[str]], SweepFolder]:
     def make(keys: Sequence[str]) -> SweepFolder:
         folder = SweepFolder(tmp_path / "sweep")
         for key in keys:
-            folder.cell(key).mkdir(parents=True, exist_ok=True)
+            folder.job(key).mkdir(parents=True, exist_ok=True)
         return folder
 
     return make

@@ -34,7 +34,7 @@ def work_on(folder: SweepFolder, key: str) -> dict[str, str]:
         if key[0] == "f":
             folder.fail(key, "training diverged", "RunError")
             return {"key": key, "state": "failed", "reason": "training diverged"}
-        work = folder.cell(key) / "work"
+        work = folder.job(key) / "work"
         work.mkdir(parents=True)
         (work / "run.json").write_text("{}")
         ended = folder.path / "ended"

@@ -27,7 +27,7 @@ def answered(folder: SweepFolder, keys: Sequence[str], slots: int = 2) -> dict[s
     return {answer["key"]: answer["state"] for answer in answers}
 
 
-def test_every_cell_is_trained_once_and_a_second_call_trains_none(sweep: Make) -> None:
+def test_every_job_is_trained_once_and_a_second_call_trains_none(sweep: Make) -> None:
     keys = [f"ok{number}" for number in range(9)]
     folder = sweep(keys)
     assert answered(folder, keys) == dict.fromkeys(keys, "finished")
@@ -53,7 +53,7 @@ def test_a_worker_killed_twice_costs_nothing_and_one_killed_always_is_named(swee
     assert folder.reason("killed") == "its worker was killed by SIGKILL, most likely for lack of memory, 3 times"
 
 
-def test_two_sweeps_in_one_folder_never_train_a_cell_twice(sweep: Make) -> None:
+def test_two_sweeps_in_one_folder_never_train_a_job_twice(sweep: Make) -> None:
     keys = [f"ok{number}" for number in range(12)]
     folder = sweep(keys)
     threads = [threading.Thread(target=answered_loosely, args=(folder, order)) for order in (keys, keys[::-1], keys)]
@@ -102,7 +102,7 @@ def _runs(process: int) -> bool:
     return not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def test_closing_a_worker_frees_its_cell_at_once(sweep: Make) -> None:
+def test_closing_a_worker_frees_its_job_at_once(sweep: Make) -> None:
     folder = sweep(["slow"])
     worker = WorkerProcess(folder, 1, None)
     worker.assign("slow")

@@ -1,0 +1,165 @@
+"""Out-of-sample predictions of survival models, and the HDF5 file that stores them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.errors import RunError
+from survembed.storage.hdf5 import writing_hdf5
+from survembed.survival.outcome import Float, Outcome
+
+FORMAT = "survembed-predictions"
+FORMAT_VERSION = 1
+
+BASE = "base"
+"""Model name of a run's own head."""
+KAPLAN_MEIER = "Kaplan-Meier"
+"""Model name of the null model, which uses no features."""
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Division:
+    """Development set and test set of one fold; a single run is a division with one fold.
+
+    Attributes
+    ----------
+    development, test
+        (k,) and (m,) positions in the cohort. The development set is all subjects outside the test set.
+    repeat, fold
+        Numbers of the division and of the fold in it, from 0.
+    """
+
+    development: Positions
+    test: Positions
+    repeat: int = 0
+    fold: int = 0
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of one survival model for the m test subjects of one fold.
+
+    Attributes
+    ----------
+    features
+        Input of the model: the name of the network whose latents it uses, `tumour volume`, `covariates`, …
+    model
+        `base` for a run's own head, `Kaplan-Meier`, or the name of a downstream model.
+    division
+        Development set, on which the model was fitted, and test set.
+    seed
+        Seed of the training and of the fit.
+    risk
+        (m,) float64, higher = worse, on a scale of this model alone.
+    survival
+        (m, T) predicted S(t) on the common times.
+    notes
+        Features left out, and warnings of the fit.
+    provenance
+        Hash of everything that the predictions depend on.
+    """
+
+    features: str
+    model: str
+    division: Division
+    seed: int
+    risk: Float
+    survival: Float
+    notes: tuple[str, ...] = ()
+    provenance: str = ""
+
+    @property
+    def slot(self) -> tuple[str, str, int, int, int]:
+        """Place in a file: a file holds one set of predictions for each."""
+        return self.features, self.model, self.division.repeat, self.division.fold, self.seed
+
+
+@dataclass(frozen=True)
+class PredictedCohort:
+    """The cohort to which predictions refer.
+
+    Attributes
+    ----------
+    fingerprint
+        Of the cohort.
+    id, outcome
+        (N,) of all subjects.
+    times
+        (T,) grid of the survival functions.
+    """
+
+    fingerprint: str
+    id: NDArray[np.str_]
+    outcome: Outcome
+    times: Float
+
+    def part(self, positions: Positions) -> Outcome:
+        """Outcome of the subjects at these positions."""
+        return Outcome(self.outcome.duration[positions], self.outcome.event[positions])
+
+
+def save_predictions(path: Path, cohort: PredictedCohort, predictions: Iterable[Predictions]) -> None:
+    """Write predictions to an HDF5 file, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written.
+    """
+    with writing_hdf5(path) as (file, _):
+        file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, cohort=cohort.fingerprint)
+        file["times"] = cohort.times
+        file.create_dataset("obs/id", data=cohort.id.astype(object), dtype=h5py.string_dtype())
+        file["obs/duration"], file["obs/event"] = cohort.outcome
+        for number, each in enumerate(predictions):
+            group = file.create_group(f"predictions/{number}")
+            names = ("features", "model", "repeat", "fold", "seed")
+            group.attrs.update(dict(zip(names, each.slot, strict=True)))
+            group.attrs.update(notes=json.dumps(each.notes), provenance=each.provenance)
+            group["development"], group["test"] = each.division.development, each.division.test
+            group["risk"], group["survival"] = each.risk, each.survival
+
+
+def load_predictions(path: Path, cohort: PredictedCohort) -> list[Predictions]:
+    """Read stored predictions; none where they refer to another cohort, other outcomes or another time grid.
+
+    Raises
+    ------
+    RunError
+        When the file is missing, damaged or of another format.
+    """
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
+                raise KeyError("format")
+            duration, event = cohort.outcome
+            pairs = [("times", cohort.times), ("obs/duration", duration), ("obs/event", event)]
+            same = all(np.array_equal(file[name][:], values) for name, values in pairs)
+            if not same or file.attrs["cohort"] != cohort.fingerprint:
+                return []
+            return [_read(group) for group in file.get("predictions", {}).values()]
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise RunError(f"{path.name} cannot be read: {error}", where=str(path), try_="survembed evaluate") from error
+
+
+def _read(group: h5py.Group) -> Predictions:
+    attributes = group.attrs
+    return Predictions(
+        str(attributes["features"]),
+        str(attributes["model"]),
+        Division(group["development"][:], group["test"][:], int(attributes["repeat"]), int(attributes["fold"])),
+        int(attributes["seed"]),
+        group["risk"][:],
+        group["survival"][:],
+        tuple(json.loads(attributes["notes"])),
+        str(attributes["provenance"]),
+    )

@@ -1,0 +1,117 @@
+"""The section of a report with the scores of a run or a sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from survembed.evaluation.benchmark_result import Benchmark
+from survembed.evaluation.score_tables import horizon_table, score_table
+from survembed.evaluation.scores import ModelScores
+from survembed.evaluation.table1 import SHOWN, caption, grid
+from survembed.evaluation.test_set import EvaluationSet
+from survembed.figures.request import FigureRequest
+from survembed.progress import Reporter
+from survembed.runs.jobs.sweep import Sweep
+from survembed.survival.bootstrap import Metric, with_interval
+from survembed.workflows.benchmark import benchmark
+from survembed.workflows.evaluate import Evaluation, score_run
+
+
+@dataclass(frozen=True)
+class ScoreSection:
+    """Scores in the report: tables, remarks, tiles at the top of the page, and sentences for the model card."""
+
+    tables: list[dict[str, Any]]
+    notes: list[str]
+    tiles: list[tuple[str, str, str]]
+    sentences: tuple[str, ...]
+    calibration: str = ""
+
+
+def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Reporter) -> ScoreSection:
+    """Scores of the run's own head and of the downstream models on its test set."""
+    evaluation, _ = score_run(subjects, request.downstream, **request.bootstrap, reporter=reporter)
+    times, unit = evaluation.times, evaluation.time_unit
+    columns, rows = score_table(evaluation.rows)
+    rows.insert(0, ["Kaplan–Meier", "–", "–", with_interval(evaluation.ibs_km), "–"])
+    over = f" over {times[0]:.4g} to {times[-1]:.4g} {unit}" if len(times) else ""
+    text = (
+        f"Held-out subjects: {evaluation.test.n} with {evaluation.test.n_events} events. 95 % intervals from "
+        f"{request.n_resamples} bootstrap resamples. IBS{over}; lower is better. 'base' is the run's own head."
+    )
+    tables: list[dict[str, Any]] = [{"columns": columns, "rows": rows, "caption": text}]
+    horizons = horizon_table(evaluation.rows, unit)
+    if horizons:
+        about = (
+            "Discrimination at three horizons, and calibration: a slope of 1 is right; a small p means not calibrated."
+        )
+        tables.append({"columns": horizons[0], "rows": horizons[1], "caption": about})
+    notes = [f"{row.column}: {note}" for row in evaluation.rows for note in row.notes]
+    if "harrell_c" in evaluation.truth:
+        notes.append(
+            f"The true log-hazard reaches C = {evaluation.truth['harrell_c']:.3f} on these subjects; no model can be "
+            "expected to exceed it."
+        )
+    first = evaluation.rows[0] if evaluation.rows else None
+    return ScoreSection(tables, notes, _score_tiles(first, evaluation.ibs_km), *_sentences(evaluation))
+
+
+def _score_tiles(row: ModelScores | None, null: Metric) -> list[tuple[str, str, str]]:
+    if row is None:
+        return []
+    return [
+        (f"Harrell's C, {row.column}", *_value_and_interval(row.scores["harrell_c"])),
+        (f"IBS, {row.column}", *_value_and_interval(row.scores["ibs"], f"; Kaplan–Meier {with_interval(null)}")),
+    ]
+
+
+def _value_and_interval(metric: Metric, more: str = "") -> tuple[str, str]:
+    value, _, interval = with_interval(metric).partition(" ")
+    return value, interval.strip("()") + more
+
+
+def _sentences(evaluation: Evaluation) -> tuple[tuple[str, ...], str]:
+    scores = tuple(
+        f"{row.column}: Harrell's C {with_interval(row.scores['harrell_c'])}, IBS {with_interval(row.scores['ibs'])}."
+        for row in evaluation.rows
+    )
+    slopes = [f"{row.column} {with_interval(row.calibration.slope)}" for row in evaluation.rows if row.calibration]
+    calibration = f"Calibration slope: {'; '.join(slopes)}." if slopes else ""
+    return (*scores, f"Kaplan–Meier null model: IBS {with_interval(evaluation.ibs_km)}."), calibration
+
+
+def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) -> ScoreSection:
+    """Table 1 of a sweep."""
+    table = benchmark(
+        sweep,
+        request.downstream,
+        n_resamples=request.n_resamples,
+        seed=request.seed,
+        device=request.device,
+        reporter=reporter,
+    )
+    tables = []
+    for number, (metric, title) in enumerate(SHOWN.items()):
+        columns, rows = grid(table, metric)
+        about = f"{title}. " + (" ".join(caption(table)[1:]) if number == 0 else "As above.")
+        tables.append({"columns": [columns[0] or "features", *columns[1:]], "rows": rows, "caption": about})
+    best = _best(table)
+    tiles = [] if best is None else [(f"best C: {best[0]}", *_value_and_interval(best[1]))]
+    first = table.cells[0]
+    scores = tuple(
+        f"{first.row}, {first.column}: {title} {with_interval(first.scores[metric])}."
+        for metric, title in (("harrell_c", "Harrell's C"), ("ibs", "IBS"))
+    )
+    notes = [*table.notes, *(f"{cell.row}, {cell.column}: {note}" for cell in table.cells for note in cell.notes)]
+    return ScoreSection(tables, list(dict.fromkeys(notes)), tiles, scores)
+
+
+def _best(table: Benchmark) -> tuple[str, Metric] | None:
+    scored = [cell for cell in table.cells if np.isfinite(cell.scores["harrell_c"].value)]
+    if not scored:
+        return None
+    best = max(scored, key=lambda cell: cell.scores["harrell_c"].value)
+    return f"{best.row}, {best.column}", best.scores["harrell_c"]

@@ -1,0 +1,27 @@
+"""Tables of scores: one row for each model, and the horizons of those that are calibrated."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from survembed.evaluation.score_tables import horizon_table, score_table
+from survembed.evaluation.scores import Calibration, ModelScores, without_scores
+from survembed.survival.bootstrap import Metric
+from survembed.survival.calibration import CalibrationCurve, DCalibration
+
+
+def test_models_without_scores_have_a_reason_and_no_horizons() -> None:
+    scores = {name: Metric(0.7, 0.6, 0.8) for name in ("harrell_c", "uno_c", "ibs", "ibs_scaled", "auc_2.5")}
+    calibration = Calibration(
+        2.5, Metric(1.1), CalibrationCurve(*np.zeros((5, 3))), DCalibration(9.0, 0.00042, np.full(10, 0.1))
+    )
+    models = [ModelScores("z", "base", scores, calibration=calibration), without_scores("z", "coxph", "singular")]
+    columns, rows = score_table(models)
+    assert columns == ["model", "Harrell's C", "Uno's C", "IBS", "scaled IBS"]
+    assert rows[0] == ["base", *["0.700 (0.600 to 0.800)"] * 4]
+    assert rows[1] == ["coxph", *["none: singular"] * 4]
+    assert horizon_table(models[1:], "days") is None
+    assert horizon_table(models, "days") == (
+        ["model", "AUC at 2.5 days", "calibration slope at 2.5 days", "D-calibration p"],
+        [["base", "0.700 (0.600 to 0.800)", "1.100", "0.00042"]],
+    )
