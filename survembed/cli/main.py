@@ -27,13 +27,13 @@ COMMANDS = {
     "trust it.",
     "explain": "Show a subject at lower and at higher risk: its own image, moved along the hazard.",
     "evaluate": "Fit survival models on the latents of the training part and score them on the test part.",
-    "importance": "Show what each latent dimension means: weight, hazard ratio, stability over seeds, correlates.",
+    "importance": "Show weight, hazard ratio, stability over seeds and correlates of each latent dimension.",
     "figure": "Draw a figure of a run, of several runs, or of a sweep, as PNG and PDF.",
     "report": "Write one self-contained HTML file about a run or a sweep: data, scores, figures, checklist, model "
     "card.",
     "sweep": "Train models over tau, seeds and folds; what is done already stays done.",
     "benchmark": "Train the paper's models over folds and seeds, and print its Table 1 with intervals and baselines.",
-    "tau": "Train over tau, and recommend one: C, IBS, reconstruction and order of the latent space, as one figure.",
+    "tau": "Train over values of tau and recommend one, from C, IBS, reconstruction and order of the latent space.",
     "runs": "List runs, or show one.",
     "plugins": "List components, ours and those of other packages; show, check or begin one.",
 }
