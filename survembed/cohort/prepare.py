@@ -1,4 +1,4 @@
-"""From a dataset to its prepared cohort: made once, found again by its fingerprint."""
+"""Prepare the cohort of a dataset once, and find it again by its fingerprint."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from survembed.storage.locks import waiting
 
 
 def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Cohort:
-    """The prepared cohort of `dataset`: found in the cache where the fingerprint is there, else made.
+    """The prepared cohort of `dataset`, from the cache if it has one with the same fingerprint.
 
     Parameters
     ----------
     dataset
         A configured dataset component.
     name
-        Its name, for the file.
+        Name of the dataset, for the file name.
 
     Raises
     ------
     DataError
-        When the sources are missing, damaged or inconsistent.
+        If the sources are missing, damaged or inconsistent.
     """
     source: Source = dataset.build()
     key = digest(source.fingerprint(reporter))
     path = cohort_path(name, key)
     if not is_prepared(path, key):
-        with waiting(path.with_suffix(".lock")):  # of many that start at once, one prepares
+        with waiting(path.with_suffix(".lock")):  # only one of several processes prepares
             if not is_prepared(path, key):
                 source.prepare(path, key, reporter)
                 shutil.rmtree(path.with_suffix(".parts"), ignore_errors=True)
@@ -40,5 +40,5 @@ def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Coh
 
 
 def cohort_path(name: str, fingerprint: str) -> Path:
-    """Where the cohort with this fingerprint stands in the cache."""
+    """Path in the cache of the cohort with this fingerprint."""
     return cache_folder() / "cohorts" / f"{name.replace(':', '-')}-{fingerprint[:16]}.h5"
