@@ -1,4 +1,4 @@
-"""One exception class for each way of failing; the command line turns them into its exit codes."""
+"""Exceptions; each class has an exit code of the command line."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from difflib import get_close_matches
 
 
 class SurvembedError(Exception):
-    """Base of every error that a user can mend.
+    """Base of every error that a user can correct.
 
     Parameters
     ----------
     message
         What is wrong, in one line.
     where
-        The file, option or command at fault.
+        The file, option or command with the error.
     expected
-        What would have been right.
+        Valid input.
     try_
-        A command or a remedy to try next.
+        A command or other remedy.
     """
 
     exit_code = 1
@@ -35,7 +35,7 @@ class SurvembedError(Exception):
 
     @property
     def remedy(self) -> str | None:
-        """What to do, or else what would have been right."""
+        """The remedy, or else the valid input."""
         return self.try_ or (f"expected: {self.expected}" if self.expected else None)
 
     @property
@@ -68,20 +68,20 @@ class DataError(SurvembedError):
 
 
 class RunError(SurvembedError):
-    """A run is missing, unfinished, damaged or cannot do what is asked."""
+    """A run is missing, unfinished, damaged or does not support the request."""
 
     exit_code = 5
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that begins with `name` (of three letters or more) or is most like it; None where none is."""
-    names = list(known)
-    begun = [one for one in names if one.startswith(name)] if len(name) > 2 else []
-    matches = begun or get_close_matches(name, names, n=1, cutoff=0.5)
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that starts with `name` (three letters or more) or is most similar to it; None if none is."""
+    names = list(candidates)
+    completions = [one for one in names if one.startswith(name)] if len(name) > 2 else []
+    matches = completions or get_close_matches(name, names, n=1, cutoff=0.5)
     return matches[0] if matches else None
 
 
 def corrected(text: str | None, wrong: str, right: str) -> str:
-    """`text` (a command line, a line of a file) with the word `wrong` replaced; `right` alone where it is not there."""
+    """`text` (a command line, a line of a file) with the word `wrong` replaced; else `right`."""
     changed, count = re.subn(rf"(?<![\w-]){re.escape(wrong)}(?![\w-])", lambda _: right, text or "", count=1)
     return changed if count else right

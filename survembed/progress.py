@@ -1,4 +1,4 @@
-"""How long work reports itself: library code talks to a `Reporter`, and only the command line prints."""
+"""Progress of long tasks: library code calls a `Reporter`; only the command line prints."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from contextlib import contextmanager
 
 
 class Task:
-    """One stretch of work under way."""
+    """A running task."""
 
     def advance(self, steps: int = 1, **fields: str) -> None:
-        """`steps` more are done; `fields` are short texts to show beside the bar (a rate, a loss)."""
+        """Report `steps` more completed; `fields` are short texts shown next to the bar (a rate, a loss)."""
 
 
 class Reporter:
-    """Takes words and progress, and says nothing: the default for callers from Python."""
+    """Receives messages and progress and ignores them: the default in Python."""
 
     def say(self, text: str) -> None:
-        """A line that informs."""
+        """Report a line of information."""
 
     def warn(self, text: str) -> None:
-        """A line that the user should act upon."""
+        """Report a warning."""
 
     @contextmanager
     def task(self, description: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
-        """A stretch of `total` steps (None: unknown), counted in `unit` (for a rate such as volumes/s)."""
+        """A task of `total` steps (None if unknown), counted in `unit` (for a rate such as volumes/s)."""
         yield Task()
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 DISCLAIMER = "Research use only; not a medical device."
-"""Stands on whatever says something of a single subject."""
+"""Shown with every result for a single subject."""
 
 
 def data_name(title: str, synthetic: bool) -> str:
-    """The title of a cohort; synthetic data are called that."""
+    """Title of a cohort, marked if its data are synthetic."""
     return f"synthetic: {title}" if synthetic and "synthetic" not in title else title

@@ -1,4 +1,4 @@
-"""`Cohort`: the subjects of a study, prepared, in one HDF5 file that is written once and read in batches."""
+"""`Cohort`: the prepared subjects of a study in one HDF5 file, written once and read in batches."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Image = NDArray[np.float32]
 
 @contextmanager
 def writing_cohort(path: Path, header: CohortHeader, fingerprint: str) -> Iterator[CohortWriter]:
-    """Write a cohort to `path`, whole or not at all, and the manifest that vouches for it beside it.
+    """Write a cohort to `path` atomically, and its manifest next to it.
 
     Parameters
     ----------
     path
-        The HDF5 file to be; the manifest is the same name with `.json`.
+        The HDF5 file; the manifest has the same name with `.json`.
     header
-        What holds for all subjects.
+        Properties that all subjects share.
     fingerprint
         Hash of sources and preprocessing: the cohort's key.
     """
@@ -52,7 +52,7 @@ def writing_cohort(path: Path, header: CohortHeader, fingerprint: str) -> Iterat
 
 
 def is_prepared(path: Path, fingerprint: str) -> bool:
-    """Whether `path` holds a whole cohort with this fingerprint."""
+    """Whether `path` is a complete cohort with this fingerprint."""
     try:
         return path.is_file() and read_json(manifest_path(path)).get("fingerprint") == fingerprint
     except (DataError, AttributeError):
@@ -60,17 +60,17 @@ def is_prepared(path: Path, fingerprint: str) -> bool:
 
 
 def manifest_path(path: Path) -> Path:
-    """Where the manifest of the cohort at `path` stands."""
+    """Path of the manifest of the cohort at `path`."""
     return path.with_suffix(".json")
 
 
 def _verified(path: Path) -> dict[str, Any]:
-    """The manifest of `path`, once the file's hash is seen to match: a file from elsewhere is never opened by HDF5."""
+    """The manifest of `path` if the hash of the file matches; HDF5 opens no other file."""
     if not path.is_file():
         raise DataError(f"no cohort {path.name}", where=str(path), try_="survembed data prepare")
     manifest = read_json(manifest_path(path))
     if not isinstance(manifest, dict) or not isinstance(manifest.get("fingerprint"), str):
-        raise DataError(f"{manifest_path(path).name} is no manifest of a cohort", where=str(manifest_path(path)))
+        raise DataError(f"{manifest_path(path).name} is not the manifest of a cohort", where=str(manifest_path(path)))
     index = HashIndex()
     if index.sha256(path) != manifest.get("sha256"):
         raise DataError(
@@ -83,14 +83,14 @@ def _verified(path: Path) -> dict[str, Any]:
 
 
 def as_stored(images: NDArray[Any], header: CohortHeader) -> NDArray[Any]:
-    """Images as the file holds them: floats in [0, 1] to the nearest of 255 steps, or whatever they are as float32."""
+    """Images in the dtype of the file: floats in [0, 1] rounded to 255 steps for uint8, else float32."""
     if header.dtype == "uint8":
         return images if images.dtype == np.uint8 else np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
     return images.astype(np.float32)
 
 
 class CohortWriter:
-    """Writes the images of a cohort one after the other, then its table; made by `writing_cohort`."""
+    """Writes the images of a cohort in batches, then its table; see `writing_cohort`."""
 
     def __init__(self, file: h5py.File, header: CohortHeader, check: Callable[[], None]) -> None:
         self._file = file
@@ -117,12 +117,12 @@ class CohortWriter:
         self._check()
 
     def finish(self, subjects: Subjects, where: str) -> None:
-        """Write the table; it must have a row for each image added.
+        """Write the table, with one row per image.
 
         Raises
         ------
         DataError
-            When `Subjects.check` refuses the table.
+            If `Subjects.check` refuses the table.
         """
         subjects.check(where)
         if len(subjects) != len(self._image):
@@ -140,22 +140,22 @@ class CohortWriter:
             if values is not None:
                 obs.create_dataset(name, data=values.astype(object), dtype=text)
         for name, group in (("covariates", subjects.covariates), ("measures", subjects.measures)):
-            room = self._file.create_group(name, track_order=True)
+            datasets = self._file.create_group(name, track_order=True)
             for title, column_values in group.items():
                 column = _hdf5_name(title)
                 if column_values.dtype.kind in "OUS":
-                    room.create_dataset(column, data=column_values.astype(object), dtype=text)
+                    datasets.create_dataset(column, data=column_values.astype(object), dtype=text)
                 else:
-                    room[column] = column_values.astype(np.float64)
+                    datasets[column] = column_values.astype(np.float64)
 
 
 def _hdf5_name(title: str) -> str:
-    """`title` as the name of a dataset: to HDF5 a slash is a group and a dot the group itself."""
+    """`title` as an HDF5 name, in which a slash would be a group and a dot the group itself."""
     return {".": "dot"}.get(title, title.replace("/", "∕"))
 
 
-def _stretches(wanted: NDArray[np.int64]) -> list[NDArray[np.intp]]:
-    """Places (k,) of `wanted` (m,) whose values follow one another in a file, in the order of the file."""
+def _contiguous(wanted: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+    """Positions in `wanted` (m,), grouped into runs of consecutive values, in increasing order of the values."""
     if not len(wanted):
         return []
     order = np.argsort(wanted, kind="stable")
@@ -173,7 +173,7 @@ class Cohort:
     Raises
     ------
     DataError
-        When the file is missing, is damaged or differs from the hash in the manifest beside it.
+        If the file is missing, damaged or differs from the hash in its manifest.
     """
 
     def __init__(self, path: Path) -> None:
@@ -229,7 +229,7 @@ class Cohort:
 
     @property
     def scale(self) -> float:
-        """What a stored value is multiplied by."""
+        """Factor from stored values to values of `images`."""
         return float(self._file["image"].attrs["scale"])
 
     def stored(self, index: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[Any]:
@@ -239,8 +239,8 @@ class Cohort:
         if len(wanted) and np.array_equal(wanted, np.arange(wanted[0], wanted[0] + len(wanted))):
             return np.asarray(data[wanted[0] : wanted[0] + len(wanted)])
         rows = np.empty((len(wanted), *data.shape[1:]), data.dtype)
-        # Asked for scattered rows at once, HDF5 takes a hundred times as long as for one stretch after another.
-        for places in _stretches(wanted):
+        # One read of scattered rows is a hundred times slower in HDF5 than one read for each contiguous run.
+        for places in _contiguous(wanted):
             first = int(wanted[places[0]])
             rows[places] = data[first : first + len(places)]
         return rows
@@ -250,7 +250,7 @@ class Cohort:
         return self._scaled(self.stored(index))
 
     def as_own(self, images: NDArray[Any]) -> Image:
-        """Images (m, C, *spatial) of new subjects, as `images` would give them had they been added to the cohort."""
+        """Images (m, C, *spatial) of new subjects with the rounding and scale of `images`."""
         expected = (len(self.channels), *self.shape)
         if images.shape[1:] != expected:
             raise ValueError(f"images of shape {images.shape[1:]}, expected {expected}")
@@ -265,7 +265,7 @@ class Cohort:
         Raises
         ------
         DataError
-            When no subject has it; the nearest id is named.
+            If no subject has it; the nearest id is suggested.
         """
         return position_of(subject, self.subjects.id)
 

@@ -13,11 +13,11 @@ from survembed.errors import UsageError, nearest
 from survembed.survival.outcome import Float
 
 MAX_LEVELS = 20
-"""A column of words with more different ones is free text or an identifier, and no covariate."""
+"""A text column with more distinct values is free text or an identifier, not a covariate."""
 
 
 def usable(covariates: Mapping[str, NDArray[Any]], wanted: Sequence[str] | None = None) -> list[str]:
-    """Names of the covariates that a model can use: numbers, or up to `MAX_LEVELS` words, that are not all the same.
+    """Names of covariates that a model can use: numbers, or up to `MAX_LEVELS` distinct strings, that are not constant.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def usable(covariates: Mapping[str, NDArray[Any]], wanted: Sequence[str] | None 
     Raises
     ------
     UsageError
-        When a wanted one is not there or of no use.
+        If one of `wanted` does not exist or cannot be used.
     """
     found = [name for name, values in covariates.items() if _variety(values) >= 2]
     for name in wanted or []:
@@ -45,7 +45,7 @@ def usable(covariates: Mapping[str, NDArray[Any]], wanted: Sequence[str] | None 
 
 
 def _variety(values: NDArray[Any]) -> int:
-    """Different values that are known; 0 for words with too many."""
+    """Number of distinct values that are not missing; 0 for text with too many."""
     if values.dtype.kind in "OUS":
         levels = set(values.tolist()) - {""}
         return len(levels) if len(levels) <= MAX_LEVELS else 0
@@ -54,15 +54,15 @@ def _variety(values: NDArray[Any]) -> int:
 
 @dataclass(frozen=True)
 class CovariateEncoder:
-    """Turns covariates into numbers, as the training part knows them.
+    """Encodes covariates as numbers, with medians and categories of the training part.
 
     Attributes
     ----------
     medians
-        Of numeric columns in the training part: what a missing number is taken for.
+        Median of each numeric column in the training part; it replaces missing numbers.
     levels
-        Words of the other columns in the training part, the most frequent first: it is the reference against which the
-        others are indicators, and what a missing or unheard-of word is taken for.
+        Categories of each text column in the training part, the most frequent first: it is the reference of the
+        indicators, and replaces missing and unknown categories.
     """
 
     medians: dict[str, float]
@@ -72,7 +72,7 @@ class CovariateEncoder:
     def fit(
         cls, covariates: Mapping[str, NDArray[Any]], names: Sequence[str], train: NDArray[np.int64]
     ) -> CovariateEncoder:
-        """Learn medians and levels from the subjects at positions `train`."""
+        """Compute medians and levels from the subjects at positions `train`."""
         medians, levels = {}, {}
         for name in names:
             values = covariates[name][train]

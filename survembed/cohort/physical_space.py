@@ -10,15 +10,15 @@ from survembed.survival.outcome import Float
 
 
 def centred_affine(header: CohortHeader) -> Float:
-    """(4, 4) of a volume that belongs to nobody: isotropic in RAS, the origin in its middle."""
+    """(4, 4) affine of a volume of no subject: axes along RAS, origin in the centre."""
     if header.spacing_mm is None or len(header.shape) != 3:
-        raise ValueError("these images have no place in space")
+        raise ValueError("these images have no physical space")
     affine = np.diag([*header.spacing_mm, 1.0])
     affine[:3, 3] = -np.array(header.spacing_mm) * (np.array(header.shape) - 1) / 2
     return affine
 
 
 def physical(values: NDArray[np.float32], channel: Channel) -> NDArray[np.float32]:
-    """Values of a channel, of which 0 and 1 are the ends of its window, in its own unit such as HU."""
+    """Values of a channel in its unit, such as HU; 0 and 1 are the ends of its window."""
     low, high = channel.window
     return (low + (high - low) * values).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Prepare the cohort of a dataset once; the cache finds it again by its fingerprint."""
+"""Prepare the cohort of a dataset once, and find it again by its fingerprint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from survembed.storage.locks import waiting
 
 
 def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Cohort:
-    """The prepared cohort of `dataset`, from the cache or prepared now.
+    """The prepared cohort of `dataset`, from the cache if it has one with the same fingerprint.
 
     Parameters
     ----------
@@ -26,13 +26,13 @@ def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Coh
     Raises
     ------
     DataError
-        When the sources are missing, damaged or inconsistent.
+        If the sources are missing, damaged or inconsistent.
     """
     source: Source = dataset.build()
     key = digest(source.fingerprint(reporter))
     path = cohort_path(name, key)
     if not is_prepared(path, key):
-        with waiting(path.with_suffix(".lock")):  # one of several processes prepares, the others wait
+        with waiting(path.with_suffix(".lock")):  # only one of several processes prepares
             if not is_prepared(path, key):
                 source.prepare(path, key, reporter)
                 shutil.rmtree(path.with_suffix(".parts"), ignore_errors=True)

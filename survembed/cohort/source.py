@@ -1,4 +1,4 @@
-"""What every dataset builds: a `Source`, which knows its files and can write them as a cohort."""
+"""`Source`, the interface of what a dataset builds: it finds its files and writes them as a cohort."""
 
 from __future__ import annotations
 
@@ -18,63 +18,62 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """A study's files, found but not yet read.
+    """The files of a study.
 
-    What `survembed.testing` holds a source to: the same files and options give the same cohort bit by bit, wherever the
-    files lie; ids are unique; the user's files and global random states stay as they were; a cohort with true
-    log-hazards says that it is synthetic.
+    `survembed.testing` checks that the same files and options give an identical cohort in any folder, ids are unique,
+    the files and global random states do not change, and a cohort with true log-hazards is marked as synthetic.
     """
 
     def fingerprint(self, reporter: Reporter) -> dict[str, Any]:
-        """All that decides what the cohort will hold, as JSON: hashes of the sources and every preprocessing option.
+        """Everything that determines the cohort, as JSON: hashes of the sources and all preprocessing options.
 
         Two sources have equal fingerprints exactly when their cohorts are equal.
 
         Raises
         ------
         DataError
-            When files are missing or the clinical table is wrong.
+            If files are missing or the clinical table is not valid.
         """
         ...
 
     def prepare(self, path: Path, fingerprint: str, reporter: Reporter) -> None:
         """Write the cohort to `path` with `survembed.cohort.cohort.writing_cohort`, in batches.
 
-        `path.with_suffix('.parts')` is a folder for work that a second call can continue; the caller removes it.
+        `path.with_suffix('.parts')` is for intermediate files that a second call can reuse; the caller removes it.
 
         Raises
         ------
         DataError
-            When a file is damaged or the table is refused. Nothing is left at `path`.
+            If a file is damaged or the table is refused. No file remains at `path`.
         """
         ...
 
 
 @runtime_checkable
 class Checkable(Protocol):
-    """A `Source` that can also say what is wrong with its files: the liver's, and any other that has images."""
+    """A `Source` that can also check its files."""
 
     def check(self, reporter: Reporter) -> StudyCheck:
-        """Read everything, write nothing, and name what is wrong or doubtful.
+        """Read all files and report problems and warnings; nothing is written.
 
         Raises
         ------
         DataError
-            When there is nothing to check at all.
+            If there is nothing to check.
         """
         ...
 
 
 @dataclass(frozen=True)
 class NewCases:
-    """Subjects that belong to no cohort, prepared like one; who they are is not kept.
+    """New subjects, prepared like those of a cohort, without ids.
 
     Attributes
     ----------
     images
         (m, C, *spatial) as `CohortWriter.add` takes them.
     warnings
-        What was doubtful, without names of files.
+        Warnings, without file names.
     measures
         Numbers measured from the images by name, each (m,): `organ_ml`, `tumour_ml`, …
     """
@@ -86,40 +85,40 @@ class NewCases:
 
 @runtime_checkable
 class ReadsNew(Protocol):
-    """A `Source` that can also prepare subjects beyond its cohort, for `survembed predict`."""
+    """A `Source` that can also prepare new subjects, for `survembed predict`."""
 
     def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
-        """Prepare new subjects exactly as those of `cohort` were.
+        """Prepare new subjects in the same way as those of `cohort`.
 
         Parameters
         ----------
         files
-            What the user gave, by `ct`, `mask`, `folder`, `image` or `table`; `require_files` judges it.
+            Files by `ct`, `mask`, `folder`, `image` or `table`; `require_files` checks them.
         cohort
-            The cohort of the run, with whatever was chosen from its subjects: field of view, features.
+            The cohort of the run, with properties chosen from its subjects: field of view, features.
 
         Raises
         ------
         UsageError
-            When other files are wanted.
+            If the run needs other files.
         DataError
-            When a file is missing, damaged or holds no such subject.
+            If a file is missing, damaged or not of this kind of subject.
         """
         ...
 
 
 def require_files(files: Mapping[str, Path], *ways: tuple[str, ...]) -> None:
-    """Refuse files that are none of these combinations, such as `("ct", "mask"), ("folder",)`.
+    """Refuse files other than one of these combinations, such as `("ct", "mask"), ("folder",)`.
 
     Raises
     ------
     UsageError
-        It names what the run wants.
+        With the files that the run needs.
     """
     if not any(set(files) == set(way) for way in ways):
         given = " ".join(f"--{name}" for name in files)
         raise UsageError(
-            f"this run wants other files than {given}" if given else "no file to predict for",
+            f"this run needs other files than {given}" if given else "no file to predict for",
             where=given or "survembed predict",
             expected=", or ".join(" and ".join(f"--{name} PATH" for name in way) for way in ways),
         )

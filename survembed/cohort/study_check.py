@@ -1,21 +1,23 @@
-"""What a check of a study's files found: plain results, for a table, JSON or a page."""
+"""Results of a check of the files of a study, for a table, JSON or a page."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from survembed.storage.result import Result
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What makes a file or a table unusable.
+    """A problem that makes a file or table unusable.
 
     Attributes
     ----------
     message, remedy
-        What is wrong, and what to do about it.
+        What is wrong, and how to correct it.
     where
-        The file; None where its name could identify a patient.
+        The file; None if its name can identify a patient.
     """
 
     message: str
@@ -25,24 +27,24 @@ class Problem:
 
 @dataclass(frozen=True)
 class CaseCheck:
-    """One subject's images; what is None could not be found out.
+    """Images of one subject; a value is None if it could not be determined.
 
     Attributes
     ----------
     id
         The subject.
     shape, spacing_mm, orientation
-        Voxels and mm along the axes of the CT (else of the mask) as stored, and where they run to, such as `RAS`.
+        Voxels and mm along the stored axes of the CT (else of the mask), and their orientation, such as `RAS`.
     organ_ml, tumour_ml
         Volumes at full resolution; the organ includes its tumour.
     extent_mm
         Edge lengths of the organ's bounding box along right, anterior, superior.
     outside
-        Share of the organ outside the field of view; None too where organs are stretched.
+        Fraction of the organ outside the field of view; None too if organs are stretched.
     warnings
-        What is doubtful; the case is usable.
+        Warnings; the case is usable.
     problem
-        Why the case is not usable; None where it is.
+        Why the case is not usable; None if it is.
     thumbnail
         A PNG: axial and coronal slice through the tumour, or the organ.
     """
@@ -57,7 +59,7 @@ class CaseCheck:
     outside: float | None = None
     warnings: tuple[str, ...] = ()
     problem: Problem | None = None
-    thumbnail: bytes | None = None
+    thumbnail: bytes | None = field(default=None, metadata={"json": False})
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,11 @@ class FollowUpCheck:
     Attributes
     ----------
     subjects, events
-        How many.
+        Numbers of subjects and of events.
     median_follow_up
-        By the reverse Kaplan–Meier method, in days; None where it is not reached.
+        By the reverse Kaplan–Meier method, in days; None if it is not reached.
     duration_column, event_column, unit
-        Where this was read, and the unit that durations were taken to have.
+        Source columns, and the unit of the durations.
     """
 
     subjects: int
@@ -83,25 +85,25 @@ class FollowUpCheck:
 
 
 @dataclass(frozen=True)
-class StudyCheck:
-    """All that was found.
+class StudyCheck(Result):
+    """Result of the check of a study.
 
     Attributes
     ----------
     title, synthetic, layout
-        What the study is called, whether it is simulated, how its files are laid out.
+        Name of the study, whether it is simulated, and the layout of its files.
     fov_mm
-        Field of view in force; None where organs are stretched.
+        Field of view; None if organs are stretched.
     suggested_fov_mm
-        Edge of the smallest cube that holds at least 99 % of every organ; None where no organ could be read.
+        Edge of the smallest cube that holds at least 99 % of every organ; None if no organ could be read.
     cases
-        One for each subject with images.
+        One per subject with images.
     follow_up
-        None where the clinical table could not be read or joined.
+        None if the clinical table could not be read or joined.
     problems
-        What concerns no readable case: files without partner, the clinical table.
+        Problems not of a readable case: unpaired files, the clinical table.
     warnings
-        What is doubtful in the study as a whole.
+        Warnings for the study as a whole.
     """
 
     title: str
@@ -116,12 +118,9 @@ class StudyCheck:
 
     @property
     def n_bad(self) -> int:
-        """Cases that cannot be used, and problems that concern none."""
+        """Number of unusable cases and of other problems."""
         return sum(case.problem is not None for case in self.cases) + len(self.problems)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values without the pictures, for JSON."""
-        values = asdict(self)
-        for case in values["cases"]:
-            del case["thumbnail"]
-        return {**values, "bad": self.n_bad}
+        """Plain values for JSON, without thumbnails."""
+        return {**super().to_dict(), "bad": self.n_bad}

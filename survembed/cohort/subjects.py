@@ -1,4 +1,4 @@
-"""What is known of a study's subjects beside their images, and what the images hold."""
+"""Subjects of a study (outcome, covariates) and the channels of their images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Channel:
-    """What one channel of an image holds, and how it is modelled and shown.
+    """Content of one image channel, and how it is modelled and shown.
 
     Attributes
     ----------
@@ -29,15 +29,15 @@ class Channel:
     likelihood
         `bernoulli` for values in [0, 1] that are fractions or ink, `gaussian` for intensities.
     window
-        The physical values that 0 and 1 stand for: (-150, 250) for CT in HU.
+        Physical values of 0 and 1: (-150, 250) for CT in HU.
     unit
-        Unit of the window: `HU`; empty where there is none.
+        Unit of the window, such as `HU`; may be empty.
     overlay
         A lesion mask, drawn in red over the first channel where it is above 0.5; its sum is the tumour volume.
     organ
         A mask of the whole organ; its sum is the organ volume.
     standardise
-        Values have no fixed range (a table): the model centres and scales each by the training part.
+        Values have no fixed range (a table): the model standardises each by the training part.
     """
 
     name: str
@@ -58,15 +58,15 @@ class CohortHeader(Result):
     dataset
         Name of the dataset component, such as `liver`.
     title
-        Name for tables and figures. A synthetic cohort says so here: `synthetic liver phantom`.
+        Name for tables and figures; it marks synthetic cohorts: `synthetic liver phantom`.
     channels
         One for each image channel, in order.
     shape
         Spatial shape of an image: (d,) for a table, (h, w), or (x, y, z) in RAS order.
     dtype
-        How images are stored: `uint8` (255 stands for 1) or `float32`.
+        Stored dtype of images: `uint8` (255 is 1) or `float32`.
     synthetic
-        True where no real subject is behind the data.
+        True if the data come from no real subjects.
     time_unit
         Unit of the durations, `days` for all clinical data.
     spacing_mm
@@ -106,7 +106,7 @@ class CohortHeader(Result):
 
 @dataclass(frozen=True)
 class Subjects:
-    """What is known of each subject beside the image; all arrays have n rows in the order of the images.
+    """Data of each subject besides the image; all arrays have n rows in the order of the images.
 
     Attributes
     ----------
@@ -115,11 +115,11 @@ class Subjects:
     duration
         (n,) float64, time to event or censoring in the cohort's time unit; 0 is allowed, negative is not.
     event
-        (n,) bool, True where the event was seen.
+        (n,) bool, True where the event was observed.
     split
-        (n,) of `train`, `validation`, `test` where the dataset comes with an official split; else None.
+        (n,) of `train`, `validation`, `test` if the dataset has an official split; else None.
     truth
-        (n,) float64, the true log-hazard where the data are simulated; else None. Higher dies sooner.
+        (n,) float64, true log-hazard of simulated subjects (higher dies sooner); else None.
     covariates
         Clinical columns by name, each (n,) numbers (NaN where missing) or strings ("" where missing).
     measures
@@ -127,7 +127,7 @@ class Subjects:
     affine
         (n, 4, 4) float64 from voxel index to RAS mm of each prepared volume; None without physical space.
     source
-        (n,) strings: sha256 of the files behind each subject; None where there are none.
+        (n,) strings: sha256 of the files of each subject; None if there are none.
     """
 
     id: NDArray[np.str_]
@@ -163,7 +163,7 @@ class Subjects:
         )
 
     def check(self, where: str) -> None:
-        """Refuse a cohort on which nothing can be learnt.
+        """Refuse a cohort that no survival model can be fitted on.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class Subjects:
             raise DataError(
                 f"subject '{ids[counts > 1][0]}' appears {counts.max()} times",
                 where=where,
-                expected="one row a subject",
+                expected="one row per subject",
             )
         bad = ~np.isfinite(self.duration) | (self.duration < 0)
         if bad.any():
@@ -202,10 +202,10 @@ def position_of(subject: str, ids: NDArray[np.str_]) -> int:
     Raises
     ------
     DataError
-        When no subject has it; the nearest id is named.
+        If no subject has it; the nearest id is suggested.
     """
-    found = np.flatnonzero(ids == subject)
-    if len(found) == 0:
+    matches = np.flatnonzero(ids == subject)
+    if len(matches) == 0:
         close = nearest(subject, ids.tolist())
         raise DataError(
             f"no subject '{subject}' in the cohort",
@@ -213,4 +213,4 @@ def position_of(subject: str, ids: NDArray[np.str_]) -> int:
             expected=f"one of {len(ids)} ids, such as '{ids[0]}'",
             try_=close or None,
         )
-    return int(found[0])
+    return int(matches[0])

@@ -1,7 +1,7 @@
-"""Downstream survival models by name: what is fitted on frozen latents.
+"""Downstream survival models, fitted on frozen latents.
 
-A downstream component's `build(seed)` gives any estimator with scikit-survival's interface (`base.SurvivalEstimator`),
-so whatever scikit-survival offers is a class of a dozen lines here or in a plugin.
+`build(seed)` of a downstream component returns an estimator with scikit-survival's interface
+(`base.SurvivalEstimator`), so that each of its estimators needs a class of a dozen lines here or in a plugin.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ class CoxPH(Component):
     ties: Literal["breslow", "efron"] = option("breslow", help="Treatment of tied event times.")
 
     def build(self, seed: int) -> SurvivalEstimator:
-        """The estimator; nothing in it is random."""
+        """The estimator; it is deterministic."""
         from survembed.downstream.coxph import CoxPHEstimator
 
         return CoxPHEstimator(ridge=self.ridge, ties=self.ties)
 
 
 class RSF(Component):
-    """Random survival forest, at any size of the training part."""
+    """Random survival forest, for cohorts of any size."""
 
     n_estimators: int = option(100, ge=1, help="Number of trees.")
-    min_samples_split: int = option(30, ge=2, help="Subjects a node needs to be split.")
-    min_samples_leaf: int = option(15, ge=1, help="Subjects every leaf keeps.")
+    min_samples_split: int = option(30, ge=2, help="Minimum number of subjects in a node that is split.")
+    min_samples_leaf: int = option(15, ge=1, help="Minimum number of subjects in a leaf.")
     max_features: Literal["sqrt", "log2", "all"] = option("sqrt", help="Latent dimensions tried at each split.")
-    max_samples: int = option(5_000, ge=10, help="Subjects drawn for each tree, at most.")
-    n_times: int = option(200, ge=10, help="Distinct event times the trees see; survival functions keep them all.")
-    n_jobs: int = option(-1, help="Threads for growing trees, -1 for all cores; the result is the same.")
+    max_samples: int = option(5_000, ge=10, help="Maximum number of subjects drawn for each tree.")
+    n_times: int = option(
+        200, ge=10, help="Maximum number of distinct event times for growing trees; survival functions use all."
+    )
+    n_jobs: int = option(-1, help="Threads for growing trees, -1 for all cores; the result does not depend on it.")
 
     def build(self, seed: int) -> SurvivalEstimator:
         """The forest, a function of data and seed only."""
@@ -58,11 +60,13 @@ class SurvivalTree(Component):
     """A single survival tree, grown on all training subjects and all latents."""
 
     max_depth: int = option(5, ge=1, help="Depth of the tree.")
-    min_samples_leaf: int = option(20, ge=1, help="Subjects every leaf keeps.")
-    n_times: int = option(200, ge=10, help="Distinct event times the tree sees; survival functions keep them all.")
+    min_samples_leaf: int = option(20, ge=1, help="Minimum number of subjects in a leaf.")
+    n_times: int = option(
+        200, ge=10, help="Maximum number of distinct event times for growing the tree; survival functions use all."
+    )
 
     def build(self, seed: int) -> SurvivalEstimator:
-        """The tree: a forest of one, which never needs scikit-survival's memory of nodes times distinct times."""
+        """The tree: a forest of one, which avoids scikit-survival's memory of nodes times distinct times."""
         from survembed.downstream.rsf import SurvivalForest
 
         return SurvivalForest(
@@ -83,7 +87,7 @@ class Coxnet(Component):
     l1_ratio: float = option(0.5, gt=0, le=1, help="Share of the lasso in the penalty.")
 
     def build(self, seed: int) -> SurvivalEstimator:
-        """The pipeline; nothing in it is random."""
+        """The pipeline; it is deterministic."""
         from sklearn.pipeline import make_pipeline
         from sksurv.linear_model import CoxnetSurvivalAnalysis
 
@@ -97,7 +101,7 @@ class SSVM(Component):
     """Linear survival support vector machine; survival functions come from a Cox model of its ranking."""
 
     alpha: float = option(1.0, gt=0, help="Weight of the ranking errors against the size of the coefficients.")
-    max_iter: int = option(100, ge=1, help="Newton iterations at most.")
+    max_iter: int = option(100, ge=1, help="Maximum number of Newton iterations.")
 
     def build(self, seed: int) -> SurvivalEstimator:
         """The pipeline, a function of data and seed only."""

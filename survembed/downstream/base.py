@@ -1,4 +1,4 @@
-"""What a downstream model is, and how any of scikit-survival's estimators becomes risk and S(t) on chosen times."""
+"""Downstream models: risk and S(t) on given times from any estimator with scikit-survival's interface."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from survembed.survival.cox_slope import cox_slope
 from survembed.survival.kaplan_meier import StepFunction
 from survembed.survival.outcome import Float, Outcome, to_structured
 
-_BLOCK = 10_000_000  # numbers of S(t) asked of an estimator at once: 80 MB
+_BLOCK = 10_000_000  # values of S(t) predicted at once: 80 MB
 
 
 class SurvivalEstimator(Protocol):
-    """scikit-survival's interface; all that is asked of a downstream model.
+    """scikit-survival's interface: the methods that a downstream model needs.
 
-    `predict_survival_function(Z, return_array=True)`, where an estimator has it, gives S(t) on its own times; an
-    estimator with `predict_survival_at(Z, times)`, shape (n, T), is asked for the wanted times directly. One with
-    `memory_estimate(n)`, bytes for n subjects, is not fitted where the machine has less. What `survembed.testing` holds
-    an estimator to: S(t) is in [0, 1], does not rise, and is lower where the risk is higher; risks are a function of
-    data and seed, and finite where a latent is constant or far from those of the training part.
+    Optional methods: `predict_survival_function(Z, return_array=True)` returns S(t) on the estimator's own times;
+    `predict_survival_at(Z, times)` returns S(t), shape (n, T), on given times and is preferred; `memory_estimate(n)`
+    returns the bytes for n subjects, and the estimator is not fitted if the machine has less. `survembed.testing`
+    checks that S(t) is in [0, 1], does not rise, and is lower where the risk is higher, and that risks are a function
+    of data and seed, and finite for a latent that is constant or far from the training latents.
     """
 
     def fit(self, X: Any, y: Any) -> Any:  # noqa: N803
@@ -41,20 +41,20 @@ class SurvivalEstimator(Protocol):
 
 @dataclass(frozen=True)
 class FittedDownstream:
-    """A downstream model fitted on the latents of the training part; made by `fit_downstream`.
+    """A downstream model fitted on the training latents; see `fit_downstream`.
 
     Attributes
     ----------
     estimator
-        As the component built it, fitted.
+        The fitted estimator.
     last_time
         Largest training duration: S(t) is NaN beyond it.
     own_times
-        (k,) times of the estimator's own survival functions; None where it has none.
+        (k,) times of the estimator's own survival functions; None if it has none.
     slope, baseline
-        For estimators without survival functions: a Cox model of their risk on the training part.
+        Cox model of the risk on the training part, for estimators without survival functions.
     notes
-        What the estimator warned of while it was fitted (no convergence, all coefficients zero, …).
+        Warnings of the fit (no convergence, all coefficients zero, …).
     """
 
     estimator: SurvivalEstimator
@@ -83,36 +83,36 @@ class FittedDownstream:
 
     @property
     def dropped(self) -> Mapping[int, str]:
-        """Latent dimensions that the model left out, counted from 0, each with the reason."""
+        """Reasons by dropped latent dimension, counted from 0."""
         first = self.estimator[0] if hasattr(self.estimator, "__getitem__") else self.estimator
         return dict(getattr(first, "dropped_", {}))
 
     def _interpolate(self, z: NDArray[Any], at: Float, own_times: Float) -> Float:
         rows = max(1, _BLOCK // len(own_times))
         blocks = [
-            StepFunction(own_times, self.estimator.predict_survival_function(z[i : i + rows], return_array=True))(at)  # type: ignore[attr-defined]  # probed when fitted
+            StepFunction(own_times, self.estimator.predict_survival_function(z[i : i + rows], return_array=True))(at)  # type: ignore[attr-defined]  # checked in fit_downstream
             for i in range(0, len(z), rows)
         ]
         return np.concatenate(blocks) if blocks else np.empty((0, len(at)))
 
 
 def fit_downstream(estimator: SurvivalEstimator, z: ArrayLike, train: Outcome) -> FittedDownstream:
-    """Fit an estimator on the latents of the training part, with what it needs for S(t).
+    """Fit an estimator on the training latents, with a Cox model of its risk if it has no survival functions.
 
     Parameters
     ----------
     estimator
-        From the `build` of a downstream component.
+        Built by a downstream component.
     z
         (n, L) latents μ of the training part.
     train
-        What became of these n subjects.
+        Outcome of these n subjects.
 
     Raises
     ------
     DataError
-        Fewer than two subjects, no event, latents that are not finite, an estimator that cannot be fitted on them or
-        needs more memory than there is.
+        Fewer than two subjects, no event, latents that are not finite, a fit that fails or needs more memory than
+        the machine has.
     """
     z = np.asarray(z)
     name = type(estimator).__name__
@@ -123,9 +123,9 @@ def fit_downstream(estimator: SurvivalEstimator, z: ArrayLike, train: Outcome) -
             f"{int((~np.isfinite(z)).any(axis=1).sum())} training subject(s) have latents that are not finite"
         )
     needed = estimator.memory_estimate(len(z)) if hasattr(estimator, "memory_estimate") else 0
-    if needed > (there := _memory()):
+    if needed > (available := _memory()):
         raise DataError(
-            f"{name} would need {needed / 1e9:.3g} GB for {len(z)} subjects, and this machine has {there / 1e9:.3g} GB"
+            f"{name} would need {needed / 1e9:.3g} GB for {len(z)} subjects, the machine has {available / 1e9:.3g} GB"
         )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -140,17 +140,14 @@ def fit_downstream(estimator: SurvivalEstimator, z: ArrayLike, train: Outcome) -
     if direct or own_times is not None:
         return FittedDownstream(estimator, last_time, own_times, 1.0, None, notes)
     risk = _risk(estimator, z)
-    # A ranking has no scale of its own: a Cox model of it on the same subjects gives it one.
+    # A risk score has no scale; a Cox model on the same subjects provides one.
     slope = float(np.nan_to_num(cox_slope(risk, *train)[0]))
     return FittedDownstream(estimator, last_time, None, slope, BreslowBaseline.fit(slope * risk, *train), notes)
 
 
 @contextmanager
 def failing_as(name: str) -> Iterator[None]:
-    """Turn what an estimator of anybody's raises, in whatever it does, into a `DataError` that names it.
-
-    So one bad plugin is a row with its reason, and takes no other row with it.
-    """
+    """Convert any exception of an estimator into a `DataError` that names it, so that other models still run."""
     try:
         yield
     except SurvembedError:
@@ -160,7 +157,7 @@ def failing_as(name: str) -> Iterator[None]:
 
 
 def _memory() -> float:
-    """Bytes of memory that this machine has; infinite where it does not say."""
+    """Bytes of physical memory; infinity if unknown."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
@@ -168,15 +165,15 @@ def _memory() -> float:
 
 
 def _risk(estimator: SurvivalEstimator, z: ArrayLike) -> Float:
-    # scikit-survival's mark of the few estimators that predict a time (higher = better) in place of a risk.
+    # scikit-survival marks the few estimators that predict a time (higher = better) instead of a risk.
     sign = 1.0 if getattr(estimator, "_predict_risk_score", True) else -1.0
     return sign * np.asarray(estimator.predict(np.asarray(z)), dtype=np.float64)
 
 
 def _own_times(estimator: SurvivalEstimator, z: NDArray[Any]) -> Float | None:
-    """Times of the estimator's survival functions; many have the method but raise, depending on their options."""
+    """Times of the estimator's survival functions; None if it has none, which may depend on its options."""
     try:
-        function = estimator.predict_survival_function(z[:1])[0]  # type: ignore[attr-defined]  # AttributeError is the answer
+        function = estimator.predict_survival_function(z[:1])[0]  # type: ignore[attr-defined]  # AttributeError means None
     except (AttributeError, NotImplementedError, ValueError):
         return None
     return np.asarray(function.x, dtype=np.float64)

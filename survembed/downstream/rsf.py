@@ -1,4 +1,4 @@
-"""Random survival forest at any size: coarse times for growing, exact ones for the survival functions."""
+"""Random survival forest for cohorts of any size: coarse times grow the trees, survival functions use exact times."""
 
 from __future__ import annotations
 
@@ -17,32 +17,31 @@ from survembed.survival.outcome import Float, Outcome, from_structured, to_struc
 
 
 class SurvivalForest(SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc]  # scikit-survival is untyped
-    """scikit-survival's random survival forest without its memory of nodes × distinct times × 16 bytes a tree.
+    """scikit-survival's random survival forest without its memory of nodes × distinct times × 16 bytes per tree.
 
-    The trees are grown with durations rounded to quantiles of the event times and store one number a leaf. Survival
-    functions are Kaplan–Meier curves of each leaf's bootstrapped training subjects, at their exact durations, averaged
-    over trees. Where neither `n_times` nor `max_samples` cuts, risk and survival are scikit-survival's own, bit for
-    bit.
+    The trees grow on durations rounded to quantiles of the event times and store one number per leaf. Survival
+    functions are Kaplan–Meier curves of the bootstrapped training subjects of each leaf, at exact durations, averaged
+    over trees. If neither `n_times` nor `max_samples` limits the data, risk and survival equal scikit-survival's
+    exactly.
 
     Parameters
     ----------
     n_estimators, min_samples_split, min_samples_leaf, max_depth, max_features, bootstrap
         As for scikit-survival's forest.
     max_samples
-        Subjects drawn for each tree, at most; None for as many as there are. The time to grow a tree rises with the
-        square of this: about 0.5 s for 5,000, 1.6 s for 10,000.
+        Maximum number of subjects drawn for each tree; None for no limit. The time to grow a tree rises with its
+        square: about 0.5 s for 5,000, 1.6 s for 10,000.
     n_times
-        Distinct event times from which on the trees see quantiles.
+        Maximum number of distinct event times; with more, durations are rounded to quantiles.
     n_jobs
-        Threads that grow trees; None for 1, -1 for all cores. Predictions add up trees in their order, so results do
-        not depend on it.
+        Threads that grow trees; None for 1, -1 for all cores. Results do not depend on it: trees are added in order.
     random_state
         Seed.
 
     Attributes
     ----------
     unique_times_
-        (k,) the event times the trees saw, at most `n_times`, on which `predict_survival_function` reports.
+        (k,) event times of the trees, at most `n_times`; times of `predict_survival_function`.
     forest_
         The forest of scikit-survival, without survival functions.
     """
@@ -93,7 +92,7 @@ class SurvivalForest(SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc
         if all(tree.tree_.node_count == 1 for tree in self.forest_.estimators_):
             warnings.warn(
                 f"no tree has a split, so all risks are equal: {len(x)} subjects allow none with min_samples_split="
-                f"{self.min_samples_split} and min_samples_leaf={self.min_samples_leaf}, or nothing differs among them",
+                f"{self.min_samples_split} and min_samples_leaf={self.min_samples_leaf}, or latents are constant",
                 stacklevel=2,
             )
         by_time = np.argsort(outcome.duration, kind="stable")
@@ -133,7 +132,7 @@ class SurvivalForest(SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc
         return survival if return_array else [StepFunction(self.unique_times_, row) for row in survival]
 
     def memory_estimate(self, n: int) -> int:
-        """Bytes at most for n subjects, with their survival functions on 100 times; see `memory_estimate`."""
+        """Upper bound in bytes for n subjects and their survival functions on 100 times."""
         drawn = min(n, self.max_samples) if self.bootstrap and self.max_samples else n
         leaf = self.min_samples_leaf
         return memory_estimate(drawn, n, 100, n_estimators=self.n_estimators, min_samples_leaf=leaf)
@@ -148,9 +147,9 @@ class SurvivalForest(SurvivalAnalysisMixin, BaseEstimator):  # type: ignore[misc
 
 
 def round_to_quantiles(outcome: Outcome, n_times: int) -> Outcome:
-    """Durations rounded up to `n_times` quantiles of the event times, where there are more distinct ones than that.
+    """Durations rounded up to `n_times` quantiles of the event times, if there are more distinct event times.
 
-    Whoever is censored after the last event stays at risk throughout.
+    Subjects censored after the last event remain at risk at all times.
     """
     times = outcome.duration[outcome.event]
     if len(np.unique(times)) <= n_times:
@@ -163,14 +162,14 @@ def round_to_quantiles(outcome: Outcome, n_times: int) -> Outcome:
 def _leaf_curves(
     train_leaf: NDArray[np.intp], weight: Float, outcome: Outcome, leaf: NDArray[np.intp], times: Float
 ) -> tuple[NDArray[np.intp], Float]:
-    """Kaplan–Meier curves of the leaves that hold a subject asked for.
+    """Kaplan–Meier curves of the leaves that contain a subject to predict.
 
     Parameters
     ----------
     train_leaf, weight, outcome
         (n,) leaf, bootstrap count and outcome of the training subjects, in order of time.
     leaf
-        (m,) leaf of each subject asked for.
+        (m,) leaf of each subject to predict.
     times
         (T,) increasing.
 
@@ -198,7 +197,7 @@ def memory_estimate(
 ) -> int:
     """Upper bound in bytes for the trees and for survival functions of `n_predict` subjects on `n_times` times.
 
-    `n_drawn` is the number of training subjects that a tree draws. Latents themselves (4 bytes a number) come on top.
+    `n_drawn` is the number of training subjects that a tree draws. Latents (4 bytes per value) are not included.
     """
     n_leaves = n_drawn // min_samples_leaf + 1
     trees = n_estimators * 2 * n_leaves * 72  # a node of scikit-learn and its value

@@ -17,7 +17,7 @@ The interface is what `survembed.testing` checks and the docstrings of `Componen
 of `build` or of a method comes, goes or changes its meaning, shape, unit or direction; a built thing must have a method
 that it need not have before; an entry-point group is renamed. It stays when a plugin may ignore the change: another
 kind, an argument with a default on our side, a method that is used only where it is there, a check of what was written
-already. Every change of either sort stands in the changelog under *Plugin API*. A plugin names the version that it was
+already. The changelog lists every change of either sort under *Plugin API*. A plugin names the version that it was
 written for, `api_version: ClassVar[int] = 2`; one that only inherits it would claim to fit any.
 """
 
@@ -28,7 +28,7 @@ def option(default: Any, *, help: str, panel: str | None = None, **limits: Any) 
     Parameters
     ----------
     default
-        The value where the user says nothing.
+        Default value.
     help
         One sentence for `--help`.
     panel
@@ -40,7 +40,7 @@ def option(default: Any, *, help: str, panel: str | None = None, **limits: Any) 
 
 
 class Component(BaseModel):
-    """Configuration that can build the thing it describes.
+    """Configuration that builds the object it describes.
 
     Subclasses are light: they import torch, numpy and the like inside `build` only, so that help stays fast.
     The first line of the docstring is the summary which `survembed plugins list` and `--help` show.
@@ -61,16 +61,16 @@ class Component(BaseModel):
 
     @classmethod
     def configure(cls, name: str, values: dict[str, Any], where: Mapping[str, str] | None = None) -> Self:
-        """Make a component from `values`, with pydantic's complaints turned into one `UsageError`.
+        """Make a component from `values`, or raise one `UsageError` for pydantic's errors.
 
         Parameters
         ----------
         name
-            What the user calls it, for the error: `model coxvae`, `data`.
+            Name for the error message: `model coxvae`, `data`.
         values
             Options by name, as read from flags, environment or TOML; strings are converted.
         where
-            What the user typed for an option, for the error; `name` where nothing is known.
+            User input by option, for the error message; default `name`.
         """
         where = where or {}
         unknown = sorted(set(values) - set(cls.model_fields))

@@ -1,1 +1,1 @@
-"""Files that are written whole or not at all, HDF5, locks, NIfTI."""
+"""Atomic files, HDF5, locks, NIfTI."""

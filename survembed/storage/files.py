@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written beside their place, synced to disk, then renamed; and their hashes."""
+"""Atomic files (written under a temporary name, synced, renamed) and hashes of files."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from survembed.errors import DataError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success sync it and rename it onto `path`, on failure remove it.
+    """Yield a temporary path next to `path`; on success sync and rename it to `path`, on failure remove it.
 
-    A crash at any moment leaves the old file or the new one, never a part. The temporary name ends like `path`.
+    A crash leaves the old or the new file, never a part. The temporary name has the suffix of `path`.
 
     Raises
     ------
     DataError
-        When the disk is full or the folder cannot be written; nothing is left behind.
+        If the disk is full or the folder is not writable; no file remains.
     """
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.part-{path.name}")
     try:
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def writable(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses while `path` is written into a `DataError`."""
+    """Convert an `OSError` while `path` is written into a `DataError`."""
     try:
         yield
     except OSError as error:
@@ -63,13 +63,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in UTF-8, whole or not at all."""
+    """Write `text` to `path` in UTF-8, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with sorted keys, whole or not at all. NaN is refused."""
+    """Write `value` as indented JSON with sorted keys, atomically. NaN is an error."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
@@ -79,7 +79,7 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     DataError
-        When the file is missing, cannot be read or is not JSON.
+        If the file is missing, cannot be read or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -104,7 +104,7 @@ def digest(value: Any) -> str:
 
 
 def cache_folder() -> Path:
-    """The user's cache of prepared cohorts and downloads: `SURVEMBED_CACHE`, or the system's usual place."""
+    """The user's cache of prepared cohorts and downloads: `SURVEMBED_CACHE`, or the default of the system."""
     from platformdirs import user_cache_path
 
     chosen = os.environ.get("SURVEMBED_CACHE")
@@ -112,34 +112,34 @@ def cache_folder() -> Path:
 
 
 class HashIndex:
-    """SHA-256 of files, remembered by path, size and time of change: a large file is read once, not at each start.
+    """SHA-256 of files, cached by path, size and modification time, so that a large file is read only once.
 
-    The index is a JSON file in the cache folder; a damaged one is started anew. Paths stand there as hashes, as the
-    name of a folder or file may be a patient's.
+    The index is a JSON file in the cache folder; a damaged one is replaced. It stores paths as hashes, because a path
+    can contain the name of a patient.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or cache_folder() / "sha256.json"
         try:
-            self._known: dict[str, list[Any]] = dict(read_json(self.path))
+            self._index: dict[str, list[Any]] = dict(read_json(self.path))
         except (DataError, TypeError, ValueError):
-            self._known = {}
+            self._index = {}
         self._changed = False
 
     def sha256(self, path: Path) -> str:
-        """The hash of `path`, from memory where size and time of change are those of last time."""
+        """The hash of `path`, from the index if size and modification time are unchanged."""
         resolved = digest(str(path.resolve()))
         status = path.stat()
         stamp = [status.st_size, status.st_mtime_ns]
-        known = self._known.get(resolved)
-        if known is None or known[:2] != stamp:
-            known = [*stamp, sha256(path)]
-            self._known[resolved] = known
+        entry = self._index.get(resolved)
+        if entry is None or entry[:2] != stamp:
+            entry = [*stamp, sha256(path)]
+            self._index[resolved] = entry
             self._changed = True
-        return str(known[2])
+        return str(entry[2])
 
     def save(self) -> None:
-        """Write what was learnt; without this nothing is remembered."""
+        """Write new hashes to the index file."""
         if self._changed:
-            write_json(self.path, self._known)
+            write_json(self.path, self._index)
             self._changed = False

@@ -1,4 +1,4 @@
-"""HDF5 files that are whole or absent, also when the disk fills up midway."""
+"""Atomic HDF5 files, also on a full disk."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from survembed.storage.files import replacing
 
 
 class _Sink(io.RawIOBase):
-    """A file for HDF5 to write to, which never fails: it remembers the first error and swallows all that follows.
+    """A file for HDF5 that never fails: it stores the first error and discards all later writes.
 
-    HDF5 keeps what it could not write and fails again while closing; a file that cannot be closed crashes the
-    interpreter later. Here the closing succeeds, into the void; `check` raises what went wrong.
+    HDF5 keeps unwritten data and fails again on close, and a file that cannot be closed crashes the interpreter later.
+    Here close succeeds; `check` raises the error.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,7 +25,7 @@ class _Sink(io.RawIOBase):
         self.error: BaseException | None = None
 
     def check(self) -> None:
-        """Raise the error of the disk, if there was one."""
+        """Raise the stored error, if any."""
         if self.error is not None:
             raise self.error
 
@@ -35,7 +35,7 @@ class _Sink(io.RawIOBase):
         try:
             while self.error is None and done < len(view):
                 done += self._file.write(view[done:])
-        except BaseException as error:  # Ctrl-C too must not arrive in the middle of HDF5
+        except BaseException as error:  # Ctrl-C too must not interrupt HDF5
             self.error = error
         return len(view)
 
@@ -67,19 +67,19 @@ class _Sink(io.RawIOBase):
 
 @contextmanager
 def writing_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
-    """Write an HDF5 file to `path`, whole or not at all.
+    """Write an HDF5 file to `path` atomically.
 
     Yields
     ------
     file
         The open file.
     check
-        Raises the error of the disk if there was one; call it between large writes, so as not to go on in vain.
+        Raises the error of the disk, if any; call it between large writes to stop early.
 
     Raises
     ------
     DataError
-        When the disk is full or the folder cannot be written; nothing is left behind.
+        If the disk is full or the folder is not writable; no file remains.
     """
     with replacing(path) as temporary, _Sink(temporary) as sink:
         with h5py.File(sink, "w") as file:

@@ -1,7 +1,7 @@
-"""Locks in a shared folder: a file made with O_EXCL, kept warm by a heartbeat, and taken over when its owner is gone.
+"""Locks in a shared folder: a file created with O_EXCL, with a heartbeat, replaced if its owner has ended.
 
-They work between threads, processes and machines on a network file system, where `flock` may not. A clock that is
-wrong does no harm: times of files are compared with each other only.
+They work between threads, processes and machines on a network file system, where `flock` may not. Wrong clocks have
+no effect: only times of files are compared.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ BEAT = 2.0
 """Seconds between heartbeats."""
 
 DEAD_AFTER = 6.0
-"""Silence in seconds after which a lock is free whose process is seen to be gone.
+"""Seconds without a heartbeat after which a lock is free if its process has ended on this host.
 
-Not at once: containers may share a host name, and each sees only its own processes.
+The delay is needed because containers may share a host name, and each sees only its own processes.
 """
 
 SILENT_AFTER = 120.0
-"""Silence in seconds after which a lock is free in any case; network file systems may show times a minute late."""
+"""Seconds without a heartbeat after which any lock is free; network file systems may show times a minute late."""
 
 
 @contextmanager
 def lock(path: Path) -> Iterator[bool]:
-    """Hold the lock `path`, a file, for the length of the block; yields False where someone else holds it.
+    """Hold the lock `path`, a file, during the block; yields False if another owner holds it.
 
-    A lock whose owner is gone is taken over. The owner's host and process are in the file.
+    A lock whose owner has ended is replaced. The file contains host and process of the owner.
 
     Raises
     ------
     DataError
-        When the folder cannot be written.
+        If the folder is not writable.
     """
     token = secrets.token_hex(8)
     if not (_create(path, token) or _take_over(path, token)):
@@ -55,13 +55,13 @@ def lock(path: Path) -> Iterator[bool]:
     finally:
         stop.set()
         heart.join()
-        if _owner(path).get("token") == token:  # else we slept too long and it is another's by now
+        if _owner(path).get("token") == token:  # else this process was suspended and the lock has a new owner
             path.unlink(missing_ok=True)
 
 
 @contextmanager
 def waiting(path: Path) -> Iterator[None]:
-    """Hold the lock `path`, and wait for it where someone else has it."""
+    """Hold the lock `path` during the block; wait while another owner holds it."""
     while True:
         with lock(path) as ours:
             if ours:
@@ -71,7 +71,7 @@ def waiting(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether someone alive holds the lock `path`."""
+    """Whether a running owner holds the lock `path`."""
     return path.exists() and not _is_stale(path)
 
 
@@ -84,7 +84,7 @@ def owner_is_alive(path: Path) -> bool:
 
 
 def break_lock(path: Path, process: int) -> None:
-    """Free the lock `path` if `process` of this machine held it, which the caller has seen end."""
+    """Remove the lock `path` if its owner is `process` of this host, which the caller knows has ended."""
     owner = _owner(path)
     if (owner.get("host"), owner.get("process")) == (socket.gethostname(), process):
         path.unlink(missing_ok=True)
@@ -113,16 +113,16 @@ def _unwritable(path: Path, error: OSError) -> DataError:
 
 
 def _take_over(path: Path, token: str) -> bool:
-    """Replace a stale lock by our own; the file `path`.take makes sure that only one does."""
+    """Replace a stale lock; the guard file `path`.take ensures that only one process does."""
     if not _is_stale(path):
         return False
     guard = path.with_name(path.name + ".take")
-    if guard.exists() and _silence(guard) > SILENT_AFTER:  # its maker died within a thousandth of a second
+    if guard.exists() and _silence(guard) > SILENT_AFTER:  # its owner ended within a millisecond
         guard.unlink(missing_ok=True)
     if not _create(guard, token):
         return False
     try:
-        if not _is_stale(path):  # another was faster
+        if not _is_stale(path):  # another process was faster
             return False
         path.unlink(missing_ok=True)
         return _create(path, token)
@@ -163,14 +163,14 @@ def _silence(path: Path) -> float:
 
 def _owner(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        owner = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return owner if isinstance(owner, dict) else {}
 
 
 def process_is_alive(process: Any) -> bool:
-    """Whether a process of this machine still runs; one that has ended and that nobody has waited for does not."""
+    """Whether a process of this host is running; a zombie is not."""
     if not isinstance(process, int):
         return True
     try:

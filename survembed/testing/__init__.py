@@ -1,4 +1,4 @@
-"""The kit with which a third party checks a plugin, and we our own.
+"""Conformance tests for plugins and for the components of survembed.
 
 In a test module of the plugin::
 
@@ -7,9 +7,9 @@ In a test module of the plugin::
 
     test_contract = conformance("models", FlowVAE)
 
-makes one test of each check. `survembed plugins check NAME` runs the same checks in a process of its own, without
-pytest. What is checked is what the docstrings of `Component`, `Source`, `Model`, `Head`, `SurvivalEstimator`,
-`Segmenter` and `Tracker` promise; each check says in its own docstring what it wants.
+creates one test per check. `survembed plugins check NAME` runs the same checks in a subprocess, without pytest. They
+verify the docstrings of `Component`, `Source`, `Model`, `Head`, `SurvivalEstimator`, `Segmenter` and `Tracker`; the
+docstring of each check states its requirement.
 """
 
 from __future__ import annotations
@@ -42,23 +42,22 @@ def conformance(
     kind
         A key of `registry.KINDS`: `datasets`, `models`, `heads`, `downstream`, `segmenters` or `trackers`.
     component
-        The class; it stands in a module, as an entry point would name it.
+        The class; it must be an attribute of a module.
     options
-        Its options for the checks, or a function that takes an empty folder, writes files into it and gives options
-        that name them. The defaults where not given.
+        Its options for the checks, or a function that writes files to a given empty folder and returns options with
+        their paths. Defaults to the default options.
     changed
-        For datasets, which need it: options, or a function as before, with which the cohort is another one. The kit
-        wants another fingerprint.
+        Required for datasets: options, or such a function, that give a different cohort; its fingerprint must differ.
     same
-        For datasets: options, or a function, with which the cohort is the same. The kit wants the same fingerprint.
-        Where it is not given, that of `options` written to another folder is taken.
+        For datasets: options, or such a function, that give the same cohort; its fingerprint must be equal. Defaults
+        to `options` with files in another folder.
     expected_failures
-        Checks that are known to fail, each with the reason. One that passes nevertheless is a failed test.
+        Reasons by check that is known to fail. If such a check passes, the test fails.
 
     Raises
     ------
     ValueError
-        When the kind or a check is unknown, a reason is empty, or a dataset has no `changed`.
+        If the kind or a check is unknown, a reason is empty, or a dataset has no `changed`.
     """
     import pytest
 
@@ -70,7 +69,7 @@ def conformance(
     if not all(reason.strip() for reason in failures.values()):
         raise ValueError("an expected failure needs a reason")
     if kind == "datasets" and changed is None:
-        raise ValueError("changed= is missing: options, or a function, with which the cohort is another one")
+        raise ValueError("changed= is missing: options, or a function, that give a different cohort")
     case = ComponentUnderTest(kind, component, options or {}, changed, same)
 
     def marks(name: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The process in which plugins are imported and checked: a request in, lines of JSON out."""
+"""Subprocess that imports and checks plugins: its argument is a request, its output lines of JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from survembed.registry.subprocess_runner import OPTIONS
 
 
 def main(request: dict[str, Any]) -> None:
-    """Answer one request; what plugins print, even past Python, goes to stderr."""
+    """Answer one request; all output of plugins, also from C code, goes to stderr."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
@@ -55,7 +55,7 @@ def main(request: dict[str, Any]) -> None:
 
 
 def _place(error: BaseException, module: str) -> str:
-    """The last line of the component's own package that led to `error`, for who wrote it; empty where none did."""
+    """The last line in the package of the component before `error`; empty if there is none."""
     package = module.partition(".")[0]
     steps = [
         f" ({Path(frame.f_code.co_filename).name}, line {line})"
@@ -66,7 +66,7 @@ def _place(error: BaseException, module: str) -> str:
 
 
 def _case(request: dict[str, Any]) -> Any:
-    """The checks, and the component with the options that the user has set for it, wherever."""
+    """The checks, and the component with the options that the user has set in flags, files or variables."""
     from survembed.runs.settings import Settings
     from survembed.testing.case import ComponentUnderTest
     from survembed.testing.checks import checks_of
@@ -79,8 +79,8 @@ def _case(request: dict[str, Any]) -> Any:
     )
     options: dict[str, Any] = {}
     if kind in SECTIONS:
-        made = settings.component(_section(request), f"{registry.KINDS[kind]} {name}", component)
-        options = made.model_dump(mode="json", exclude_unset=True)
+        configured = settings.component(_section(request), f"{registry.KINDS[kind]} {name}", component)
+        options = configured.model_dump(mode="json", exclude_unset=True)
     return checks_of(kind), ComponentUnderTest(kind, component, options)
 
 
@@ -96,7 +96,7 @@ SECTIONS = {
     "downstream": "downstream.{name}",
     "segmenters": "segment",
 }
-"""Where the options of a kind stand among the settings."""
+"""Section of the settings with the options of a kind."""
 
 if __name__ == "__main__":
     main(json.loads(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""A component under test, and what a check of it is."""
+"""A component under test, and the form of a check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from survembed.registry.component import Component
 
 Options = Mapping[str, Any] | Callable[[Path], Mapping[str, Any]]
-"""Options of a component, or a function that writes files into an empty folder and gives options that name them."""
+"""Options, or a function that writes files to a given empty folder and returns options with their paths."""
 
 
 class Failed(AssertionError):  # noqa: N818 - as pytest says it
@@ -29,7 +29,7 @@ class Skipped(Exception):  # noqa: N818 - nothing is wrong
 
 
 def require(condition: object, reason: str) -> None:
-    """Fail with `reason` unless `condition` holds; an `assert` would be gone under `python -O`."""
+    """Fail with `reason` unless `condition` holds; `python -O` removes `assert`."""
     if not condition:
         raise Failed(reason)
 
@@ -59,12 +59,12 @@ class ComponentUnderTest:
         return dict(chosen(Path(tempfile.mkdtemp(dir=self.folder))) if callable(chosen) else chosen)
 
     def make(self, options: Options | None = None) -> Component:
-        """The component, configured by `options` or else `self.options`."""
+        """The component, configured by `options` (by default `self.options`)."""
         return self.component.configure(self.component.__name__, self.values(options))
 
     @property
     def own(self) -> bool:
-        """Whether it is one of survembed's own."""
+        """Whether it is a component of survembed."""
         return self.component.__module__.startswith("survembed.")
 
 
@@ -73,14 +73,14 @@ Check = Callable[[ComponentUnderTest], None]
 
 @contextmanager
 def no_trace(what: str, *, torch_draws: bool = False) -> Iterator[None]:
-    """Fail when the block changes a global state that belongs to the caller.
+    """Fail if the block changes a global state of the caller.
 
     Parameters
     ----------
     what
-        Words for what is done in the block.
+        Description of the block, for the message.
     torch_draws
-        Whether numbers may be drawn from torch's generator, which callers seed and restore.
+        Whether the block may draw from torch's generator, which callers seed and restore.
     """
     before = _states(torch_draws)
     yield
@@ -99,7 +99,7 @@ def _states(torch_draws: bool) -> dict[str, Any]:
         "the working directory": str(Path.cwd()),
         "the environment": json.dumps(dict(os.environ)),
     }
-    torch = sys.modules.get("torch")  # most datasets need none, and it takes seconds to come
+    torch = sys.modules.get("torch")  # most datasets do not need it, and its import takes seconds
     if torch:
         states["torch's default dtype"] = torch.get_default_dtype()
         states["torch's number of threads"] = torch.get_num_threads()

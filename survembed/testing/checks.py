@@ -13,12 +13,12 @@ from survembed.testing.case import Check, ComponentUnderTest
 
 
 def checks_of(kind: str) -> dict[str, Check]:
-    """The checks of a kind by name, in the order in which they help most: those of all kinds, then its own.
+    """The checks of a kind by name, first those for all kinds, then those of this kind.
 
     Raises
     ------
     ValueError
-        When there is no such kind.
+        If there is no such kind.
     """
     if kind not in registry.KINDS:
         raise ValueError(f"no kind of component named '{kind}': expected one of {', '.join(registry.KINDS)}")
@@ -32,9 +32,9 @@ def run_check(check: Check, case: ComponentUnderTest) -> None:
     Raises
     ------
     Failed
-        When it did not pass; any other exception is one of the component's.
+        If the check does not pass; any other exception comes from the component.
     Skipped
-        When it does not apply.
+        If the check does not apply.
     """
     with tempfile.TemporaryDirectory(prefix="survembed-") as folder:
         check(replace(case, folder=Path(folder)))

@@ -1,4 +1,4 @@
-"""What holds for a component of any kind: it describes itself, is light, and survives JSON."""
+"""Checks of components of any kind: help texts, import time, round trip through JSON."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from survembed.registry.subprocess_runner import environment
 from survembed.testing.case import Check, ComponentUnderTest, require
 
 HEAVY = ("torch", "numpy", "pandas", "scipy", "h5py", "sklearn", "sksurv", "lifelines", "matplotlib", "nibabel")
-"""What belongs inside `build`: with any of these, help and completion would wait."""
+"""Packages to import inside `build` only, because they delay help and completion."""
 
 IMPORT_SECONDS = 5.0
-"""Nobody waits longer for `--help`."""
+"""Maximum import time."""
 
 PROBE = """
 import json, sys, time
@@ -27,7 +27,7 @@ print(json.dumps([time.perf_counter() - start, sorted({name.partition(".")[0] fo
 
 
 def described(case: ComponentUnderTest) -> None:
-    """The docstring has a first line, and every option says what it is for: both become help."""
+    """The docstring has a first line, and every option has a help text."""
     component = case.component
     require(
         issubclass(component, Component),
@@ -40,7 +40,7 @@ def described(case: ComponentUnderTest) -> None:
 
 
 def api_version(case: ComponentUnderTest) -> None:
-    """The plugin names the version of the interface that it was written for; one that inherits it would fit any."""
+    """The plugin states the version of its plugin interface itself; an inherited version would match any."""
     named = any("api_version" in vars(each) for each in case.component.__mro__ if each is not Component)
     require(named or case.own, f"no api_version: write `api_version: ClassVar[int] = {API_VERSION}` into the class")
     require(
@@ -50,7 +50,7 @@ def api_version(case: ComponentUnderTest) -> None:
 
 
 def light(case: ComponentUnderTest) -> None:
-    """Importing and configuring it, in a process of its own, brings in no torch, NumPy or the like."""
+    """Importing and configuring it in a subprocess imports no torch, NumPy or other heavy package."""
     component = case.component
     values = json.dumps(case.values(), default=str)
     probe = [sys.executable, "-P", "-c", PROBE, component.__module__, component.__qualname__, values]
@@ -61,8 +61,8 @@ def light(case: ComponentUnderTest) -> None:
     except subprocess.TimeoutExpired:
         require(False, f"importing {component.__module__} takes more than {4 * IMPORT_SECONDS:g} s")
         return
-    said = done.stderr.strip().splitlines()
-    require(done.returncode == 0, f"it cannot be imported by itself: {said[-1] if said else done.returncode}")
+    messages = done.stderr.strip().splitlines()
+    require(done.returncode == 0, f"it cannot be imported by itself: {messages[-1] if messages else done.returncode}")
     seconds, loaded = json.loads(done.stdout.splitlines()[-1])
     heavy = sorted(set(HEAVY) & set(loaded))
     require(not heavy, f"importing {component.__module__} imports {', '.join(heavy)}: import them inside build()")
@@ -70,7 +70,7 @@ def light(case: ComponentUnderTest) -> None:
 
 
 def survives_json(case: ComponentUnderTest) -> None:
-    """A run records its options as JSON and builds from them again."""
+    """Options are equal after a round trip through JSON, as in the record of a run."""
     made = case.make()
     text = json.dumps(made.model_dump(mode="json"), allow_nan=False)
     again = case.component.configure(case.component.__name__, json.loads(text))

@@ -1,4 +1,4 @@
-"""Checks of a dataset: a cohort that is whole, repeatable, and known by its fingerprint."""
+"""Checks of a dataset: a complete, reproducible cohort, identified by its fingerprint."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def prepared(case: ComponentUnderTest, source: Source) -> Path:
 
 
 def content(path: Path) -> str:
-    """A hash of all that a cohort holds, except notes and exclusions."""
+    """A hash of the content of a cohort, except notes and exclusions."""
     with Cohort(path) as cohort:
         subjects, header = cohort.subjects, cohort.header.to_dict()
         del header["notes"], header["exclusions"]
@@ -112,7 +112,7 @@ def fingerprint_follows_the_data(case: ComponentUnderTest) -> None:
 
 
 def fingerprint_follows_nothing_else(case: ComponentUnderTest) -> None:
-    """The same cohort has the same fingerprint, wherever its files lie."""
+    """The same cohort has the same fingerprint, in any folder."""
     if case.same is None and not callable(case.options):
         raise Skipped("no other way to the same data is known here: conformance(..., same=)")
     base, other = source_of(case), source_of(case, case.options if case.same is None else case.same)
@@ -121,7 +121,7 @@ def fingerprint_follows_nothing_else(case: ComponentUnderTest) -> None:
 
 
 def leaves_no_trace(case: ComponentUnderTest) -> None:
-    """Global random states and the user's files stay as they were."""
+    """Global random states and the user's files do not change."""
     values = case.values()
     before = _hashes(case.folder)
     with no_trace("the fingerprint"):

@@ -1,4 +1,4 @@
-"""Checks of a downstream model: risks and survival curves that mean what they say."""
+"""Checks of a downstream model: valid risks and survival curves."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def survival_curves(case: ComponentUnderTest) -> None:
 
 
 def same_seed_same_result(case: ComponentUnderTest) -> None:
-    """Risks and curves are a function of data and seed; what was built before has no part in them."""
+    """Risks and curves are a function of data and seed, independent of estimators built before."""
     z, outcome = planted_latents(200)
     one, again = fitted(case, seed=1), fitted(case, seed=1)
     require(np.array_equal(one.risk(z), again.risk(z)), "the same seed gives other risks")
@@ -87,7 +87,7 @@ def same_seed_same_result(case: ComponentUnderTest) -> None:
 
 
 def leaves_no_trace(case: ComponentUnderTest) -> None:
-    """Global random states and the arrays given to it stay as they were."""
+    """Global random states and input arrays do not change."""
     z, outcome = planted_latents(200)
     y = to_structured(*outcome)
     before = z.copy(), y.copy()
@@ -101,10 +101,12 @@ def leaves_no_trace(case: ComponentUnderTest) -> None:
 
 
 def sign_of_the_hazard(case: ComponentUnderTest) -> None:
-    """Who has the higher risk dies sooner, also among subjects that it was not fitted on."""
+    """A higher risk means an earlier event, also for subjects outside the training data."""
     z, outcome = planted_latents(200, seed=1)
     c = harrell_c(outcome, fitted(case).risk(z), n_resamples=0).value
-    require(c > 0.6, f"C is {c:.2f} on planted data where 0.85 can be had" + (": the sign is wrong" if c < 0.4 else ""))
+    require(
+        c > 0.6, f"C is {c:.2f} on planted data where 0.85 is possible" + (": the sign is wrong" if c < 0.4 else "")
+    )
 
 
 CHECKS: tuple[Check, ...] = (

@@ -1,4 +1,4 @@
-"""Planted data: one hidden number drives what is seen and how soon a subject dies, so that the truth is known."""
+"""Simulated data: one hidden variable determines image and log-hazard, so that the truth is known."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHANNELS = {
 
 
 def planted_images(sort: str, n: int, seed: int = 0) -> tuple[NDArray[np.float32], Outcome]:
-    """Images (n, C, *spatial) of a blob whose size raises the log-hazard, and what became of the n subjects.
+    """Images (n, C, *spatial) of a blob whose size raises the log-hazard, and the outcomes of the n subjects.
 
     Parameters
     ----------
@@ -48,14 +48,14 @@ def planted_images(sort: str, n: int, seed: int = 0) -> tuple[NDArray[np.float32
 
 
 def planted_latents(n: int, seed: int = 0, latent_dim: int = 3) -> tuple[NDArray[np.float32], Outcome]:
-    """Latents (n, latent_dim) of which the first raises the log-hazard, and what became of the n subjects."""
+    """Latents (n, latent_dim) of which the first raises the log-hazard, and the outcomes of the n subjects."""
     random = np.random.default_rng(seed)
     z = random.normal(size=(n, latent_dim)).astype(np.float32)
     return z, planted_outcome(2 * z[:, 0].astype(np.float64), random)
 
 
 def planted_outcome(log_hazard: Float, random: np.random.Generator) -> Outcome:
-    """Exponential lives in days at these log-hazards (n,), about a quarter of them censored."""
+    """Exponential survival times in days at these log-hazards (n,), about a quarter of them censored."""
     life = random.exponential(300 * np.exp(-log_hazard))
     limit = random.exponential(1500, size=len(log_hazard))
     return Outcome(np.minimum(life, limit), life < limit)

@@ -1,4 +1,4 @@
-"""Checks of a segmenter: what can be said of it without its program and its trained model."""
+"""Checks of a segmenter that need neither its program nor its trained model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from survembed.testing.case import Check, ComponentUnderTest, no_trace, require
 
 
 def interface(case: ComponentUnderTest) -> None:
-    """It names its orientation and the files that run as code; what is missing is a `SurvembedError`."""
+    """It has an orientation and lists files that run as code; a missing file raises a `SurvembedError`."""
     with no_trace("building"):
         segmenter: Any = case.make().build()
     require(callable(getattr(segmenter, "segment", None)), f"{type(segmenter).__name__} has no segment()")

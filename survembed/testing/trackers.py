@@ -1,4 +1,4 @@
-"""Checks of a tracker: it takes the numbers of a training as they come, and keeps out of its way."""
+"""Checks of a tracker: it accepts the metrics of a training and does not influence it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def built(case: ComponentUnderTest) -> Tracker:
 
 
 def takes_numbers(case: ComponentUnderTest) -> None:
-    """It takes the numbers of some validations, one that is not finite among them, and may be closed without any."""
+    """It accepts metrics, including values that are not finite, and can be closed without any."""
     tracker = built(case)
     for update in (0, 10, 20):
         tracker.log(update, dict(NUMBERS))
@@ -36,7 +36,7 @@ def takes_numbers(case: ComponentUnderTest) -> None:
 
 
 def leaves_no_trace(case: ComponentUnderTest) -> None:
-    """Global states and the numbers given to it stay as they were: a training is the same with it and without."""
+    """Global states and the metrics passed to it do not change, so that it does not influence a training."""
     given = dict(NUMBERS)
     with no_trace("tracking"):
         tracker = built(case)

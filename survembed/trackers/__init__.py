@@ -1,4 +1,4 @@
-"""Trackers by name: where the numbers of a training go beside `metrics.jsonl`. Imported only when named."""
+"""Trackers: they receive the metrics of a training in addition to `metrics.jsonl`."""
 
 from __future__ import annotations
 

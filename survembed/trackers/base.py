@@ -1,4 +1,4 @@
-"""What every tracker is."""
+"""Interface of trackers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from survembed.errors import PluginError
 
 
 class Tracker(Protocol):
-    """Takes the numbers of a training as they come. It is given no images and no ids of subjects.
+    """Receives the metrics of a training, but no images or ids of subjects.
 
-    What `survembed.testing` holds it to: it takes numbers that are not finite, may be closed without any, and leaves
-    global states alone, so that a training is the same with it and without.
+    `survembed.testing` checks that it accepts values that are not finite, can be closed without any, and does not
+    change global states.
     """
 
     def log(self, update: int, numbers: Mapping[str, float]) -> None:
-        """Numbers of one validation, by names such as `validation/objective`."""
+        """Log the metrics of one validation, by names such as `validation/objective`."""
 
     def close(self) -> None:
-        """The training has ended, however it did."""
+        """Close the tracker after the training, also after a failed one."""
 
 
 def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
@@ -34,7 +34,7 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]
 
 
 def missing(package: str, extra: str) -> PluginError:
-    """The error where a tracker's package is not installed."""
+    """The error if a tracker's package is not installed."""
     return PluginError(
         f"the tracker needs the package {package}, which is not installed",
         where=f"train.trackers={extra}",

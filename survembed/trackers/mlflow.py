@@ -10,12 +10,12 @@ from survembed.trackers.base import missing
 
 
 class MLflowTracker:
-    """A run of the experiment `survembed`; where, MLFLOW_TRACKING_URI says, and a local folder where it does not.
+    """A run of the experiment `survembed`; stored at MLFLOW_TRACKING_URI, or in the local file `mlflow.db`.
 
     Raises
     ------
     PluginError
-        When MLflow is not installed.
+        If MLflow is not installed.
     """
 
     def __init__(self, run_path: Path) -> None:

@@ -14,7 +14,7 @@ class TensorBoardTracker:
     Raises
     ------
     PluginError
-        When TensorBoard is not installed.
+        If TensorBoard is not installed.
     """
 
     def __init__(self, run_path: Path) -> None:

@@ -73,7 +73,7 @@ def identifiers(frame: pd.DataFrame, column: str, where: str) -> NDArray[np.str_
         raise DataError(
             f"subject '{unique[counts > 1][0]}' appears {counts.max()} times in column '{column}'",
             where=where,
-            expected="one row a subject",
+            expected="one row per subject",
         )
     return ids
 

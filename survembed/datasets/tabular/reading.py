@@ -10,7 +10,7 @@ from survembed.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-ONE_ROW_EACH = "a row of names, then one row a subject"
+ONE_ROW_EACH = "a row of names, then one row per subject"
 
 
 def read_table(path: Path, sheet: str | None = None) -> pd.DataFrame:
