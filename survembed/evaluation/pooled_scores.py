@@ -14,7 +14,8 @@ from survembed.survival.concordance import NO_PAIR, count_pairs, death_order, in
 from survembed.survival.outcome import Float, Outcome
 from survembed.survival.time_grid import NO_GRID, time_grid
 
-METRICS = ("harrell_c", "uno_c", "ibs")
+METRICS = {"harrell_c": "Harrell's C", "uno_c": "Uno's C", "ibs": "IBS"}
+"""Scores by name, with the headings of their columns."""
 
 
 Replicate = Sequence[Predictions]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from survembed.evaluation.pooled_scores import METRICS
 from survembed.evaluation.scores import ModelScores
 from survembed.survival.bootstrap import with_interval
 
-COLUMNS = {"harrell_c": "Harrell's C", "uno_c": "Uno's C", "ibs": "IBS", "ibs_scaled": "scaled IBS"}
+COLUMNS = {**METRICS, "ibs_scaled": "scaled IBS"}
 
 TextTable = tuple[list[str], list[list[str]]]
 """Columns and rows."""
