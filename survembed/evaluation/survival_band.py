@@ -43,6 +43,11 @@ class Survival:
     median_low: Float
     median_high: Float
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether `low` and `high` are known."""
+        return bool(np.isfinite(self.low).any())
+
 
 class SurvivalBand:
     """Survival functions of latents of one run, with intervals; the resampling is done once.
@@ -61,6 +66,11 @@ class SurvivalBand:
         self.model = model
         self.times: Float = np.unique([0.0, *shown, latents.duration[development].max()])
         self._band = _band(model, reporter) if isinstance(model.head, Breslow) else None
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the head has a Breslow baseline, which can be resampled."""
+        return self._band is not None
 
     def survival(self, z: Float) -> Survival:
         """Survival of latents z (n, L)."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
+    from survembed.evaluation.survival_band import Survival
     from survembed.survival.kaplan_meier import StepFunction
     from survembed.survival.outcome import Float
     from survembed.workflows.predict import SubjectPrediction
@@ -83,7 +84,8 @@ def _draw_survival(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
     label = f"Kaplan–Meier of {prediction.n_train} training subjects"
     axis.step(times, curve(times), where="post", color="0.55", lw=1.2, label=label)
     axis.fill_between(times, survival.low[row], survival.high[row], step="post", color=BLUE, alpha=0.2, lw=0)
-    axis.step(times, survival.value[row], where="post", color=BLUE, lw=1.8, label="predicted, with 95 % interval")
+    label = "predicted, with 95 % interval" if survival.has_interval else "predicted"
+    axis.step(times, survival.value[row], where="post", color=BLUE, lw=1.8, label=label)
     median = survival.median[row]
     if np.isfinite(median):
         axis.plot([0, median, median], [0.5, 0.5, 0], color=BLUE, lw=0.8, ls=":")
@@ -136,13 +138,12 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
         "log-hazard": f"{prediction.log_hazard[row]:+.3f}",
         "percentile of log-hazard": f"{prediction.percentile[row]:.0f} of {prediction.n_train} training subjects",
         "hazard ratio": f"{math.exp(prediction.log_hazard_ratio[row]):.3g} relative to the average latents",
-        "median survival": _median(survival.median[row], survival.median_low[row], survival.median_high[row], unit),
+        "median survival": _median(survival, row, unit),
     }
     for level in (0.75, 0.5, 0.25):
         at = last_index_above(prediction.cohort_curve, survival.times, level)
-        facts[f"S({survival.times[at]:.4g} {unit})"] = (
-            f"{survival.value[row, at]:.2f} ({survival.low[row, at]:.2f} to {survival.high[row, at]:.2f})"
-        )
+        interval = f" ({survival.low[row, at]:.2f} to {survival.high[row, at]:.2f})" if survival.has_interval else ""
+        facts[f"S({survival.times[at]:.4g} {unit})"] = f"{survival.value[row, at]:.2f}{interval}"
     among = f"({typical.n} {typical.part})"
     if typical.error is not None and typical.error_percentile is not None:
         facts["reconstruction error"] = (
@@ -165,7 +166,8 @@ def time_text(time: float, unit: str = "") -> str:
     return f"{time:.4g} {unit}".rstrip() if math.isfinite(time) else "not reached"
 
 
-def _median(value: float, low: float, high: float, unit: str) -> str:
-    if not math.isfinite(low):  # then median and upper limit are not reached either
-        return "not reached"
-    return f"{time_text(value, unit)}, 95 % interval {time_text(low)} to {time_text(high)}"
+def _median(survival: Survival, row: int, unit: str) -> str:
+    value, low = survival.median[row], survival.median_low[row]
+    if not survival.has_interval or not math.isfinite(low):  # without a lower limit, the others are not reached either
+        return time_text(value, unit)
+    return f"{time_text(value, unit)}, 95 % interval {time_text(low)} to {time_text(survival.median_high[row])}"

@@ -60,7 +60,7 @@ class ComponentEntry:
 
     @property
     def qualified(self) -> str:
-        """`package:name`, which is never ambiguous."""
+        """``package:name``, which is never ambiguous."""
         return f"{self.package}:{self.name}"
 
     @property

@@ -85,7 +85,7 @@ class Explorer:
         if self.linear:  # the same everywhere: a walk need not ask for it at each of its pieces
             psi = viewer.gradient(self.axes.centre)
             self._gradient = lambda _: psi
-        self.outlook = SurvivalBand(viewer, reporter) if self.has_head else None
+        self.survival_band = SurvivalBand(viewer, reporter) if self.has_head else None
 
     def describe(self) -> dict[str, Any]:
         """What holds for the whole run; see `survembed/page/static/api.js` for who reads it."""
@@ -108,7 +108,8 @@ class Explorer:
             "components": self.components.tolist(),
             "compared_with": self.part,
             "far": FAR,
-            "times": self.outlook.times.tolist() if self.outlook else [],
+            "times": self.survival_band.times.tolist() if self.survival_band else [],
+            "has_interval": self.survival_band is not None and self.survival_band.has_interval,
         }
 
     def subjects(self) -> dict[str, Any]:
@@ -169,15 +170,15 @@ class Explorer:
             },
             "distance_percentile": float(percentile(mahalanobis(z[None], self._training), self._distances)[0]),
         }
-        if self.outlook:
+        if self.survival_band:
             log_hazard, slope = self.viewer.log_hazard(z[None]), self._gradient(z)
-            told = self.outlook.survival(z[None])
+            survival = self.survival_band.survival(z[None])
             numbers |= {
                 "log_hazard": float(log_hazard[0]),
                 "slope": slope.tolist(),
                 "hazard_sd": math.sqrt(max(0.0, float(slope @ self.axes.covariance @ slope))),
-                "survival": plain([curve[0].round(5) for curve in (told.value, told.low, told.high)]),
-                "median": [_known(each[0]) for each in (told.median, told.median_low, told.median_high)],
+                "survival": plain([curve[0].round(5) for curve in (survival.value, survival.low, survival.high)]),
+                "median": [_known(each[0]) for each in (survival.median, survival.median_low, survival.median_high)],
             }
         return Scene(numbers, image[0])
 

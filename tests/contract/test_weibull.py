@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from survembed.runs.run import Runs
+from survembed.evaluation.survival_band import SurvivalBand
+from survembed.runs.run import Run, Runs
+from survembed.runs.trained_model import TrainedModel
+from survembed.workflows.explore import Explorer
 from tests.cli.command import survembed
 from tests.contract.own_tests import run_own_tests
 
@@ -38,6 +42,10 @@ def test_every_command_takes_it(installed: Path, capsys: pytest.CaptureFixture[s
     own = said("evaluate --downstream coxph --bootstrap 0")["rows"][0]
     assert own["harrell_c"]["value"] > 0.7  # the truth has 0.82
     assert own["ibs"]["value"] < 0.2
+    run = Runs(tmp_path).find()
+    table = tmp_path / "predictions.csv"
+    said(f"evaluate --downstream coxph --bootstrap 0 --predictions {table}")
+    survival_of_head(run, weights, table)
     ranked = said("importance")["dimensions"]
     np.testing.assert_allclose([each["psi"] for each in ranked], psi, rtol=1e-5)
     np.testing.assert_allclose([each["hazard_ratio"] for each in ranked], np.exp(psi), rtol=1e-5)
@@ -45,6 +53,31 @@ def test_every_command_takes_it(installed: Path, capsys: pytest.CaptureFixture[s
     assert walked[0]["psi"] == pytest.approx(float(psi[1]), rel=1e-5)
     np.testing.assert_allclose(np.diff(walked[0]["log_hazard"]), 4 * psi[1], rtol=1e-3)
     assert walked[1]["log_hazard"] == sorted(walked[1]["log_hazard"])
+
+
+def survival_of_head(run: Run, weights: dict[str, np.ndarray], table: Path) -> None:
+    """`evaluate`, the explorer and the curves of `predict` show the head's own S(t) = exp(-(t/lambda)^rho)."""
+    rho = np.exp(weights["head.log_rho"])
+
+    def weibull(z: np.ndarray, times: np.ndarray) -> np.ndarray:
+        scale = np.exp(weights["head.log_unit"] + weights["head.alpha"] + z @ weights["head.beta"])
+        return np.exp(-((times / scale[:, None]) ** rho))
+
+    model = TrainedModel.open(run)
+    predicted = pd.read_csv(table).query("model == 'base'")
+    columns = [name for name in predicted if name.startswith("S_")]
+    times = np.array([float(name[2:]) for name in columns])
+    z = model.latents.z[[model.latents.id.tolist().index(str(each)) for each in predicted["id"]]].astype(np.float64)
+    np.testing.assert_allclose(predicted[columns], weibull(z, times), atol=1e-5)
+    explorer = Explorer(model)
+    scene, described = explorer.scene(z[0]).numbers, explorer.describe()
+    assert not described["has_interval"]
+    np.testing.assert_allclose(scene["survival"][0], weibull(z[:1], np.array(described["times"]))[0], atol=1e-5)
+    assert set(scene["survival"][1]) == set(scene["survival"][2]) == {None}
+    json.dumps(scene, allow_nan=False)
+    survival = SurvivalBand(model).survival(z[:3])
+    assert not survival.has_interval
+    np.testing.assert_allclose(survival.value, weibull(z[:3], survival.times), atol=1e-5)
 
 
 def test_its_own_tests_pass(install: Callable[[str], Path]) -> None:

@@ -89,7 +89,7 @@ def test_two_packages_with_one_name(company: Path) -> None:
         ("datasets", "lacks:lacks", ("broken", "ModuleNotFoundError: No module named 'not_installed_anywhere'")),
         ("heads", "empty:empty", ("broken", "AttributeError: module 'empty' has no attribute 'Thing'")),
         ("heads", "wrong:wrong", ("broken", "wrong:Thing is not a subclass of survembed.registry.component.Component")),
-        ("models", "future:future", ("incompatible", "written for plugin interface 99, this is 1")),
+        ("models", "future:future", ("incompatible", "written for plugin interface 99, this is 2")),
     ],
 )
 def test_states(company: Path, kind: str, qualified: str, expected: tuple[str, str]) -> None:

@@ -21,6 +21,7 @@ from survembed.evaluation import scores as scores_module
 from survembed.evaluation.benchmark_result import Benchmark
 from survembed.evaluation.pooled_scores import PooledScores, pooled_scores
 from survembed.registry.component import Component
+from survembed.runs.configuration import Chosen
 from survembed.runs.embedding import embed
 from survembed.runs.jobs.job import SweepFolder
 from survembed.runs.jobs.options import SweepOptions
@@ -182,7 +183,8 @@ def test_a_sweep_without_a_finished_run_is_an_error(swept: Sweep, tmp_path: Path
 
 def test_a_fold_without_events_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "run_local", inline)
-    one = replace(measured_config("coxvae", split={"validation": 0.0}), data=Measured(kind="volume", event_first=4))
+    data = Chosen("measured", Measured(kind="volume", event_first=4))
+    one = replace(measured_config("coxvae", split={"validation": 0.0}), data=data)
     made = sweep([one], SweepOptions(folds=5), tmp_path / "sweep")
     assert set(made.states().values()) == {"finished"}, made.failures()
     table = benchmark(made, COXPH, covariates=[], n_resamples=50)

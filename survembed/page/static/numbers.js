@@ -36,7 +36,8 @@ export class Numbers {
       const times = Math.exp(scene.log_hazard - start.log_hazard);
       this.put("ratio", times, `×${ratio(times)}`, "relative to the start");
       const [median, low, high] = scene.median;
-      this.put("median", median, time(median, unit), `95 %: ${range(low, high)}\nstart: ${time(start.median[0], unit)}`);
+      const interval = this.run.has_interval ? `95 %: ${range(low, high)}\n` : "";
+      this.put("median", median, time(median, unit), `${interval}start: ${time(start.median[0], unit)}`);
     }
     for (const [channel, volume] of Object.entries(scene.volumes_ml)) {
       const red = this.red.has(channel) ? `in red: ${ml(scene.volumes_above_half_ml[channel])}\n` : "";

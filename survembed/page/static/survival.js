@@ -39,7 +39,7 @@ export class Curve {
     this.before = svg.appendChild(shape("path", { class: "start" }));
     this.now = svg.appendChild(shape("path", { class: "here" }));
     const key = shape("g", { class: "key" });
-    for (const [row, [name, text]] of [["here", "current, 95 % band"], ["start", "start"]].entries()) {
+    for (const [row, [name, text]] of [["here", run.has_interval ? "current, 95 % band" : "current"], ["start", "start"]].entries()) {
       const y = TOP + 12 + row * 17;
       key.append(shape("line", { class: name, x1: WIDTH - 140, x2: WIDTH - 118, y1: y, y2: y }));
       key.append(shape("text", { class: "tick", x: WIDTH - 112, y: y + 4 }, text));
@@ -68,7 +68,7 @@ export class Curve {
 
   show([here, low, high], [start]) {
     this.now.setAttribute("d", this.path(here));
-    this.band.setAttribute("d", this.between(low, high));
+    this.band.setAttribute("d", low[0] === null ? "" : this.between(low, high));
     this.before.setAttribute("d", this.path(start));
   }
 }
