@@ -74,11 +74,11 @@ def new_plugin(kind: str, name: str, out: Path, *, where: str | None = None) -> 
     texts = _rendered(values)
     with writable(folder):
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{package}-", dir=out) as room:
+        with tempfile.TemporaryDirectory(prefix=f".{package}-", dir=out) as staging:
             for path, text in texts.items():
-                (Path(room) / package / path).parent.mkdir(parents=True, exist_ok=True)
-                (Path(room) / package / path).write_text(text, encoding="utf-8")
-            (Path(room) / package).rename(folder)
+                (Path(staging) / package / path).parent.mkdir(parents=True, exist_ok=True)
+                (Path(staging) / package / path).write_text(text, encoding="utf-8")
+            (Path(staging) / package).rename(folder)
     return [folder / path for path in texts]
 
 
@@ -112,8 +112,8 @@ def _rendered(values: dict[str, object]) -> dict[Path, str]:
 
     kind, module = str(values["kind"]), Path(str(values["module"]))
     found = {}
-    for room, place in ((TEMPLATES, Path()), (TEMPLATES / kind, module)):
-        for template in sorted(room.iterdir(), key=lambda each: each.name):
+    for templates, place in ((TEMPLATES, Path()), (TEMPLATES / kind, module)):
+        for template in sorted(templates.iterdir(), key=lambda each: each.name):
             if template.name.endswith(".jinja"):
                 name = template.name.removesuffix(".jinja")
                 text = template.read_text(encoding="utf-8")

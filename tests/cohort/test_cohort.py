@@ -93,7 +93,7 @@ def test_images_come_in_the_order_asked_for(cohort: Cohort, index: list[int]) ->
 def test_images_are_read_in_stretches(
     cohort: Cohort, monkeypatch: pytest.MonkeyPatch, index: list[int], read: int
 ) -> None:
-    """HDF5 takes a hundred times as long for scattered rows that are asked for at once."""
+    """HDF5 takes a hundred times as long to read scattered rows in one call."""
     asked: list[object] = []
     of_file = h5py.Dataset.__getitem__
 

@@ -1,4 +1,4 @@
-"""The tests that stand in a package of `plugins/`, run against the package as installed."""
+"""Run the tests of a package in `plugins/` against the package as installed."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class ToyTrainer(nnUNetTrainer):
 def environment(folder: Path) -> Path:
     """The programs of an environment with nnU-Net: `NNUNET_PROGRAMS`, a folder `bin`, or one made in `folder`.
 
-    Torch and torchvision are asked for by name, so that both come from one index: of two, torchvision fails to load.
+    Torch and torchvision are requested by name, so that both come from one index: of two, torchvision fails to load.
     """
     given = os.environ.get("NNUNET_PROGRAMS")
     if given:

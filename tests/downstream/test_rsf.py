@@ -129,7 +129,7 @@ def test_a_forest_that_does_not_fit_into_memory_is_not_begun(latents, monkeypatc
 
 
 def test_a_forest_that_cannot_split_says_so(latents):
-    """25 subjects are less than two leaves of 15: C would be 0.500 without a word."""
+    """25 subjects are less than two leaves of 15: C would be 0.500 without a warning."""
     few = Outcome(latents.outcome.duration[:25], latents.outcome.event[:25])
     (note,) = fit_downstream(SurvivalForest(5, random_state=0), latents.z[:25], few).notes
     assert note.startswith("no tree has a split, so all risks are equal: 25 subjects")

@@ -1,4 +1,4 @@
-"""tabular: tables and DeepSurv files as cohorts of one-dimensional images; every way of being wrong is told."""
+"""tabular: tables and DeepSurv files as cohorts of one-dimensional images; every invalid input is refused."""
 
 from __future__ import annotations
 
