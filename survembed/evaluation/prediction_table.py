@@ -72,7 +72,7 @@ def prediction_table(cohort: PredictedCohort, predictions: Sequence[Predictions]
         frame = _subjects(cohort, each.division.test, "test")
         names = ("features", "model", "repeat", "fold", "seed")
         curves = {f"S_{time!r}": column for time, column in zip(cohort.times.tolist(), each.survival.T, strict=True)}
-        values = {**dict(zip(names, each.slot, strict=True)), "risk": each.risk, **curves}
+        values = {**dict(zip(names, each.storage_key, strict=True)), "risk": each.risk, **curves}
         frames.append(pd.concat([frame, pd.DataFrame(values, index=frame.index)], axis=1))
     table = pd.concat(frames, ignore_index=True)
     first = ["id", "part", "features", "model", "repeat", "fold", "seed", "duration", "event", "risk"]

@@ -78,8 +78,8 @@ class Predictions:
     provenance: str = ""
 
     @property
-    def slot(self) -> tuple[str, str, int, int, int]:
-        """Place in a file: a file holds one set of predictions for each."""
+    def storage_key(self) -> tuple[str, str, int, int, int]:
+        """Key in a file, which contains one set of predictions for each key."""
         return self.features, self.model, self.division.repeat, self.division.fold, self.seed
 
 
@@ -123,7 +123,7 @@ def save_predictions(path: Path, cohort: PredictedCohort, predictions: Iterable[
         for number, each in enumerate(predictions):
             group = file.create_group(f"predictions/{number}")
             names = ("features", "model", "repeat", "fold", "seed")
-            group.attrs.update(dict(zip(names, each.slot, strict=True)))
+            group.attrs.update(dict(zip(names, each.storage_key, strict=True)))
             group.attrs.update(notes=json.dumps(each.notes), provenance=each.provenance)
             group["development"], group["test"] = each.division.development, each.division.test
             group["risk"], group["survival"] = each.risk, each.survival

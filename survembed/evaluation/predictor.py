@@ -82,7 +82,7 @@ class Predictor:
         self._changed = False
         if path.is_file():
             try:
-                self._stored = {each.slot: each for each in load_predictions(path, cohort)}
+                self._stored = {each.storage_key: each for each in load_predictions(path, cohort)}
             except RunError as error:
                 reporter.warn(f"{error.message}: the models are fitted again")
 
@@ -158,12 +158,12 @@ class Predictor:
         parts = [division.development.tolist(), division.test.tolist()]
         depends = {**provenance, "parts": digest(parts), "survembed": version("survembed"), "code": _code("survembed")}
         new = Predictions(features, model, division, seed, *(np.empty(0),) * 2, provenance=digest(depends))
-        kept = self._stored.get(new.slot)
+        kept = self._stored.get(new.storage_key)
         if kept and kept.provenance == new.provenance:
             return kept
         risk, survival, notes = fit()
         new = replace(new, risk=risk, survival=survival, notes=notes)
-        self._stored[new.slot] = new
+        self._stored[new.storage_key] = new
         self._changed = True
         return new
 

@@ -23,17 +23,17 @@ def stop_requests() -> Iterator[Callable[[], StopRequest | None]]:
         return
     received: list[StopRequest] = []
 
-    def interrupt(_signal: int, _frame: Any) -> None:
+    def record_interrupt(_signal: int, _frame: Any) -> None:
         if received:
             raise KeyboardInterrupt
         received.append("interrupted")
 
-    def terminate(_signal: int, _frame: Any) -> None:
+    def record_termination(_signal: int, _frame: Any) -> None:
         received.append("terminated")
 
-    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, terminate)}
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, record_termination)}
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a worker of a sweep ignores Ctrl-C
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, record_interrupt)
     try:
         yield lambda: received[0] if received else None
     finally:

@@ -40,7 +40,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "predictions.h5"
     save_predictions(path, COHORT, [ONE, replace(ONE, model="rsf")])
     one, other = load_predictions(path, COHORT)
-    assert (one.slot, one.notes, one.provenance) == (("vae", "coxph", 1, 3, 7), ONE.notes, "hash")
+    assert (one.storage_key, one.notes, one.provenance) == (("vae", "coxph", 1, 3, 7), ONE.notes, "hash")
     assert other.model == "rsf"
     for name in ("risk", "survival"):
         np.testing.assert_array_equal(getattr(one, name), getattr(ONE, name))

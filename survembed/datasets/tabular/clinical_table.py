@@ -169,7 +169,7 @@ def read_clinical(path: Path, requested: Columns, preset: str | None = None, ski
     where = str(path)
     given = {name: value for name, value in vars(requested).items() if value not in (None, ())}
     forms = tuple(replace(form, **given) for form in (PRESETS[preset] if preset else (Columns(),)))
-    frame, columns = _read(path, forms, where)
+    frame, columns = _read_with_columns(path, forms, where)
     bad = _bad_rows(frame, columns)
     notes: tuple[str, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
@@ -204,7 +204,7 @@ def read_clinical(path: Path, requested: Columns, preset: str | None = None, ski
     )
 
 
-def _read(path: Path, forms: tuple[Columns, ...], where: str) -> tuple[pd.DataFrame, Columns]:
+def _read_with_columns(path: Path, forms: tuple[Columns, ...], where: str) -> tuple[pd.DataFrame, Columns]:
     """The table, and its columns with all names resolved."""
     columns = forms[0]
     frame = _records(path) if path.suffix.lower() == ".json" else read_table(path, columns.sheet)
