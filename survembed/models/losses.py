@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+ACTIVE_NATS = 0.01
+"""A latent dimension with less KL than this is inactive (Burda et al. 2016 judge by variance)."""
+
 
 def normal_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(μ, σ²) ‖ N(0, 1)) in nats of each latent dimension, (n, L): ½ (μ² + σ² − 1 − log σ²)."""

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812 — the name every torch user
 
 from survembed.models.base import InputScale, Loss, Model, full_precision
 from survembed.models.blocks import Decoder, Encoder, geometry
-from survembed.models.losses import binary_entropy, normal_kl
+from survembed.models.losses import ACTIVE_NATS, binary_entropy, normal_kl
 from survembed.survival.batch import Batch
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ LEAST_DEVIANCE = 1e-4
 
 AMOUNT_GAIN = 4.0
 """Lets the log-odds of a whole mask move by a unit within some hundred updates at the usual rates."""
-
-ACTIVE_NATS = 0.01
-"""A latent dimension with less KL than this says nothing about the image."""
 
 
 class VAENetwork(Model):

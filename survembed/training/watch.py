@@ -9,9 +9,7 @@ import torch
 from torch import nn
 
 from survembed.models.base import Loss
-
-ACTIVE_NATS = 0.01
-"""A latent dimension with a smaller KL is inactive (Burda et al. 2016 judge by variance)."""
+from survembed.models.losses import ACTIVE_NATS
 
 DEAD_SHARE = 0.01
 """A term with a smaller share of the gradient has no effect."""
