@@ -38,13 +38,13 @@ def explain(
     from survembed.cli.reporter import reporter
     from survembed.figures.explain import draw_explanation
     from survembed.workflows.explain import explain as work
-    from survembed.workflows.explain import save_numbers, save_volumes
+    from survembed.workflows.explain import save_volumes
 
     explanation = work(chosen, subject, low=low, high=high, n_steps=steps, reporter=reporter())
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", subject).lstrip(".") or "subject"
     folder = out or chosen.path / "explanations" / name
     volumes = save_volumes(explanation, folder) if nifti else []
-    files = [*draw_explanation(explanation, folder / "explanation.png"), save_numbers(explanation, folder)]
+    files = [*draw_explanation(explanation, folder / "explanation.png"), explanation.save(folder / "explanation.json")]
     if as_json:
         show_json({**explanation.to_dict(), "files": [*files, *volumes]})
     else:

@@ -49,7 +49,6 @@ def predict(
     from survembed.cli.reporter import reporter
     from survembed.figures.predict import draw_prediction
     from survembed.workflows.predict import predict as work
-    from survembed.workflows.predict import save_numbers
 
     given = {"ct": ct, "mask": mask, "folder": folder, "image": image, "table": table}
     files = {name: path for name, path in given.items() if path is not None}
@@ -59,7 +58,7 @@ def predict(
         label or ("rows" if len(prediction.labels) > 1 else "subject")
     )
     pages = prediction.labels[:MAX_PAGES]
-    written = [save_numbers(prediction, output_folder)]
+    written = [prediction.save(output_folder / "prediction.json")]
     with progress.task("drawing", len(pages), "pages") as task:
         for row, name in enumerate(pages):
             page = "prediction" if len(prediction.labels) == 1 else _file_name(name)
@@ -91,7 +90,7 @@ def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> Non
             prediction.log_hazard.tolist(),
             prediction.percentile.tolist(),
             [time_text(median) for median in prediction.survival.median],
-            ["yes" if far else "" for far in prediction.typicality.far],
+            ["yes" if far else "" for far in prediction.out_of_distribution.far],
             strict=True,
         )
         unit = prediction.header.time_unit
@@ -99,10 +98,10 @@ def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> Non
             ["subject", "log-hazard", "percentile", f"median survival, {unit}", "out of distribution"],
             [list(row) for row in numbers],
         )
-    far = [label for label, far in zip(prediction.labels, prediction.typicality.far, strict=True) if far]
+    far = [label for label, far in zip(prediction.labels, prediction.out_of_distribution.far, strict=True) if far]
     if far:
         say(f"warning: out of distribution: {', '.join(far[:10])}{'…' if len(far) > 10 else ''}")
-    if prediction.typicality.part == "training":
+    if prediction.out_of_distribution.part == "training":
         say(
             "error and distance are compared with the training subjects, because the test part is too small; "
             "this makes new subjects look less typical than they are"

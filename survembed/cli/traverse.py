@@ -43,7 +43,7 @@ def traverse(
 
     from survembed.cli.reporter import reporter
     from survembed.figures.traversal import draw_traversal
-    from survembed.workflows.traverse import save_numbers, save_volumes
+    from survembed.workflows.traverse import save_volumes
     from survembed.workflows.traverse import traverse as work
 
     progress = reporter()
@@ -53,7 +53,7 @@ def traverse(
     )
     names = [walk.name for walk in traversal.walks] if dims is not None else ["all", *(["risk"] if risk else [])]
     folder = out or chosen.path / "traversal" / folder_name(names, raw=raw, start=start)
-    files = [*draw_traversal(traversal, folder / "traversal.png"), save_numbers(traversal, folder)]
+    files = [*draw_traversal(traversal, folder / "traversal.png"), traversal.save(folder / "traversal.json")]
     volumes = save_volumes(traversal, folder) if nifti else []
     if as_json:
         show_json({**traversal.to_dict(), "files": [*files, *volumes]})

@@ -1,4 +1,4 @@
-"""Whether an image looks like those a run was trained on: its reconstruction error and the place of its latents."""
+"""Distance of images from the training data: reconstruction error and Mahalanobis distance of latents."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from survembed.runs.trained_model import TrainedModel
 from survembed.survival.outcome import Float
 
 FEWEST = 20
-"""Held-out subjects from which a percentile among them means something."""
+"""Smallest test set among which a percentile is taken."""
 MOST = 500
-"""Subjects that are decoded for comparison; a percentile of more would be no finer to the eye."""
+"""Largest number of subjects that are decoded for comparison."""
 BATCH = 64
 FAR = 99.0
-"""Percentile above which an image is said to be far from the training data; some one in fifty of the same kind are."""
+"""Percentile above which an image counts as far from the training data; about one in fifty similar images are."""
 
 
 def percentile(value: ArrayLike, among: Float) -> Float:
@@ -46,8 +46,8 @@ class OutOfDistribution:
     distance_percentile
         (n,) among the same subjects.
     part
-        `held-out`, or `training`: percentiles among the training subjects, on whom the model was fitted, come out too
-        high, so they are taken only where fewer than 20 were held out.
+        `held-out`, or `training`: percentiles among the training subjects are too high, because the model was fitted
+        on them; they are used only where the test set has fewer than 20 subjects.
     n
         Subjects compared with.
     """
@@ -66,20 +66,20 @@ class OutOfDistribution:
         return far if self.error_percentile is None else far | (self.error_percentile > FAR)
 
 
-def typicality(
-    viewer: TrainedModel, cohort: Cohort, images: NDArray[np.float32], z: NDArray[np.float32]
+def compare_with_cohort(
+    trained: TrainedModel, cohort: Cohort, images: NDArray[np.float32], z: NDArray[np.float32]
 ) -> OutOfDistribution:
     """Compare images (n, C, *spatial) and their latents z (n, L) with the cohort of the run."""
-    latents = viewer.latents
-    part, rows = compared(latents)
+    latents = trained.latents
+    part, rows = reference_subjects(latents)
     distance = mahalanobis(z, latents.z[~latents.test])
     distances = mahalanobis(latents.z[rows], latents.z[~latents.test])
     error = errors = None
-    if viewer.model.decodes:
+    if trained.model.decodes:
         unit = unit_of_errors(cohort, np.flatnonzero(~latents.test))
-        error = squared_error(viewer, images, z, unit)
+        error = squared_error(trained, images, z, unit)
         batches = np.array_split(rows, -(-len(rows) // BATCH))
-        errors = np.concatenate([squared_error(viewer, cohort.images(at), latents.z[at], unit) for at in batches])
+        errors = np.concatenate([squared_error(trained, cohort.images(at), latents.z[at], unit) for at in batches])
     return OutOfDistribution(
         error,
         None if error is None or errors is None else percentile(error, errors),
@@ -90,28 +90,30 @@ def typicality(
     )
 
 
-def compared(latents: Latents) -> tuple[str, NDArray[np.intp]]:
-    """The subjects compared with: those held out, or all others where those are too few; evenly thinned."""
-    held_out = latents.test.sum() >= FEWEST
-    rows = np.flatnonzero(latents.test if held_out else ~latents.test)
-    return "held-out" if held_out else "training", rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(int)]
+def reference_subjects(latents: Latents) -> tuple[str, NDArray[np.intp]]:
+    """Part and rows of the reference subjects: the test set, or all others where it is too small; evenly thinned."""
+    is_enough = latents.test.sum() >= FEWEST
+    rows = np.flatnonzero(latents.test if is_enough else ~latents.test)
+    return "held-out" if is_enough else "training", rows[
+        np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(int)
+    ]
 
 
 def mahalanobis(z: NDArray[np.floating], among: NDArray[np.floating]) -> Float:
     """Distance (n,) of latents z (n, L) from the mean of `among` (m, L), in its covariance; idle directions count 0."""
-    known = among.astype(np.float64)
-    away = z.astype(np.float64) - known.mean(axis=0)
-    inverse = np.linalg.pinv(np.atleast_2d(np.cov(known, rowvar=False, bias=True)), rcond=1e-9, hermitian=True)
+    reference = among.astype(np.float64)
+    away = z.astype(np.float64) - reference.mean(axis=0)
+    inverse = np.linalg.pinv(np.atleast_2d(np.cov(reference, rowvar=False, bias=True)), rcond=1e-9, hermitian=True)
     distance: Float = np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", away, inverse, away), 0.0))
     return distance
 
 
 def squared_error(
-    viewer: TrainedModel, images: NDArray[np.float32], z: NDArray[np.float32], unit: NDArray[np.float32] | float
+    trained: TrainedModel, images: NDArray[np.float32], z: NDArray[np.float32], unit: NDArray[np.float32] | float
 ) -> Float:
-    """Mean squared error (n,) of what z decodes to, in `unit` (C, *spatial)."""
+    """Mean squared error (n,) between decoded z and images, in `unit` (C, *spatial)."""
     error: Float = (
-        (((viewer.decode(z.astype(np.float64)) - images) / unit) ** 2)
+        (((trained.decode(z.astype(np.float64)) - images) / unit) ** 2)
         .reshape(len(images), -1)
         .mean(axis=1, dtype=np.float64)
     )

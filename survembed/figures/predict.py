@@ -125,7 +125,7 @@ def _draw_text(part: SubFigure, prediction: SubjectPrediction, row: int) -> None
         axis.text(0.0, top - number * step, name, fontsize=9, color="0.35", **style)
         axis.text(0.44, top - number * step, text, fontsize=9, **style)
     warnings = [f"Warning: {warning}" for warning in prediction.warnings[:3]]
-    if prediction.typicality.far[row]:
+    if prediction.out_of_distribution.far[row]:
         warnings.insert(0, "Far from the training data: the prediction may be wrong.")
     for number, text in enumerate(warnings, len(facts)):
         axis.text(0.0, top - number * step, text, color=RED, fontsize=8, wrap=True, **style)
@@ -133,7 +133,7 @@ def _draw_text(part: SubFigure, prediction: SubjectPrediction, row: int) -> None
 
 def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
     """Numbers of one subject as text, for the page and for the terminal."""
-    survival, typical, unit = prediction.survival, prediction.typicality, prediction.header.time_unit
+    survival, typical, unit = prediction.survival, prediction.out_of_distribution, prediction.header.time_unit
     facts = {
         "log-hazard": f"{prediction.log_hazard[row]:+.3f}",
         "percentile of log-hazard": f"{prediction.percentile[row]:.0f} of {prediction.n_train} training subjects",

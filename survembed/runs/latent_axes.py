@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,6 +75,10 @@ class Coordinates:
                 path[index], reached = z, abs(steps[index])
         path[steps == 0] = start
         return path
+
+    def hazard_sd(self, gradient: Float) -> float:
+        """√(∇rᵀΣ∇r), the standard deviation of the log-hazard to first order: one unit of the hazard axis."""
+        return math.sqrt(max(0.0, float(gradient @ self.covariance @ gradient)))
 
     def hazard_direction(self, gradient: Float) -> Float:
         """Σ∇r / √(∇rᵀΣ∇r) (L,); zero where the hazard is flat."""

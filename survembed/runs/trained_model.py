@@ -1,8 +1,7 @@
-"""A trained run, ready to be looked at: what a latent decodes to, and what hazard and survival it means."""
+"""Trained model of a run: decoded images, log-hazards and survival functions of latents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +22,7 @@ PATH_NODES = 128
 
 
 class TrainedModel:
-    """Decodes latents of one run and says what they mean. All figures and pages that show decoded images use it.
+    """Model, latents and cohort header of one run. All figures and pages that show decoded images use it.
 
     Attributes
     ----------
@@ -37,7 +36,7 @@ class TrainedModel:
 
     @classmethod
     def open(cls, run: Run, *, device: str = "cpu", reporter: Reporter = QUIET) -> TrainedModel:
-        """The viewer of a finished run; embeds its cohort first where that is not done.
+        """Open a finished run; embeds its cohort first where that is not done.
 
         Raises
         ------
@@ -48,7 +47,7 @@ class TrainedModel:
         return cls(run, header, embed(run, reporter=reporter), load_model(run, device))
 
     def coordinates(self, *, raw: bool = False) -> Coordinates:
-        """Axes to show: standardised by the training μ, or the paper's raw ones (settled point 13)."""
+        """Axes of the latent space: standardised by the training μ, or the paper's raw ones (settled point 13)."""
         return Coordinates.of(self.latents.z[~self.latents.test], raw=raw)
 
     @torch.no_grad()
@@ -76,17 +75,17 @@ class TrainedModel:
         """The same (n, L) at each of z (n, L)."""
         at = self._tensor(z).requires_grad_()
         (slopes,) = torch.autograd.grad(self.model.log_hazard(at).sum(), at)
-        found: Float = slopes.double().cpu().numpy()
-        return found
+        gradients: Float = slopes.double().cpu().numpy()
+        return gradients
 
     @property
     def is_linear(self) -> bool:
-        """Whether the hazard rises by the same ψ everywhere: judged at the subjects, whatever the head is called."""
+        """Whether the gradient of the log-hazard is the same everywhere; tested on the first 64 subjects."""
         slopes = self.gradients(self.latents.z[:64].astype(np.float64))
         return bool(np.allclose(slopes, slopes[0], rtol=1e-6, atol=1e-12))
 
     def contributions(self, z: Float) -> Float:
-        """What each dimension (n, L) adds to the log-hazard of z (n, L), beyond that of the mean training μ.
+        """Contribution (n, L) of each dimension to the log-hazard of z (n, L), relative to the mean training μ.
 
         Integrated gradients along the straight path from that mean: (z_i − m_i) times the mean of ∂r/∂z_i on the path.
         For a linear head this is ψ_i·(z_i − m_i) itself. Rows sum to r(z) − r(m).
@@ -120,25 +119,20 @@ class TrainedModel:
         """Median survival time (n,) by the head; NaN where S(t) stays above 0.5 in the follow-up."""
         return self.head.median_survival(self._tensor(z)).cpu().numpy()
 
-    def volumes_ml(self, images: NDArray[np.float32]) -> dict[str, Float]:
+    def volumes_ml(self, images: NDArray[np.generic]) -> dict[str, Float]:
         """Decoded volumes (n,) in ml of images (n, C, *spatial) by mask: the sum of the fractions; {} without scale."""
-        return self._volumes(images, np.asarray)
-
-    def volumes_above_half_ml(self, images: NDArray[np.float32]) -> dict[str, Float]:
-        """The same of the voxels with a fraction above 0.5, as an overlay shows them."""
-        return self._volumes(images, lambda fraction: fraction > 0.5)
-
-    def _volumes(
-        self, images: NDArray[np.float32], part: Callable[[NDArray[np.float32]], NDArray[np.generic]]
-    ) -> dict[str, Float]:
         if self.header.spacing_mm is None:
             return {}
         voxel_ml = float(np.prod(self.header.spacing_mm)) / 1000
         return {
-            channel.name: part(images[:, index]).reshape(len(images), -1).sum(axis=1, dtype=np.float64) * voxel_ml
+            channel.name: images[:, index].reshape(len(images), -1).sum(axis=1, dtype=np.float64) * voxel_ml
             for index, channel in enumerate(self.header.channels)
             if channel.likelihood == "bernoulli"
         }
+
+    def volumes_above_half_ml(self, images: NDArray[np.float32]) -> dict[str, Float]:
+        """The same for the voxels with a fraction above 0.5, as an overlay shows them."""
+        return self.volumes_ml(images > 0.5)
 
     def _tensor(self, z: NDArray[np.floating]) -> torch.Tensor:
         return torch.tensor(z, dtype=torch.float32, device=self.device)

@@ -1,8 +1,8 @@
-"""What raises a subject's hazard: its own image, walked along the hazard to lower and to higher risk."""
+"""Explain a subject's hazard: its own image, changed along the hazard axis to lower and higher risk."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from survembed.runs.embedding import open_cohort
 from survembed.runs.latent_axes import Float
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
-from survembed.storage.files import write_json
 from survembed.storage.nifti import write_nifti
+from survembed.storage.result import Result
 from survembed.workflows.traverse import decimals_of
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Result):
     """A subject and its walk along the hazard.
 
     Attributes
@@ -52,19 +52,21 @@ class Explanation:
         (4, 4) from voxel to RAS mm on the subject's own anatomy; None without physical space.
     """
 
+    format = "survembed-explanation"
+
     run: str
     model: str
-    header: CohortHeader
+    header: CohortHeader = field(metadata={"json": False})
     subject: str
     steps: Float
     z: Float
     log_hazard_ratio: Float
-    image: NDArray[np.float32]
-    decoded: NDArray[np.float32]
+    image: NDArray[np.float32] = field(metadata={"json": False})
+    decoded: NDArray[np.float32] = field(metadata={"json": False})
     decoded_ml: dict[str, Float]
     walked_ml: dict[str, Float]
     walked_above_half_ml: dict[str, Float]
-    affine: Float | None
+    affine: Float | None = field(metadata={"json": False})
 
     @property
     def reconstruction(self) -> NDArray[np.float32]:
@@ -86,21 +88,11 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values, for JSON; no images."""
         return {
-            "format": "survembed-explanation",
-            "format_version": 1,
+            **super().to_dict(),
             "disclaimer": DISCLAIMER,
-            "run": self.run,
-            "model": self.model,
             "title": self.header.title,
             "synthetic": self.header.synthetic,
-            "subject": self.subject,
-            "steps": self.steps.tolist(),
-            "log_hazard_ratio": self.log_hazard_ratio.tolist(),
             "hazard_ratio": np.exp(self.log_hazard_ratio).tolist(),
-            "decoded_ml": {name: values.tolist() for name, values in self.decoded_ml.items()},
-            "walked_ml": {name: values.tolist() for name, values in self.walked_ml.items()},
-            "walked_above_half_ml": {name: values.tolist() for name, values in self.walked_above_half_ml.items()},
-            "z": self.z.tolist(),
         }
 
 
@@ -136,34 +128,34 @@ def explain(
         When the run is damaged, or cannot be walked: no head, no decoder, or a table.
     """
     _check(run, low, high, n_steps)
-    viewer = TrainedModel.open(run, reporter=reporter)
-    position = viewer.latents.position(subject)
+    trained = TrainedModel.open(run, reporter=reporter)
+    position = trained.latents.position(subject)
     steps = np.unique(np.append(np.linspace(low, high, n_steps).round(10), 0.0)) + 0.0
     with reporter.task("decoding", 1, "walk") as task:
-        start = viewer.latents.z[position].astype(np.float64)
-        z = viewer.coordinates().along_hazard(start, viewer.gradient, steps)
-        decoded = viewer.decode(z)
+        start = trained.latents.z[position].astype(np.float64)
+        z = trained.coordinates().along_hazard(start, trained.gradient, steps)
+        decoded = trained.decode(z)
         task.advance()
     with open_cohort(run, reporter) as cohort:
         image = cohort.images([position])[0]
         affines = cohort.subjects.affine
-    hazard = viewer.log_hazard(z)
+    hazard = trained.log_hazard(z)
     own = Explanation(
         run=run.id,
         model=run.model,
-        header=viewer.header,
+        header=trained.header,
         subject=subject,
         steps=steps,
         z=z,
         log_hazard_ratio=hazard - hazard[steps == 0],
         image=image,
         decoded=decoded,
-        decoded_ml=viewer.volumes_ml(decoded),
+        decoded_ml=trained.volumes_ml(decoded),
         walked_ml={},
         walked_above_half_ml={},
         affine=None if affines is None else affines[position],
     )
-    soft, hard = viewer.volumes_ml(own.walked), viewer.volumes_above_half_ml(own.walked)
+    soft, hard = trained.volumes_ml(own.walked), trained.volumes_above_half_ml(own.walked)
     return replace(own, walked_ml=soft, walked_above_half_ml=hard)
 
 
@@ -188,13 +180,6 @@ def _check(run: Run, low: float, high: float, n_steps: int) -> None:
             expected="a model that decodes and has a head, on pictures or volumes",
             try_="survembed train coxvae --data liver",
         )
-
-
-def save_numbers(explanation: Explanation, folder: Path) -> Path:
-    """Write the numbers as `explanation.json` into `folder`."""
-    path = folder / "explanation.json"
-    write_json(path, explanation.to_dict())
-    return path
 
 
 def save_volumes(explanation: Explanation, folder: Path) -> list[Path]:

@@ -1,10 +1,9 @@
-"""A run to be explored by hand: what the page of `survembed explore` shows, as numbers and bytes."""
+"""Content of the page of `survembed explore`: numbers and images of places in the latent space."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from survembed.cohort.captions import data_name
 from survembed.cohort.physical_space import centred_affine, physical
 from survembed.errors import UsageError
-from survembed.evaluation.out_of_distribution import FAR, compared, mahalanobis, percentile
+from survembed.evaluation.out_of_distribution import FAR, mahalanobis, percentile, reference_subjects
 from survembed.evaluation.projection import principal_axes
 from survembed.evaluation.survival_band import SurvivalBand
 from survembed.progress import QUIET, Reporter
@@ -26,13 +25,14 @@ from survembed.storage.nifti import nifti_bytes
 from survembed.storage.result import plain
 
 FARTHEST = 1000.0
-"""No latent of any use lies farther out; the largest step along the hazard, too, is a fraction of this."""
+"""Largest absolute value of a latent that is accepted."""
 FARTHEST_STEP = 20.0
+"""Largest step along the hazard axis that is accepted."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One place in the latent space: its decoded image and what it means.
+    """One place in the latent space: its decoded image and its numbers.
 
     Attributes
     ----------
@@ -63,33 +63,33 @@ class Scene:
 
 
 class Explorer:
-    """Answers the page's questions; safe to ask from several threads at once.
+    """Answers the requests of the page; thread-safe.
 
     Parameters
     ----------
-    viewer
-        Of a run whose model decodes.
+    trained
+        The model of a run; it must decode.
     """
 
-    def __init__(self, viewer: TrainedModel, reporter: Reporter = QUIET) -> None:
-        self.viewer = viewer
-        self.latents, self.header = viewer.latents, viewer.header
-        self.has_head = viewer.model.head is not None
-        self.axes = viewer.coordinates()
+    def __init__(self, trained: TrainedModel, reporter: Reporter = QUIET) -> None:
+        self.trained = trained
+        self.latents, self.header = trained.latents, trained.header
+        self.has_head = trained.model.head is not None
+        self.axes = trained.coordinates()
         self._training = self.latents.z[~self.latents.test].astype(np.float64)
-        self.part, rows = compared(self.latents)
+        self.part, rows = reference_subjects(self.latents)
         self._distances = mahalanobis(self.latents.z[rows], self._training)
         self.components, _ = principal_axes(self._training)
-        self._gradient: Gradient = viewer.gradient
-        self.linear = self.has_head and viewer.is_linear
-        if self.linear:  # the same everywhere: a walk need not ask for it at each of its pieces
-            psi = viewer.gradient(self.axes.centre)
+        self._gradient: Gradient = trained.gradient
+        self.linear = self.has_head and trained.is_linear
+        if self.linear:  # the same everywhere: computed once
+            psi = trained.gradient(self.axes.centre)
             self._gradient = lambda _: psi
-        self.survival_band = SurvivalBand(viewer, reporter) if self.has_head else None
+        self.survival_band = SurvivalBand(trained, reporter) if self.has_head else None
 
     def describe(self) -> dict[str, Any]:
-        """What holds for the whole run; see `survembed/page/static/api.js` for who reads it."""
-        header, run = self.header, self.viewer.run
+        """Properties of the whole run, as `survembed/page/static/api.js` reads them."""
+        header, run = self.header, self.trained.run
         return {
             "run": run.id,
             "model": run.model,
@@ -142,7 +142,7 @@ class Explorer:
         }
 
     def place(self, request: Mapping[str, Any]) -> Float:
-        """Latents (L,) that a request asks for: `z`, moved by `hazard` units along the hazard axis.
+        """Latents (L,) of a request: `z`, moved by `hazard` units along the hazard axis.
 
         Raises
         ------
@@ -160,25 +160,25 @@ class Explorer:
         return self.axes.along_hazard(at, self._gradient, np.array([float(step)]))[0] if step else at
 
     def scene(self, z: Float) -> Scene:
-        """What stands at z (L,)."""
-        image = self.viewer.decode(z[None])
+        """Decoded image and numbers at z (L,)."""
+        image = self.trained.decode(z[None])
         numbers: dict[str, Any] = {
             "z": z.tolist(),
-            "volumes_ml": {name: float(ml[0]) for name, ml in self.viewer.volumes_ml(image).items()},
+            "volumes_ml": {name: float(ml[0]) for name, ml in self.trained.volumes_ml(image).items()},
             "volumes_above_half_ml": {
-                name: float(ml[0]) for name, ml in self.viewer.volumes_above_half_ml(image).items()
+                name: float(ml[0]) for name, ml in self.trained.volumes_above_half_ml(image).items()
             },
             "distance_percentile": float(percentile(mahalanobis(z[None], self._training), self._distances)[0]),
         }
         if self.survival_band:
-            log_hazard, slope = self.viewer.log_hazard(z[None]), self._gradient(z)
+            log_hazard, slope = self.trained.log_hazard(z[None]), self._gradient(z)
             survival = self.survival_band.survival(z[None])
             numbers |= {
                 "log_hazard": float(log_hazard[0]),
                 "slope": slope.tolist(),
-                "hazard_sd": math.sqrt(max(0.0, float(slope @ self.axes.covariance @ slope))),
+                "hazard_sd": self.axes.hazard_sd(slope),
                 "survival": plain([curve[0].round(5) for curve in (survival.value, survival.low, survival.high)]),
-                "median": [_known(each[0]) for each in (survival.median, survival.median_low, survival.median_high)],
+                "median": plain([each[0] for each in (survival.median, survival.median_low, survival.median_high)]),
             }
         return Scene(numbers, image[0])
 
@@ -196,7 +196,7 @@ class Explorer:
         if channel not in names:
             raise UsageError("no such channel", where="channel", expected=f"one of {', '.join(names)}")
         index = names.index(str(channel))
-        voxels = physical(self.viewer.decode(z[None])[0, index], self.header.channels[index])
+        voxels = physical(self.trained.decode(z[None])[0, index], self.header.channels[index])
         whole = nifti_bytes(voxels, centred_affine(self.header))
         return gzip.compress(whole, compresslevel=1, mtime=0)
 
@@ -204,10 +204,6 @@ class Explorer:
 def _within(value: object, limit: float) -> bool:
     """Whether it is a number, and not NaN, of at most that size."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= limit
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _wanted(n_dims: int) -> str:

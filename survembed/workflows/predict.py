@@ -1,4 +1,4 @@
-"""Predict for subjects beyond the cohort: hazard, survival, what drives them, and whether to believe them."""
+"""Predictions for new subjects: hazard, survival, contributions, and distance from the training data."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from survembed.cohort.cohort import Cohort
 from survembed.cohort.source import NewCases, ReadsNew
 from survembed.cohort.subjects import CohortHeader
 from survembed.errors import PluginError
-from survembed.evaluation.out_of_distribution import OutOfDistribution, percentile, typicality
+from survembed.evaluation.out_of_distribution import OutOfDistribution, compare_with_cohort, percentile
 from survembed.evaluation.survival_band import Survival, SurvivalBand
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import read_config
 from survembed.runs.embedding import open_cohort
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
-from survembed.storage.files import write_json
+from survembed.storage.result import Result, plain
 from survembed.survival.kaplan_meier import StepFunction, kaplan_meier
 from survembed.survival.outcome import Float
 
 
 @dataclass(frozen=True)
-class SubjectPrediction:
-    """What `predict` found for n subjects.
+class SubjectPrediction(Result):
+    """Predictions for n subjects.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class SubjectPrediction:
     header
         Of its cohort.
     labels
-        (n,) what the user calls the subjects; never a name from a file.
+        (n,) labels from the user; never a name from a file.
     images, reconstructions
         (n, C, *spatial) as the model sees them, and as it gives them back; None where it does not decode.
     z, coordinates
@@ -53,17 +53,19 @@ class SubjectPrediction:
         (n, L) what each dimension adds to `log_hazard_ratio`, which is their sum. See `attribution`.
     linear
         Whether the head is linear in the latents, so that contributions are ψ_i·z_i in standardised coordinates.
-    survival, typicality
-        See there.
+    survival, out_of_distribution
+        See `Survival` and `OutOfDistribution`.
     measures
         Measured from the images by name, each (n,), such as `tumour_ml`.
     warnings
-        What was doubtful of the files.
+        Doubtful properties of the files.
     cohort_curve
         Kaplan-Meier curve of the training subjects.
     n_train
-        How many those are.
+        Number of training subjects.
     """
+
+    format = "survembed-prediction"
 
     run: str
     model: str
@@ -79,7 +81,7 @@ class SubjectPrediction:
     contributions: Float
     linear: bool
     survival: Survival
-    typicality: OutOfDistribution
+    out_of_distribution: OutOfDistribution
     measures: Mapping[str, NDArray[Any]]
     warnings: tuple[str, ...]
     cohort_curve: StepFunction
@@ -94,13 +96,13 @@ class SubjectPrediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; what is unknown is null. No images."""
-        survival, typical = self.survival, self.typicality
+        survival, similarity = self.survival, self.out_of_distribution
         subjects = []
         for row, label in enumerate(self.labels):
-            distance = {"value": typical.distance[row], "percentile": typical.distance_percentile[row]}
+            distance = {"value": similarity.distance[row], "percentile": similarity.distance_percentile[row]}
             error = None
-            if typical.error is not None and typical.error_percentile is not None:
-                error = {"value": typical.error[row], "percentile": typical.error_percentile[row]}
+            if similarity.error is not None and similarity.error_percentile is not None:
+                error = {"value": similarity.error[row], "percentile": similarity.error_percentile[row]}
             subjects.append(
                 {
                     "subject": label,
@@ -118,14 +120,14 @@ class SubjectPrediction:
                     "contributions": self.contributions[row],
                     "reconstruction_error": error,
                     "latent_distance": distance,
-                    "far_from_training": bool(typical.far[row]),
+                    "far_from_training": bool(similarity.far[row]),
                     "measures": {name: values[row] for name, values in self.measures.items()},
                 }
             )
-        found: dict[str, Any] = _plain(
+        numbers: dict[str, Any] = plain(
             {
-                "format": "survembed-prediction",
-                "format_version": 1,
+                "format": self.format,
+                "format_version": self.format_version,
                 "disclaimer": DISCLAIMER,
                 "run": self.run,
                 "model": self.model,
@@ -134,24 +136,13 @@ class SubjectPrediction:
                 "time_unit": self.header.time_unit,
                 "attribution": self.attribution,
                 "training_subjects": self.n_train,
-                "compared_with": {"part": typical.part, "subjects": typical.n},
+                "compared_with": {"part": similarity.part, "subjects": similarity.n},
                 "times": survival.times,
                 "warnings": list(self.warnings),
                 "subjects": subjects,
             }
         )
-        return found
-
-
-def _plain(value: Any) -> Any:
-    """Lists and numbers of Python; NaN becomes None."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | np.ndarray):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value
+        return numbers
 
 
 def predict(
@@ -164,7 +155,7 @@ def predict(
     run
         A finished run whose model has a head.
     files
-        By `ct`, `mask`, `folder`, `image` or `table`; which of them is for the run's dataset to say.
+        By `ct`, `mask`, `folder`, `image` or `table`; the run's dataset decides which it needs.
     label
         What the subject is called in the result; `subject`, or `row-1`, … of a table, where not given.
 
@@ -179,34 +170,34 @@ def predict(
     RunError
         When the run is damaged or its cohort is gone.
     """
-    viewer = TrainedModel.open(run, reporter=reporter)
+    trained = TrainedModel.open(run, reporter=reporter)
     with open_cohort(run, reporter) as cohort:
         new = _read(run, files, cohort)
         for warning in new.warnings:
             reporter.warn(warning)
         images = cohort.as_own(new.images)
-        mu = viewer.embed(images)
-        typical = typicality(viewer, cohort, images, mu)
-    latents, z = viewer.latents, mu.astype(np.float64)
+        mu = trained.embed(images)
+        similarity = compare_with_cohort(trained, cohort, images, mu)
+    latents, z = trained.latents, mu.astype(np.float64)
     train = ~latents.test
-    axes, log_hazard = viewer.coordinates(), viewer.log_hazard(z)
+    axes, log_hazard = trained.coordinates(), trained.log_hazard(z)
     assert latents.log_hazard is not None
     return SubjectPrediction(
         run=run.id,
         model=run.model,
-        header=viewer.header,
+        header=trained.header,
         labels=_labels(label, len(z)),
         images=images,
-        reconstructions=viewer.decode(z) if viewer.model.decodes else None,
+        reconstructions=trained.decode(z) if trained.model.decodes else None,
         z=z,
         coordinates=(z - axes.centre) / axes.scale,
         log_hazard=log_hazard,
-        log_hazard_ratio=log_hazard - viewer.log_hazard(axes.centre[None]),
+        log_hazard_ratio=log_hazard - trained.log_hazard(axes.centre[None]),
         percentile=percentile(log_hazard, latents.log_hazard[train]),
-        contributions=viewer.contributions(z),
-        linear=viewer.is_linear,
-        survival=SurvivalBand(viewer, reporter).survival(z),
-        typicality=typical,
+        contributions=trained.contributions(z),
+        linear=trained.is_linear,
+        survival=SurvivalBand(trained, reporter).survival(z),
+        out_of_distribution=similarity,
         measures=new.measures,
         warnings=new.warnings,
         cohort_curve=kaplan_meier(latents.duration[train], latents.event[train]),
@@ -229,10 +220,3 @@ def _labels(label: str | None, n: int) -> tuple[str, ...]:
     if n == 1:
         return (label or "subject",)
     return tuple(f"{label or 'row'}-{row}" for row in range(1, n + 1))
-
-
-def save_numbers(prediction: SubjectPrediction, folder: Path) -> Path:
-    """Write the numbers as `prediction.json` into `folder`."""
-    path = folder / "prediction.json"
-    write_json(path, prediction.to_dict())
-    return path

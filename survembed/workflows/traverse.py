@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,17 @@ from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.subjects import CohortHeader
 from survembed.errors import UsageError
 from survembed.progress import QUIET, Reporter
-from survembed.runs.latent_axes import Coordinates, Float
+from survembed.runs.latent_axes import Float
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
-from survembed.storage.files import write_json
 from survembed.storage.nifti import write_nifti
+from survembed.storage.result import Result
 
 HAZARD_AXIS = "risk"
 
 
 @dataclass(frozen=True)
-class Walk:
+class Walk(Result):
     """One row of a traversal.
 
     Attributes
@@ -50,17 +50,21 @@ class Walk:
 
     name: str
     z: Float
-    images: NDArray[np.float32]
+    images: NDArray[np.float32] = field(metadata={"json": False})
     log_hazard: Float | None
     psi: float | None
     psi_sd: float | None
     volumes_ml: dict[str, Float]
     volumes_above_half_ml: dict[str, Float]
 
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as plain values, for JSON; no images."""
+        return {**super().to_dict(), "hazard_ratio": None if self.psi is None else float(np.exp(self.psi))}
+
 
 @dataclass(frozen=True)
-class Traversal:
-    """What `traverse` made: the numbers, and where the files are.
+class Traversal(Result):
+    """Decoded images and their numbers along some axes of the latent space.
 
     Attributes
     ----------
@@ -78,44 +82,19 @@ class Traversal:
         One for each row.
     """
 
+    format = "survembed-traversal"
+
     run: str
     model: str
-    header: CohortHeader
+    header: CohortHeader = field(metadata={"json": False})
     start: str
     axes: str
     steps: Float
-    walks: list[Walk]
+    walks: list[Walk] = field(metadata={"json": "rows"})
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values, for JSON; no images."""
-
-        def plain(values: dict[str, Float]) -> dict[str, list[float]]:
-            return {name: row.tolist() for name, row in values.items()}
-
-        return {
-            "format": "survembed-traversal",
-            "format_version": 1,
-            "run": self.run,
-            "model": self.model,
-            "title": self.header.title,
-            "synthetic": self.header.synthetic,
-            "start": self.start,
-            "axes": self.axes,
-            "steps": self.steps.tolist(),
-            "rows": [
-                {
-                    "name": walk.name,
-                    "psi": walk.psi,
-                    "hazard_ratio": None if walk.psi is None else float(np.exp(walk.psi)),
-                    "psi_sd": walk.psi_sd,
-                    "log_hazard": None if walk.log_hazard is None else walk.log_hazard.tolist(),
-                    "z": walk.z.tolist(),
-                    "volumes_ml": plain(walk.volumes_ml),
-                    "volumes_above_half_ml": plain(walk.volumes_above_half_ml),
-                }
-                for walk in self.walks
-            ],
-        }
+        return {**super().to_dict(), "title": self.header.title, "synthetic": self.header.synthetic}
 
 
 def traverse(
@@ -154,25 +133,31 @@ def traverse(
     RunError
         When the run is damaged.
     """
-    viewer = TrainedModel.open(run, reporter=reporter)
-    latents = viewer.latents
+    trained = TrainedModel.open(run, reporter=reporter)
+    latents = trained.latents
     n_dims = latents.z.shape[1]
     wanted = list(range(n_dims)) if dims is None else list(dict.fromkeys(dims))
     _check(wanted, n_dims, low, high, n_steps, risk and latents.log_hazard is None)
-    axes = viewer.coordinates(raw=raw)
+    axes = trained.coordinates(raw=raw)
     base = axes.centre if start is None else latents.z[latents.position(start)].astype(np.float64)
     steps = np.linspace(low, high, n_steps).round(10) + 0.0  # neither 1e-17 nor -0 in titles and file names
-    walker = _Walker(viewer, axes, base)
+    slope = trained.gradient(base) if latents.log_hazard is not None else None
+    walks = []
     with reporter.task("decoding", len(wanted) + risk, "rows") as task:
-        walks = []
         for dimension in wanted:
-            walks.append(walker.dimension(dimension, steps))
+            path = axes.along_dimension(base, dimension, steps)
+            psi = psi_sd = None
+            if slope is not None:
+                psi = float(slope[dimension] * axes.scale[dimension])
+                psi_sd = float(slope[dimension] * axes.deviation[dimension])
+            walks.append(_walk(trained, f"z{dimension}", base, path, psi, psi_sd))
             task.advance()
-        if risk:
-            walks.append(walker.hazard(steps))
+        if risk and slope is not None:
+            psi = axes.hazard_sd(slope)
+            walks.append(_walk(trained, HAZARD_AXIS, base, axes.along_hazard(base, trained.gradient, steps), psi, psi))
             task.advance()
     origin = start or ("zero" if raw else "mean of training")
-    return Traversal(run.id, run.model, viewer.header, origin, "raw" if raw else "standardised", steps, walks)
+    return Traversal(run.id, run.model, trained.header, origin, "raw" if raw else "standardised", steps, walks)
 
 
 def _check(dims: Sequence[int], n_dims: int, low: float, high: float, n_steps: int, headless_risk: bool) -> None:
@@ -193,43 +178,13 @@ def _check(dims: Sequence[int], n_dims: int, low: float, high: float, n_steps: i
         )
 
 
-class _Walker:
-    """Decodes paths that leave from one point."""
-
-    def __init__(self, viewer: TrainedModel, axes: Coordinates, base: Float) -> None:
-        self.viewer, self.axes, self.base = viewer, axes, base
-        self.has_head = viewer.model.head is not None
-
-    def dimension(self, dimension: int, steps: Float) -> Walk:
-        """The row of one latent dimension."""
-        psi = psi_sd = None
-        if self.has_head:
-            slope = self.viewer.gradient(self.base)[dimension]
-            psi = float(slope * self.axes.scale[dimension])
-            psi_sd = float(slope * self.axes.deviation[dimension])
-        return self._walk(f"z{dimension}", self.axes.along_dimension(self.base, dimension, steps), psi, psi_sd)
-
-    def hazard(self, steps: Float) -> Walk:
-        """The row along which the hazard rises."""
-        slope = self.viewer.gradient(self.base)
-        psi = math.sqrt(max(0.0, float(slope @ self.axes.covariance @ slope)))
-        return self._walk(HAZARD_AXIS, self.axes.along_hazard(self.base, self.viewer.gradient, steps), psi, psi)
-
-    def _walk(self, name: str, path: Float, psi: float | None, psi_sd: float | None) -> Walk:
-        images = self.viewer.decode(path)
-        hazard = None
-        if self.has_head:
-            raw = self.viewer.log_hazard(np.vstack([self.base, path]))
-            hazard = raw[1:] - raw[0]
-        soft, hard = self.viewer.volumes_ml(images), self.viewer.volumes_above_half_ml(images)
-        return Walk(name, path, images, hazard, psi, psi_sd, soft, hard)
-
-
-def save_numbers(traversal: Traversal, folder: Path) -> Path:
-    """Write the numbers as `traversal.json` into `folder`."""
-    path = folder / "traversal.json"
-    write_json(path, traversal.to_dict())
-    return path
+def _walk(trained: TrainedModel, name: str, base: Float, path: Float, psi: float | None, psi_sd: float | None) -> Walk:
+    images, hazard = trained.decode(path), None
+    if psi is not None:
+        raw = trained.log_hazard(np.vstack([base, path]))
+        hazard = raw[1:] - raw[0]
+    volumes, above_half = trained.volumes_ml(images), trained.volumes_above_half_ml(images)
+    return Walk(name, path, images, hazard, psi, psi_sd, volumes, above_half)
 
 
 def save_volumes(traversal: Traversal, folder: Path) -> list[Path]:

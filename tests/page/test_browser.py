@@ -113,8 +113,8 @@ def tabs(chromium: Any, pages: Pages) -> Iterator[Callable[..., Tab]]:
 
 
 @pytest.fixture
-def viewers(explorers: Explorers) -> Callable[[str], TrainedModel]:
-    return lambda name: explorers(name).viewer
+def trained_models(explorers: Explorers) -> Callable[[str], TrainedModel]:
+    return lambda name: explorers(name).trained
 
 
 def on_screen(
@@ -144,18 +144,18 @@ def assert_shown(tab: Tab, expected: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize("name", ["phantom", "volume"])
 def test_the_canvas_shows_what_the_decoder_says(
-    tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel], name: str
+    tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel], name: str
 ) -> None:
-    tab, viewer = tabs(name), viewers(name)
-    axes = viewer.coordinates()
+    tab, trained = tabs(name), trained_models(name)
+    axes = trained.coordinates()
     z, lesions, seen = axes.centre.copy(), 0, set()
-    middle = tuple(edge // 2 for edge in viewer.header.shape)
+    middle = tuple(edge // 2 for edge in trained.header.shape)
     for dimension, value in [(0, 0.0), (0, 3.5), (1, -4.0), (0, -2.0)]:
         tab.move(f"z{dimension}", value)
         z[dimension] = axes.centre[dimension] + axes.scale[dimension] * value
-        image = viewer.decode(z[None])[0]
+        image = trained.decode(z[None])[0]
         assert_shown(tab, on_screen(image, middle))
-        assert tab.fact("tumour") == pytest.approx(viewer.volumes_ml(image[None])["tumour"][0], rel=1e-4)
+        assert tab.fact("tumour") == pytest.approx(trained.volumes_ml(image[None])["tumour"][0], rel=1e-4)
         assert "in red: " in tab.page.locator("#fact-tumour + .quiet").inner_text()
         seen.add(tab.pixels("axial").tobytes())
         lesions += int((image[1, :, :, middle[2]] > 0.5).sum())
@@ -163,9 +163,9 @@ def test_the_canvas_shows_what_the_decoder_says(
     assert lesions or name == "phantom"  # the phantom, trained for a moment, shows none yet
 
 
-def test_hazard_ratio_and_walk(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
-    tab, viewer = tabs(), viewers("phantom")
-    axes, psi = viewer.coordinates(), viewer.gradient(viewer.coordinates().centre)
+def test_hazard_ratio_and_walk(tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel]) -> None:
+    tab, trained = tabs(), trained_models("phantom")
+    axes, psi = trained.coordinates(), trained.gradient(trained.coordinates().centre)
     assert tab.fact("ratio") == 1
     tab.move("z1", 2.5)
     assert tab.fact("ratio") == pytest.approx(np.exp(psi[1] * axes.scale[1] * 2.5), rel=1e-4)
@@ -204,9 +204,9 @@ def test_a_place_beyond_the_cohort_is_shown_at_the_edge(tabs: Callable[..., Tab]
         assert tab.page.evaluate(RINGS) > 0.9 * ring
 
 
-def test_strongest_first(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
-    tab, viewer = tabs(), viewers("phantom")
-    axes, psi = viewer.coordinates(), viewer.gradient(viewer.coordinates().centre)
+def test_strongest_first(tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel]) -> None:
+    tab, trained = tabs(), trained_models("phantom")
+    axes, psi = trained.coordinates(), trained.gradient(trained.coordinates().centre)
 
     def order() -> list[str]:
         return [label.inner_text() for label in tab.page.locator("#dims label").all()]
@@ -216,8 +216,8 @@ def test_strongest_first(tabs: Callable[..., Tab], viewers: Callable[[str], Trai
     assert order() == [f"z{index}" for index in range(8)]
 
 
-def test_raw_axes(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
-    tab, viewer = tabs(), viewers("phantom")
+def test_raw_axes(tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel]) -> None:
+    tab, trained = tabs(), trained_models("phantom")
     tab.page.select_option("#axes", "raw")
     tab.until("document.querySelector('#started').textContent === 'Start: zero'")
     tab.page.click("#zero")
@@ -225,19 +225,19 @@ def test_raw_axes(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedMode
     tab.move("z4", -3.0)
     z = np.zeros(8)
     z[4] = -3
-    assert_shown(tab, on_screen(viewer.decode(z[None])[0], (10, 8, 6)))
-    assert tab.fact("ratio") == pytest.approx(np.exp(-3 * viewer.gradient(z)[4]), rel=1e-4)
+    assert_shown(tab, on_screen(trained.decode(z[None])[0], (10, 8, 6)))
+    assert tab.fact("ratio") == pytest.approx(np.exp(-3 * trained.gradient(z)[4]), rel=1e-4)
 
 
-def test_crosshair_and_window_by_mouse(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
-    tab, viewer = tabs(), viewers("phantom")
+def test_crosshair_and_window_by_mouse(tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel]) -> None:
+    tab, trained = tabs(), trained_models("phantom")
     canvas = tab.page.locator("canvas[data-plane=axial]")
     box = canvas.bounding_box()
     canvas.click(position={"x": box["width"] * 2.5 / 20, "y": box["height"] * 4.5 / 16})
     canvas.hover()
     tab.page.mouse.wheel(0, -100)
     tab.until("document.querySelectorAll('figcaption')[0].textContent === 'Axial 8 of 12'")
-    image = viewer.decode(viewer.coordinates().centre[None])[0]
+    image = trained.decode(trained.coordinates().centre[None])[0]
     assert_shown(tab, on_screen(image, (20 - 1 - 2, 16 - 1 - 4, 7)))
     assert tab.hash()["at"] == "17,11,7"
     tab.page.fill("#level", "90")
@@ -297,9 +297,9 @@ def test_keyboard(tabs: Callable[..., Tab]) -> None:
 
 
 def test_a_click_in_the_cohort_starts_from_that_subject(
-    tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]
+    tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel]
 ) -> None:
-    tab, viewer = tabs(), viewers("phantom")
+    tab, trained = tabs(), trained_models("phantom")
     canvas = tab.page.locator("#scatter canvas")
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
@@ -312,8 +312,8 @@ def test_a_click_in_the_cohort_starts_from_that_subject(
     canvas.click(position={"x": x, "y": y})
     tab.until("document.querySelector('#started').textContent.includes('(t')")
     assert tab.hash()["from"] == name
-    row = viewer.latents.position(name)
-    assert_shown(tab, on_screen(viewer.decode(viewer.latents.z[row : row + 1])[0], (10, 8, 6)))
+    row = trained.latents.position(name)
+    assert_shown(tab, on_screen(trained.decode(trained.latents.z[row : row + 1])[0], (10, 8, 6)))
 
 
 def test_the_address_brings_everything_back_and_holds_no_token(tabs: Callable[..., Tab]) -> None:
@@ -352,19 +352,19 @@ def test_an_absurd_address_starts_from_zero(tabs: Callable[..., Tab], rest: str)
     assert tab.fact("ratio") != 1
 
 
-def test_files(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel], tmp_path: Path) -> None:
+def test_files(tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel], tmp_path: Path) -> None:
     from PIL import Image
 
-    tab, viewer = tabs(), viewers("phantom")
+    tab, trained = tabs(), trained_models("phantom")
     tab.move("z0", 2)
-    z = viewer.coordinates().centre
-    z[0] += 2 * viewer.coordinates().scale[0]
+    z = trained.coordinates().centre
+    z[0] += 2 * trained.coordinates().scale[0]
     with tab.page.expect_download() as found:
         tab.page.click("[data-nifti=tumour]")
     assert found.value.suggested_filename.endswith("mean-of-the-training-subjects_tumour.nii.gz")
     found.value.save_as(tmp_path / "tumour.nii.gz")
     np.testing.assert_allclose(
-        nib.load(tmp_path / "tumour.nii.gz").get_fdata(), viewer.decode(z[None])[0, 1], atol=1e-6
+        nib.load(tmp_path / "tumour.nii.gz").get_fdata(), trained.decode(z[None])[0, 1], atol=1e-6
     )
     with tab.page.expect_download() as found:
         tab.page.click("#save-png")
@@ -374,31 +374,33 @@ def test_files(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel],
     assert np.asarray(picture.convert("RGB"))[:-90].max() > 100
 
 
-def test_digits_have_one_plane(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
-    tab, viewer = tabs("digits"), viewers("digits")
-    axes = viewer.coordinates()
+def test_digits_have_one_plane(tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel]) -> None:
+    tab, trained = tabs("digits"), trained_models("digits")
+    axes = trained.coordinates()
     tab.move("z1", -3)
     z = axes.centre.copy()
     z[1] -= 3 * axes.scale[1]
-    grey = viewer.decode(z[None])[0, 0] * 255
+    grey = trained.decode(z[None])[0, 0] * 255
     assert tab.page.locator("canvas[data-plane]").count() == 1
     assert_shown(tab, {"image": np.repeat(grey[..., None], 3, axis=-1)})
     assert tab.fact("ratio") == pytest.approx(
-        np.exp(viewer.log_hazard(np.vstack([z, axes.centre])) @ [1, -1]), rel=1e-4
+        np.exp(trained.log_hazard(np.vstack([z, axes.centre])) @ [1, -1]), rel=1e-4
     )
     assert tab.page.locator("h1").inner_text().startswith("Synthetic: ")
     for name in ("#window", "#overlay", "[data-nifti]"):
         assert not tab.page.locator(name).is_visible()
 
 
-def test_without_a_head_there_is_no_hazard(tabs: Callable[..., Tab], viewers: Callable[[str], TrainedModel]) -> None:
-    tab, viewer = tabs("headless"), viewers("headless")
+def test_without_a_head_there_is_no_hazard(
+    tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel]
+) -> None:
+    tab, trained = tabs("headless"), trained_models("headless")
     for name in ("#hazard", "#survival", "#sorting", "#fact-ratio"):
         assert not tab.page.locator(name).is_visible()
     tab.move("z0", 4)
-    z = viewer.coordinates().centre
-    z[0] += 4 * viewer.coordinates().scale[0]
-    assert_shown(tab, {"image": np.repeat(viewer.decode(z[None])[0, 0][..., None] * 255, 3, axis=-1)})
+    z = trained.coordinates().centre
+    z[0] += 4 * trained.coordinates().scale[0]
+    assert_shown(tab, {"image": np.repeat(trained.decode(z[None])[0, 0][..., None] * 255, 3, axis=-1)})
 
 
 NAMELESS = """() => [...document.querySelectorAll("input, select, button, canvas, svg")].filter((each) => {

@@ -21,7 +21,7 @@ from tests.page.served import Served
 
 
 def explore(capsys: pytest.CaptureFixture[str], explorers: Explorers, *arguments: str) -> Answer:
-    run = explorers("digits").viewer.run
+    run = explorers("digits").trained.run
     return survembed(capsys, "explore", "--no-browser", "--run", str(run.path), *arguments)
 
 
@@ -42,7 +42,7 @@ def test_an_unknown_subject(capsys: pytest.CaptureFixture[str], explorers: Explo
 
 
 def test_a_run_that_cannot_decode(capsys: pytest.CaptureFixture[str], explorers: Explorers, tmp_path: Path) -> None:
-    able = explorers("digits").viewer.run
+    able = explorers("digits").trained.run
     shutil.copytree(able.path, tmp_path / able.id)
     shutil.copytree(able.path, tmp_path / "blind")
     Run(tmp_path / "blind").update(model="deepsurv", abilities=["hazard"])
@@ -54,7 +54,7 @@ def test_a_run_that_cannot_decode(capsys: pytest.CaptureFixture[str], explorers:
 
 def test_the_address_is_printed_and_ctrl_c_ends_it(explorers: Explorers) -> None:
     command = [sys.executable, "-m", "survembed", "explore", "--no-browser", "--from", "digit-0007"]
-    command += ["--run", str(explorers("digits").viewer.run.path)]
+    command += ["--run", str(explorers("digits").trained.run.path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said = "".join(next(process.stdout) for _ in range(3))

@@ -26,9 +26,9 @@ def test_the_hazard_rises_with_every_step(a_run: Made, kind: str, head: str) -> 
     np.testing.assert_array_equal(found.steps, [-3, -2, -1, 0, 1, 2])
     assert (np.diff(found.log_hazard_ratio) > 0).all()
     assert found.log_hazard_ratio[3] == 0
-    viewer = TrainedModel.open(run)
+    trained = TrainedModel.open(run)
     np.testing.assert_allclose(
-        found.log_hazard_ratio, viewer.log_hazard(found.z) - viewer.log_hazard(found.z[3:4]), atol=1e-6
+        found.log_hazard_ratio, trained.log_hazard(found.z) - trained.log_hazard(found.z[3:4]), atol=1e-6
     )
     if head == "linear":  # a straight line, of one standard deviation of r a step
         known = embed(run).log_hazard[~embed(run).test]  # type: ignore[index]
@@ -39,15 +39,15 @@ def test_the_hazard_rises_with_every_step(a_run: Made, kind: str, head: str) -> 
 def test_the_walk_starts_from_the_subjects_own_image(a_run: Made) -> None:
     run = a_run("volume")
     found = explain(run, "s007")
-    latents, viewer = embed(run), TrainedModel.open(run)
+    latents, trained = embed(run), TrainedModel.open(run)
     own = latents.z[latents.position("s007")].astype(np.float64)
     with open_cohort(run) as cohort:
         image = cohort.images([cohort.position("s007")])[0]
     np.testing.assert_array_equal(found.image, image)
     np.testing.assert_array_equal(found.walked[2], image)
-    np.testing.assert_allclose(found.reconstruction, viewer.decode(own[None])[0], atol=1e-6)
+    np.testing.assert_allclose(found.reconstruction, trained.decode(own[None])[0], atol=1e-6)
     np.testing.assert_array_equal(found.difference[2], np.zeros_like(image))
-    decoded = viewer.decode(found.z[4:])[0]
+    decoded = trained.decode(found.z[4:])[0]
     np.testing.assert_allclose(found.walked[4], np.clip(image + decoded - found.reconstruction, 0, 1), atol=1e-5)
     tumour = found.walked[:, 1].astype(np.float64).sum(axis=(1, 2, 3))  # voxels of 10 mm are 1 ml
     np.testing.assert_allclose(found.walked_ml["tumour"], tumour)

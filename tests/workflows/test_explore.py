@@ -14,7 +14,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from survembed.errors import DataError, UsageError
-from survembed.evaluation.out_of_distribution import typicality
+from survembed.evaluation.out_of_distribution import compare_with_cohort
 from survembed.runs.embedding import open_cohort
 from survembed.runs.trained_model import TrainedModel
 from survembed.workflows.explore import Explorer
@@ -37,7 +37,7 @@ def unpacked(content: bytes) -> tuple[dict[str, Any], np.ndarray]:
 
 def test_hazard_ratio_is_exp_of_psi_times_the_step(a_run: Made) -> None:
     ours = explorer(a_run, "volume")
-    psi = psi_of(ours.viewer.run)
+    psi = psi_of(ours.trained.run)
     start = ours.scene(ours.axes.centre).numbers
     for step in ([1.0, 0.0], [0.0, -2.5], [3.0, 4.0]):
         there = ours.scene(ours.axes.centre + step).numbers
@@ -48,16 +48,16 @@ def test_hazard_ratio_is_exp_of_psi_times_the_step(a_run: Made) -> None:
 def test_survival_is_breslows_at_the_described_times(a_run: Made) -> None:
     ours = explorer(a_run, "image")
     told, times = ours.scene(np.array(HERE)).numbers, np.array(ours.describe()["times"])
-    assert (times[0], times[-1]) == (0, ours.viewer.head.baseline.last_time)
+    assert (times[0], times[-1]) == (0, ours.trained.head.baseline.last_time)
     assert (np.diff(times) > 0).all()
-    hazard = ours.viewer.log_hazard(np.array([HERE]))
+    hazard = ours.trained.log_hazard(np.array([HERE]))
     value, low, high = np.array(told["survival"])
-    np.testing.assert_allclose(value, ours.viewer.head.baseline.survival(hazard, times)[0], atol=1e-5)
+    np.testing.assert_allclose(value, ours.trained.head.baseline.survival(hazard, times)[0], atol=1e-5)
     assert value[0] == 1
     assert (low <= value).all()
     assert (value <= high).all()
     assert (low < high).any()
-    known = ours.viewer.head.baseline.median(hazard)[0]
+    known = ours.trained.head.baseline.median(hazard)[0]
     assert told["median"][0] == (pytest.approx(known) if np.isfinite(known) else None)
 
 
@@ -65,7 +65,7 @@ def test_survival_is_breslows_at_the_described_times(a_run: Made) -> None:
 def test_a_step_along_the_hazard_follows_the_axis(a_run: Made, head: str) -> None:
     ours = explorer(a_run, "image", "coxvae", head)
     there = ours.place({"z": HERE, "hazard": 1.5})
-    path = ours.axes.along_hazard(np.array(HERE), ours.viewer.gradient, np.array([1.5]))
+    path = ours.axes.along_hazard(np.array(HERE), ours.trained.gradient, np.array([1.5]))
     np.testing.assert_allclose(there, path[0])
     one, other = ours.scene(np.array(HERE)).numbers, ours.scene(there).numbers
     assert other["log_hazard"] > one["log_hazard"]
@@ -77,7 +77,7 @@ def test_a_step_along_the_hazard_follows_the_axis(a_run: Made, head: str) -> Non
 def test_voxels_are_what_the_decoder_says(a_run: Made, kind: str) -> None:
     ours = explorer(a_run, kind)
     numbers, voxels = unpacked(ours.scene(np.array(HERE)).to_bytes())
-    decoded = ours.viewer.decode(np.array([HERE]))
+    decoded = ours.trained.decode(np.array([HERE]))
     np.testing.assert_array_equal(voxels, np.rint(np.clip(decoded, 0, 1) * 255).astype(np.uint8).ravel())
     assert numbers["z"] == HERE
     if kind == "volume":
@@ -89,7 +89,7 @@ def test_a_table_is_told_in_its_own_units(a_run: Made) -> None:
     ours = explorer(a_run, "table")
     numbers, voxels = unpacked(ours.scene(np.array(HERE)).to_bytes())
     assert len(voxels) == 0
-    np.testing.assert_allclose(numbers["row"], ours.viewer.decode(np.array([HERE]))[0, 0], rtol=1e-6)
+    np.testing.assert_allclose(numbers["row"], ours.trained.decode(np.array([HERE]))[0, 0], rtol=1e-6)
     assert ours.describe()["features"] == tuple("abcde")
 
 
@@ -105,11 +105,11 @@ def test_a_model_without_a_head(a_run: Made) -> None:
 
 def test_distance_is_that_of_predict(a_run: Made) -> None:
     ours = explorer(a_run, "image")
-    with open_cohort(ours.viewer.run) as cohort:
+    with open_cohort(ours.trained.run) as cohort:
         for row in (0, 7, 31):
             z = ours.latents.z[row : row + 1]
             told = ours.scene(z[0].astype(float)).numbers["distance_percentile"]
-            assert told == typicality(ours.viewer, cohort, cohort.images([row]), z).distance_percentile[0]
+            assert told == compare_with_cohort(ours.trained, cohort, cohort.images([row]), z).distance_percentile[0]
     assert ours.scene(ours.axes.centre).numbers["distance_percentile"] == 0
     assert ours.scene(ours.axes.centre + 900).numbers["distance_percentile"] == 100
 
@@ -152,7 +152,7 @@ def test_nifti_opens_in_its_place_and_unit(a_run: Made, tmp_path: Path) -> None:
     path = tmp_path / "ct.nii.gz"
     path.write_bytes(ours.nifti(np.array(HERE), "ct"))
     image = nib.load(path)
-    decoded = ours.viewer.decode(np.array([HERE]))[0, 0]
+    decoded = ours.trained.decode(np.array([HERE]))[0, 0]
     np.testing.assert_allclose(image.get_fdata(), -150 + 400 * decoded, rtol=1e-5, atol=1e-3)
     assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
     np.testing.assert_allclose(image.affine @ [2.5, 3, 3.5, 1], [0, 0, 0, 1], atol=1e-6)

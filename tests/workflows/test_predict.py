@@ -21,7 +21,7 @@ from survembed.runs.trained_model import TrainedModel
 from survembed.storage.nifti import write_nifti
 from survembed.survival.breslow import BreslowBaseline
 from survembed.survival.kaplan_meier import kaplan_meier
-from survembed.workflows.predict import predict, save_numbers
+from survembed.workflows.predict import predict
 from tests.cli.command import survembed
 from tests.trained import Made
 
@@ -43,18 +43,18 @@ def test_percentiles_are_those_of_brute_force() -> None:
 
 @pytest.mark.parametrize("head", ["linear", "deepsurv"])
 def test_contributions_sum_to_the_difference_of_log_hazards(a_run: Made, head: str) -> None:
-    viewer = TrainedModel.open(a_run("image", "coxvae", head))
-    for parameter in viewer.model.head.parameters():  # type: ignore[union-attr]
+    trained = TrainedModel.open(a_run("image", "coxvae", head))
+    for parameter in trained.model.head.parameters():  # type: ignore[union-attr]
         parameter.data *= 1.7  # a hazard as steep as after a long training
-    mean = viewer.coordinates().centre
+    mean = trained.coordinates().centre
     z = mean + np.random.default_rng(1).normal(0, 2, (20, len(mean)))
-    found = viewer.contributions(z)
-    difference = viewer.log_hazard(z) - viewer.log_hazard(mean[None])
+    found = trained.contributions(z)
+    difference = trained.log_hazard(z) - trained.log_hazard(mean[None])
     assert np.abs(difference).max() > 0.3
     np.testing.assert_allclose(found.sum(axis=1), difference, rtol=1e-6, atol=1e-5)
-    assert viewer.is_linear == (head == "linear")
+    assert trained.is_linear == (head == "linear")
     if head == "linear":
-        np.testing.assert_allclose(found, viewer.gradient(mean) * (z - mean), atol=1e-6)
+        np.testing.assert_allclose(found, trained.gradient(mean) * (z - mean), atol=1e-6)
 
 
 def test_a_cohorts_own_scan_has_the_cohorts_own_latents(trained_on: Made) -> None:
@@ -67,14 +67,14 @@ def test_a_cohorts_own_scan_has_the_cohorts_own_latents(trained_on: Made) -> Non
     np.testing.assert_allclose(found.z[0], latents.z[latents.position("s05")], atol=1e-6)
     assert latents.log_hazard is not None
     assert found.log_hazard[0] == pytest.approx(latents.log_hazard[latents.position("s05")], abs=1e-6)
-    assert found.coordinates @ viewer_psi(run) == pytest.approx(found.log_hazard_ratio, abs=1e-5)
+    assert found.coordinates @ standardised_psi(run) == pytest.approx(found.log_hazard_ratio, abs=1e-5)
 
 
-def viewer_psi(run: Run) -> np.ndarray:
+def standardised_psi(run: Run) -> np.ndarray:
     """ψ in standardised coordinates."""
-    viewer = TrainedModel.open(run)
-    axes = viewer.coordinates()
-    return np.asarray(viewer.gradient(axes.centre) * axes.scale)
+    trained = TrainedModel.open(run)
+    axes = trained.coordinates()
+    return np.asarray(trained.gradient(axes.centre) * axes.scale)
 
 
 def test_survival_is_breslows(trained_on: Made) -> None:
@@ -100,7 +100,7 @@ def test_survival_is_breslows(trained_on: Made) -> None:
 
 def test_distance_and_error_are_ranked_among_the_held_out(trained_on: Made) -> None:
     run = trained_on("surv-digits")
-    viewer, latents = TrainedModel.open(run), embed(run)
+    trained, latents = TrainedModel.open(run), embed(run)
     with open_cohort(run) as cohort:
         picture = cohort.images([3])[0, 0]
         stored = cohort.stored([3])[0, 0]
@@ -110,7 +110,7 @@ def test_distance_and_error_are_ranked_among_the_held_out(trained_on: Made) -> N
     found = predict(run, {"image": path})
     np.testing.assert_array_equal(found.images[0, 0], picture)
     np.testing.assert_allclose(found.z[0], latents.z[3], atol=1e-5)
-    typical = found.typicality
+    typical = found.out_of_distribution
     assert (typical.part, typical.n) == ("held-out", 500)
     thinned = np.linspace(0, len(images) - 1, 500).astype(int)
     held_out, known = latents.z[latents.test][thinned], latents.z[~latents.test].astype(float)
@@ -119,8 +119,8 @@ def test_distance_and_error_are_ranked_among_the_held_out(trained_on: Made) -> N
     own = np.sqrt((found.z[0] - known.mean(0)) @ inverse @ (found.z[0] - known.mean(0)))
     assert typical.distance[0] == pytest.approx(own, rel=1e-4)
     assert typical.distance_percentile[0] == pytest.approx(100 * np.mean(np.array(distances) < own), abs=0.2)
-    errors = ((viewer.decode(held_out.astype(float)) - images[thinned]) ** 2).mean(axis=(1, 2, 3))
-    error = ((viewer.decode(found.z)[0, 0] - picture) ** 2).mean()
+    errors = ((trained.decode(held_out.astype(float)) - images[thinned]) ** 2).mean(axis=(1, 2, 3))
+    error = ((trained.decode(found.z)[0, 0] - picture) ** 2).mean()
     assert typical.error is not None
     assert typical.error_percentile is not None
     assert typical.error[0] == pytest.approx(error, rel=1e-4)
@@ -134,14 +134,14 @@ def test_idle_directions_have_no_distance() -> None:
 
 
 def test_few_held_out_are_no_measure(trained_on: Made) -> None:
-    typical = predict(trained_on("liver"), files_of(trained_on("liver"), "s01")).typicality
+    typical = predict(trained_on("liver"), files_of(trained_on("liver"), "s01")).out_of_distribution
     assert typical.part == "training"
     assert typical.n == 28 - int(embed(trained_on("liver")).test.sum())
 
 
 def test_noise_is_far_from_the_training_data(trained_on: Made, tmp_path: Path) -> None:
     np.save(tmp_path / "noise.npy", np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8))
-    assert predict(trained_on("surv-digits"), {"image": tmp_path / "noise.npy"}).typicality.far.all()
+    assert predict(trained_on("surv-digits"), {"image": tmp_path / "noise.npy"}).out_of_distribution.far.all()
 
 
 def test_another_spacing_is_the_same_subject(trained_on: Made, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_model_that_does_not_decode_still_predicts(trained_on: Made) -> None:
     run = trained_on("tabular", "linear", "deepsurv")
     found = predict(run, {"table": Path(run.read("config.json")["data"]["root"])})
     assert found.reconstructions is None
-    assert found.typicality.error is None
+    assert found.out_of_distribution.error is None
     np.testing.assert_allclose(found.contributions.sum(axis=1), found.log_hazard_ratio, atol=1e-5)
     assert found.to_dict()["subjects"][0]["reconstruction_error"] is None
 
@@ -218,7 +218,7 @@ def test_through_the_command_line(trained_on: Made, tmp_path: Path, capsys: pyte
 
 def test_the_label_is_the_users(trained_on: Made, tmp_path: Path) -> None:
     found = predict(trained_on("liver"), files_of(trained_on("liver"), "s02"), label="two")
-    assert json.loads(save_numbers(found, tmp_path).read_text())["subjects"][0]["subject"] == "two"
+    assert json.loads(found.save(tmp_path / "prediction.json").read_text())["subjects"][0]["subject"] == "two"
 
 
 def test_not_reached_is_null(trained_on: Made) -> None:

@@ -12,7 +12,7 @@ import torch
 from survembed.errors import DataError, UsageError
 from survembed.runs.embedding import embed, load_model
 from survembed.storage.files import read_json
-from survembed.workflows.traverse import save_numbers, save_volumes, traverse
+from survembed.workflows.traverse import save_volumes, traverse
 from tests.trained import Made
 
 STEPS = np.arange(-4.0, 5.0)
@@ -158,7 +158,7 @@ def test_steps_are_round_numbers(a_run: Made) -> None:
 
 def test_the_numbers_are_written(a_run: Made, tmp_path: Path) -> None:
     found = traverse(a_run("volume"), [1], risk=True)
-    written = read_json(save_numbers(found, tmp_path))
+    written = read_json(found.save(tmp_path / "traversal.json"))
     assert (written["format"], written["format_version"], written["synthetic"]) == ("survembed-traversal", 1, True)
     assert written["steps"] == STEPS.tolist()
     assert [row["name"] for row in written["rows"]] == ["z1", "risk"]

@@ -16,7 +16,7 @@ from survembed.storage.files import cache_folder, read_json
 from survembed.training.options import TrainOptions
 from survembed.workflows.evaluate import evaluate
 from survembed.workflows.train import train
-from survembed.workflows.traverse import save_numbers, traverse
+from survembed.workflows.traverse import traverse
 
 
 def test_digits(tmp_path: Path) -> None:
@@ -50,6 +50,6 @@ def test_digits(tmp_path: Path) -> None:
     assert hazard is not None
     assert (np.diff(hazard) > 0).all()
     written = draw_traversal(walked, run.path / "traversal" / "traversal")
-    assert read_json(save_numbers(walked, run.path / "traversal"))["synthetic"] is True
+    assert read_json(walked.save(run.path / "traversal" / "traversal.json"))["synthetic"] is True
     assert [path.stat().st_size > 1000 for path in written] == [True, True]
     assert str(cache_folder()).startswith(str(tmp_path.parent))  # nothing of the user's was touched
