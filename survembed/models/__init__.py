@@ -1,4 +1,4 @@
-"""Embedding models by name: what `--help` and the registry see. The networks stand in the files beside this one."""
+"""Components of the embedding models, for `--help` and the registry; the networks are in the modules of this package."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ Norm = Literal["batch", "group", "none"]
 class Conv3d(nn.Conv3d):
     """A 3-D convolution that is as fast for one image as for each of several.
 
-    For a single image in float32 on a CPU torch leaves oneDNN for a path of its own, which takes twice as long: every
-    slider of the explorer waits for it. Where no gradient is wanted, oneDNN is asked directly.
+    For a single float32 image on a CPU, torch does not use oneDNN and takes twice as long, which delays every slider of
+    the explorer. Without gradients, this class calls oneDNN directly.
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -193,7 +193,7 @@ class VAENetwork(Model):
         likelihoods = [_cross_entropy(output[:, index], target[:, index]) for index in self.bernoulli]
         for index, log_sigma in zip(self.gaussian, self.log_sigma, strict=True):
             error = (output[:, index] - target[:, index]).square() / (2 * (2 * log_sigma).exp())
-            # With σ fixed, its constants would only shift the loss and the share that each term is said to have.
+            # With σ fixed, its constants would only shift the loss and the recorded share of each term.
             likelihoods.append(error + log_sigma + 0.5 * math.log(2 * math.pi) if log_sigma.requires_grad else error)
         voxels = torch.stack(likelihoods, dim=1).flatten(1)
         return (voxels.mean(dim=1) if self.reduction == "mean" else voxels.sum(dim=1)).mean()
