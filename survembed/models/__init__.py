@@ -1,4 +1,4 @@
-"""Components of the embedding models, for `--help` and the registry; the networks are in the modules of this package."""
+"""Components of the embedding models, for `--help` and the registry; networks are in the other modules."""
 
 from __future__ import annotations
 
