@@ -11,7 +11,7 @@ from survembed.heads.base import Head
 from survembed.survival.batch import Batch
 
 LARGEST = 30.0
-"""The cumulative hazard goes on as a straight line from e³⁰ on: nobody lives there, and the loss must stay finite."""
+"""Logarithm of the cumulative hazard from which it continues as a straight line, so that the loss stays finite."""
 
 
 class WeibullHead(Head):
