@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -76,20 +74,3 @@ class BreslowBaseline:
         index = np.searchsorted(self.log_cumulative_hazard, needed, side="left")
         median: Float = np.append(self.times, np.nan)[index]
         return median
-
-    def to_dict(self) -> dict[str, Float]:
-        """Plain float64 arrays by name, for a file; `last_time` has shape ()."""
-        return {
-            "times": self.times,
-            "log_cumulative_hazard": self.log_cumulative_hazard,
-            "last_time": np.array(self.last_time),
-        }
-
-    @classmethod
-    def from_dict(cls, arrays: Mapping[str, Any]) -> BreslowBaseline:
-        """The baseline that `to_dict` took apart; lists do as well as arrays."""
-        return cls(
-            np.asarray(arrays["times"], dtype=np.float64),
-            np.asarray(arrays["log_cumulative_hazard"], dtype=np.float64),
-            float(arrays["last_time"]),
-        )

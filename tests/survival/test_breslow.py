@@ -1,7 +1,5 @@
 """Breslow's estimate against scikit-survival, and at the limits of floating point."""
 
-import json
-
 import numpy as np
 import pytest
 from sksurv.datasets import load_gbsg2, load_whas500
@@ -63,14 +61,6 @@ def test_median_is_where_the_curve_reaches_one_half(cohort):
         reached = np.flatnonzero(curve <= 0.5)
         assert value == baseline.times[reached[0]] if len(reached) else np.isnan(value)
     assert median[2] < median[1]
-
-
-def test_baseline_survives_a_round_trip_through_json(cohort):
-    baseline = BreslowBaseline.fit(np.zeros(len(cohort.duration)), *cohort)
-    text = json.dumps({name: array.tolist() for name, array in baseline.to_dict().items()})
-    times = np.linspace(0, cohort.duration.max(), 20)
-    again = BreslowBaseline.from_dict(json.loads(text))
-    assert np.array_equal(again.survival([0.3], times), baseline.survival([0.3], times))
 
 
 @pytest.mark.parametrize("seed", range(20))
