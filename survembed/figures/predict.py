@@ -39,8 +39,10 @@ def draw_prediction(prediction: SubjectPrediction, row: int, path: Path) -> list
         survival, bars = below.subplots(1, 2, width_ratios=[1.25, 1])
         _draw_survival(survival, prediction, row)
         _draw_contributions(bars, prediction, row)
-        note = f"{DISCLAIMER} Intervals: resampled training subjects, fixed weights. Run {prediction.run}."
-        foot.text(0.01, 0.5, note, fontsize=8, color="0.35", va="center")
+        intervals = (
+            "Intervals: resampled training subjects, fixed weights. " if prediction.survival.has_interval else ""
+        )
+        foot.text(0.01, 0.5, f"{DISCLAIMER} {intervals}Run {prediction.run}.", fontsize=8, color="0.35", va="center")
         return save(figure, path)
 
 
@@ -83,8 +85,10 @@ def _draw_survival(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
     times = survival.times
     label = f"Kaplan–Meier of {prediction.n_train} training subjects"
     axis.step(times, curve(times), where="post", color="0.55", lw=1.2, label=label)
-    axis.fill_between(times, survival.low[row], survival.high[row], step="post", color=BLUE, alpha=0.2, lw=0)
-    label = "predicted, with 95 % interval" if survival.has_interval else "predicted"
+    label = "predicted"
+    if survival.has_interval:
+        axis.fill_between(times, survival.low[row], survival.high[row], step="post", color=BLUE, alpha=0.2, lw=0)
+        label += ", with 95 % interval"
     axis.step(times, survival.value[row], where="post", color=BLUE, lw=1.8, label=label)
     median = survival.median[row]
     if np.isfinite(median):

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from safetensors.numpy import load_file
 
 from survembed.evaluation.survival_band import SurvivalBand
@@ -78,6 +80,36 @@ def survival_of_head(run: Run, weights: dict[str, np.ndarray], table: Path) -> N
     survival = SurvivalBand(model).survival(z[:3])
     assert not survival.has_interval
     np.testing.assert_allclose(survival.value, weibull(z[:3], survival.times), atol=1e-5)
+
+
+def test_predict_shows_no_interval(
+    installed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither the JSON, the terminal nor the page of `predict` contains NaN or mentions an interval."""
+    np.save(tmp_path / "digit.npy", np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8))
+    trained = survembed(capsys, *f"train coxvae --head weibull {SHORT} --runs-dir {tmp_path}".split())
+    assert trained.code == 0, trained.err
+    run = Runs(tmp_path).find()
+    command = f"predict --image {tmp_path / 'digit.npy'} --run {run.path} --out {tmp_path / 'out'}".split()
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} in JSON")
+
+    predicted = survembed(capsys, *command, "--json")
+    assert predicted.code == 0, predicted.err
+    for content in (predicted.out, (tmp_path / "out" / "prediction.json").read_text()):
+        (subject,) = json.loads(content, parse_constant=refuse)["subjects"]
+        assert None not in subject["survival"]
+        assert set(subject["survival_low"]) == set(subject["survival_high"]) == {None}
+    texts: list[str] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: texts.extend(_texts(figure)))
+    texts += survembed(capsys, *command).out.splitlines()
+    assert "predicted" in texts
+    assert not [text for text in texts if "nan" in text.lower() or "interval" in text.lower()]
+
+
+def _texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text)]
 
 
 def test_its_own_tests_pass(install: Callable[[str], Path]) -> None:
