@@ -176,14 +176,14 @@ def test_damaged_part_is_made_again(root: Path, tmp_path: Path) -> None:
 
 
 KILLED = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from survembed.datasets import Liver
 from survembed.datasets.volume import cubes
 from survembed.progress import QUIET
 real = cubes.make_cube
 def slow(case, preprocessing):
-    print("made", flush=True)
+    os.write(1, b"made\\n")  # in one piece: two threads make cubes
     time.sleep(0.2)
     return real(case, preprocessing)
 cubes.make_cube = slow
