@@ -33,11 +33,11 @@ def complete_and_exit(work: Callable[[], object]) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the process only completes
     gc.disable()
     plugins = ModuleType("pydantic.plugin._loader")
-    plugins.get_plugins = tuple  # type: ignore[attr-defined]
+    plugins.get_plugins = tuple  # type: ignore[attr-defined]  # a module made here
     sys.modules.setdefault(plugins.__name__, plugins)
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # Typer needs it only to remove markup from help
     for parameter in TyperOption, TyperArgument:  # Typer imports pydantic to validate a value
-        parameter.process_value = _unvalidated  # type: ignore[method-assign]
+        parameter.process_value = _unvalidated  # type: ignore[method-assign]  # for this process only
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
         signal.setitimer(signal.ITIMER_REAL, TIMEOUT)

@@ -34,6 +34,12 @@ def tensors(frame: Any, duration: str, event: str) -> tuple[Tensor, Tensor, Tens
     return z, torch.tensor(frame[duration].to_numpy(float)), torch.tensor(frame[event].to_numpy(bool))
 
 
+def standardised(frame: Any, duration: str, event: str) -> tuple[Any, str, str]:
+    covariates = frame.columns.drop([duration, event])
+    frame[covariates] = (frame[covariates] - frame[covariates].mean()) / frame[covariates].std()
+    return frame, duration, event
+
+
 def fitted(z: Tensor, duration: Tensor, event: Tensor) -> WeibullHead:
     """The head at the optimum of the full batch."""
     head = WeibullHead(z.shape[1]).double()
@@ -52,14 +58,12 @@ def fitted(z: Tensor, duration: Tensor, event: Tensor) -> WeibullHead:
 
 @pytest.mark.parametrize("data", [rossi, gbsg2])
 def test_coefficients_and_likelihood_are_those_of_lifelines(data: Any) -> None:
-    frame, duration, event = data()
-    covariates = [name for name in frame.columns if name not in (duration, event)]
-    frame[covariates] = (frame[covariates] - frame[covariates].mean()) / frame[covariates].std()
+    frame, duration, event = standardised(*data())
     peer = WeibullAFTFitter().fit(frame, duration, event)
     z, times, seen = tensors(frame, duration, event)
     head = fitted(z, times, seen)
     location = peer.params_["lambda_"]
-    np.testing.assert_allclose(head.beta.detach(), location[covariates], atol=2e-4)
+    np.testing.assert_allclose(head.beta.detach(), location[frame.columns.drop([duration, event])], atol=2e-4)
     intercept = float(head.log_unit) + float(head.alpha.detach())
     assert intercept == pytest.approx(location["Intercept"], abs=2e-4)
     assert float(head.log_rho.detach()) == pytest.approx(peer.params_["rho_"]["Intercept"], abs=2e-4)
@@ -73,9 +77,7 @@ def test_coefficients_and_likelihood_are_those_of_lifelines(data: Any) -> None:
 
 @pytest.mark.parametrize("data", [rossi, gbsg2])
 def test_survival_functions_are_those_of_lifelines(data: Any) -> None:
-    frame, duration, event = data()
-    covariates = [name for name in frame.columns if name not in (duration, event)]
-    frame[covariates] = (frame[covariates] - frame[covariates].mean()) / frame[covariates].std()
+    frame, duration, event = standardised(*data())
     peer = WeibullAFTFitter().fit(frame, duration, event)
     z, times, seen = tensors(frame, duration, event)
     head = fitted(z, times, seen)
