@@ -12,24 +12,33 @@ if TYPE_CHECKING:
     from survembed.heads.base import Head
 
 
-class Linear(Component):
-    """Linear Cox head without bias: one weight, and one hazard ratio, for each latent dimension."""
+class Cox(Component):
+    """Options of every Cox head."""
 
     ties: Literal["breslow", "efron"] = option("breslow", help="Treatment of tied event times.")
+    axes: int = option(
+        0,
+        ge=0,
+        help="Latent dimensions that carry the hazard, the first ones: 1 puts it on z0 alone. The others do not change "
+        "it. 0 means all.",
+    )
+
+
+class Linear(Cox):
+    """Linear Cox head without bias: one weight, and one hazard ratio, for each latent dimension."""
 
     def build(self, latent_dim: int) -> Head:
         """The head for latents (n, latent_dim)."""
         from survembed.heads.linear import LinearHead
 
-        return LinearHead(latent_dim, self.ties)
+        return LinearHead(latent_dim, self.ties, self.axes)
 
 
-class MLP(Component):
+class MLP(Cox):
     """DeepSurv head: a multilayer perceptron of the latents."""
 
     hidden: tuple[int, ...] = option((32, 32), help="Sizes of the hidden layers, such as 32,32.")
     dropout: float = option(0.1, ge=0, lt=1, help="Dropout after each hidden layer.")
-    ties: Literal["breslow", "efron"] = option("breslow", help="Treatment of tied event times.")
 
     @field_validator("hidden", mode="before")
     @classmethod
@@ -47,4 +56,4 @@ class MLP(Component):
         """The head for latents (n, latent_dim)."""
         from survembed.heads.mlp import MLPHead
 
-        return MLPHead(latent_dim, self.hidden, self.dropout, self.ties)
+        return MLPHead(latent_dim, self.hidden, self.dropout, self.ties, self.axes)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from survembed.errors import UsageError
 from survembed.survival.batch import Batch
 from survembed.survival.breslow import BreslowBaseline
 from survembed.survival.cox_loss import cox_loss
@@ -131,6 +132,24 @@ class CoxHead(Breslow):
         """Equation (2) of the paper, over the risk set of the batch: all micro-batches and processes of an update."""
         rows, factor = batch.risk_set.join(Rows(self(z), batch.duration, batch.event > 0))
         return rescaled(cox_loss(*rows, ties=self.ties), factor)
+
+
+def hazard_axes(latent_dim: int, axes: int) -> int:
+    """Number of latent dimensions that carry the hazard; `axes` = 0 means all.
+
+    Raises
+    ------
+    UsageError
+        When there are more axes than dimensions.
+    """
+    if axes > latent_dim:
+        raise UsageError(
+            f"{axes} hazard axes of {latent_dim} latent dimension(s)",
+            where=f"head option axes = {axes}",
+            expected=f"0 to {latent_dim}",
+            try_=f"--set head.axes={latent_dim}",
+        )
+    return axes or latent_dim
 
 
 def _numbers(values: Tensor) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from survembed.heads.base import CoxHead
+from survembed.heads.base import CoxHead, hazard_axes
 
 
 class MLPHead(CoxHead):
@@ -23,6 +23,8 @@ class MLPHead(CoxHead):
         After each hidden layer, in training.
     ties
         `breslow` or `efron`.
+    axes
+        Number of latent dimensions, the first ones, that the hazard depends on; 0 for all.
     """
 
     def __init__(
@@ -31,9 +33,11 @@ class MLPHead(CoxHead):
         hidden: tuple[int, ...],
         dropout: float = 0.0,
         ties: Literal["breslow", "efron"] = "breslow",
+        axes: int = 0,
     ) -> None:
         super().__init__(ties)
-        sizes = (latent_dim, *hidden)
+        self.axes = hazard_axes(latent_dim, axes)
+        sizes = (self.axes, *hidden)
         layers: list[nn.Module] = []
         for size, following in pairwise(sizes):
             layers += [nn.Linear(size, following), nn.SiLU(), nn.Dropout(dropout)]
@@ -41,5 +45,5 @@ class MLPHead(CoxHead):
 
     def forward(self, z: Tensor) -> Tensor:
         """Log-hazards (n,) of latents (n, L)."""
-        hazard: Tensor = self.layers(z)
+        hazard: Tensor = self.layers(z[:, : self.axes])
         return hazard.squeeze(-1)

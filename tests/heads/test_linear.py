@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from survembed.errors import UsageError
 from survembed.heads import Linear
 
 
@@ -22,3 +23,17 @@ def test_psi_starts_small(latent_dim: int) -> None:
     torch.manual_seed(0)
     spread = torch.stack([dict(Linear().build(latent_dim).named_parameters())["psi.weight"][0] for _ in range(300)])
     assert float(spread.detach().square().sum(1).mean().sqrt()) == pytest.approx(0.1, rel=0.15)
+
+
+def test_with_hazard_axes_the_other_dimensions_do_not_change_the_hazard() -> None:
+    """Settled point 16: ψ of the others is 0 exactly, so is the gradient; ψ starts at 1/√axes."""
+    head = Linear(axes=2).build(5)
+    z = torch.randn(6, 5, requires_grad=True)
+    (gradient,) = torch.autograd.grad(head(z).sum(), z)
+    assert not gradient[:, 2:].any()
+    torch.testing.assert_close(gradient[:, :2], torch.full((6, 2), 2**-0.5))
+
+
+def test_more_hazard_axes_than_dimensions_are_refused() -> None:
+    with pytest.raises(UsageError, match="3 hazard axes of 2 latent dimension"):
+        Linear(axes=3).build(2)

@@ -36,3 +36,11 @@ def test_hidden_sizes_as_text() -> None:
 def test_bad_hidden_sizes(hidden: str) -> None:
     with pytest.raises(UsageError, match="hidden"):
         MLP.configure("head", {"hidden": hidden})
+
+
+def test_with_hazard_axes_the_other_dimensions_do_not_change_the_hazard() -> None:
+    head = MLP(hidden=(8,), axes=1).build(3)
+    z = torch.randn(6, 3, requires_grad=True)
+    (slope,) = torch.autograd.grad(head(z).sum(), z)
+    assert not slope[:, 1:].any()
+    assert slope[:, 0].any()
