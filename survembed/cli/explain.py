@@ -62,12 +62,13 @@ def show_explanation(explanation: Explanation, files: Sequence[Path]) -> None:
     data = data_name(explanation.header.title, explanation.header.synthetic)
     show_facts({"data": data, "subject": explanation.subject})
     volumes = list(explanation.walked_ml)
-    columns = ["step", "hazard ratio"]
+    columns = ["step", "claimed hazard ×", "re-encoded ×"]
     columns += [f"{name} ml{of}" for of in ("", " above 0.5", ", decoded") for name in volumes]
     rows = [
         [
             float(step),
             exp(explanation.log_hazard_ratio[number]),
+            exp(explanation.reencoded[number]),
             *(
                 float(of[name][number])
                 for of in (explanation.walked_ml, explanation.walked_above_half_ml, explanation.decoded_ml)
@@ -78,4 +79,6 @@ def show_explanation(explanation: Explanation, files: Sequence[Path]) -> None:
     ]
     show_table(columns, rows)
     show_lines(files)
+    if explanation.warning:
+        say(f"warning: {explanation.warning}")
     say(DISCLAIMER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import TYPE_CHECKING
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
@@ -50,13 +51,13 @@ def show_importance(result: Importance) -> None:
             "stability": f"over {len(result.others)} other run(s)" if result.others else None,
         }
     )
-    columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", "HR, training part", "p", "HR, test part", "p"]
+    columns = ["", "HR per SD", "refitted, training part", "p", "refitted, test part", "p"]
     rows, more = [], []
     for each in result.dimensions:
         strongest = list(each.correlations.items())[:STRONGEST]
         rows.append(
             [
-                *(f"z{each.number}", each.psi, each.hazard_ratio, each.psi_sd),
+                *(f"z{each.number}", None if each.psi_sd is None else exp(each.psi_sd)),
                 *(_ratio(each.train), each.train and _p(each.train.p)),
                 *(_ratio(each.test), each.test and _p(each.test.p)),
             ]

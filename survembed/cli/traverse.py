@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from math import exp
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -64,23 +64,35 @@ def traverse(
 
 
 def show_traversal(traversal: Traversal, files: Sequence[Path]) -> None:
-    """Print the effect of each row on hazard and decoded volumes, and the paths of the files."""
+    """Print the effect of each row on hazard and decoded volumes, the paths of the files, and warnings."""
+    from survembed.figures.traversal import silent_text
+
     show_facts({"data": traversal.header.title, "axes": traversal.axes, "start": traversal.start})
     volumes = list(traversal.walks[0].volumes_ml)
     first, last = traversal.steps[0], traversal.steps[-1]
-    columns = ["row", "ψ", "exp(ψ)", "ψ·sd(μ)", *(f"{name} ml at {first:g} … {last:g}" for name in volumes)]
+    ends = f"at {first:g} … {last:g}"
+    columns = ["row", "HR per SD", "HR, test set", f"claimed hazard × {ends}", "re-encoded ×"]
+    columns += [f"{name} ml" for name in volumes]
     rows = [
         [
             walk.name,
-            walk.psi,
-            None if walk.psi is None else exp(walk.psi),
-            walk.psi_sd,
-            *(f"{walk.volumes_ml[name][0]:.1f} … {walk.volumes_ml[name][-1]:.1f}" for name in volumes),
+            walk.hr_per_sd,
+            None if walk.test is None else f"{walk.test.value:.3g} ({walk.test.low:.3g} to {walk.test.high:.3g})",
+            *(None if of is None else _ends([exp(of[0]), exp(of[-1])]) for of in (walk.log_hazard, walk.reencoded)),
+            *(_ends(walk.volumes_ml[name]) for name in volumes),
         ]
         for walk in traversal.walks
     ]
     show_table(columns, rows)
     show_lines(files)
+    if traversal.silent:
+        say(silent_text(traversal.silent))
+    if traversal.warning:
+        say(f"warning: {traversal.warning}")
+
+
+def _ends(values: Any) -> str:
+    return f"{values[0]:.3g} … {values[-1]:.3g}"
 
 
 def folder_name(names: Sequence[str], *, raw: bool, start: str | None) -> str:

@@ -28,7 +28,8 @@ def draw_explanation(explanation: Explanation, path: Path) -> list[Path]:
 
     Rows from the top: the image of the subject with the decoded difference added; the decoded image; and for each
     channel the difference to the reconstruction of the subject, in the unit of the channel (red: increase, blue:
-    decrease). The title marks synthetic data.
+    decrease). The titles give the hazard that is claimed for a step, and the model's own of the moved image encoded
+    again. The title of the figure marks synthetic data.
     """
     header, steps = explanation.header, explanation.steps
     channels, columns = len(header.channels), len(steps)
@@ -57,13 +58,13 @@ def _draw_images(axes: Grid, explanation: Explanation) -> None:
 
 
 def step_title(explanation: Explanation, number: int) -> str:
-    """Step in standard deviations of the log-hazard, hazard ratio to the subject, and lesion volumes after the move."""
-    step, ratio = explanation.steps[number], float(np.exp(explanation.log_hazard_ratio[number]))
-    lines = [f"{step:+g} SD" if step else "subject itself", f"hazard × {ratio:.3g}"]
+    """Step in SDs of the log-hazard, hazard ratios to the subject (claimed; of the image below), and lesion volumes."""
+    step = explanation.steps[number]
+    claimed, again = (float(np.exp(of[number])) for of in (explanation.log_hazard_ratio, explanation.reencoded))
+    lines = [f"{step:+g} SD" if step else "subject itself", f"claimed × {claimed:.3g}", f"re-encoded × {again:.3g}"]
     overlays = [channel.name for channel in explanation.header.channels if channel.overlay]
     for name in overlays if explanation.walked_ml else ():
-        soft, hard = explanation.walked_ml[name][number], explanation.walked_above_half_ml[name][number]
-        lines += [f"{name} {soft:.1f} ml", f"in red {hard:.1f} ml"]
+        lines.append(f"{name} {explanation.walked_ml[name][number]:.1f} ml")
     return "\n".join(lines)
 
 

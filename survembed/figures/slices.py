@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from survembed.cohort.subjects import CohortHeader
 
 OVERLAY = np.array([0.86, 0.08, 0.12])
+OPACITY = 0.65
+"""Of a lesion with fraction 1."""
 
 PLANES = ("axial", "coronal", "sagittal")
 
@@ -49,12 +51,12 @@ def cut(values: NDArray[np.float32], plane: str, at: tuple[int, ...]) -> NDArray
 
 
 def overlaid(values: NDArray[np.float32], header: CohortHeader) -> NDArray[np.float32]:
-    """Slice (C, h, w) as RGB (h, w, 3) in [0, 1]: first channel in grey, lesions above 0.5 in red."""
+    """Slice (C, h, w) as RGB (h, w, 3) in [0, 1]: first channel in grey, lesions in red by their fraction."""
     rgb: NDArray[np.float32] = np.repeat(np.clip(values[0], 0, 1)[..., None], 3, axis=-1)
     for channel, fraction in zip(header.channels, values, strict=True):
         if channel.overlay:
-            lesion = fraction > 0.5
-            rgb[lesion] = 0.35 * rgb[lesion] + 0.65 * OVERLAY
+            strength = OPACITY * np.clip(fraction, 0, 1)[..., None]
+            rgb = ((1 - strength) * rgb + strength * OVERLAY).astype(np.float32)
     return rgb
 
 

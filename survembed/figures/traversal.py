@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.captions import data_name
+from survembed.evaluation.reencoding import differing
 from survembed.figures.slices import cut, hide_frame, overlaid, planes_of
-from survembed.figures.style import drawing, entitle, new_figure, save
+from survembed.figures.style import RED, drawing, entitle, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,22 +21,27 @@ if TYPE_CHECKING:
     from survembed.workflows.traverse import Traversal, Walk
 
 IMAGE_SIDE = 0.95
+LABEL_HEIGHT = 0.16
 TEXT_WIDTH = 1.75
 
 
 def draw_traversal(traversal: Traversal, path: Path) -> list[Path]:
     """Draw a traversal to `path` as PNG and PDF.
 
-    Volumes are shown in the middle axial slice in radiological convention; lesions are red where the decoded fraction
-    is above 0.5. The text on the right of a row gives ψ, exp(ψ) and ψ·sd(μ), and at the first and last step the volume
-    of each mask (sum of its fractions) and of its red part. The title marks synthetic data.
+    Volumes are shown in the middle axial slice in radiological convention; the red of a lesion is as strong as its
+    decoded fraction. Under each image are the hazard that the head claims and the model's own of that image encoded
+    again, both relative to the start; they are coloured where they differ. The text on the right of a row gives the
+    hazard ratio per SD, that of a Cox model refitted on the test set, and at the first and last step the volume of each
+    mask (sum of its fractions). Silent dimensions are named in the last line. The title marks synthetic data.
     """
     header = traversal.header
     rows, columns = len(traversal.walks), len(traversal.steps)
     tall = IMAGE_SIDE if len(header.shape) > 1 else max(IMAGE_SIDE, 0.17 * len(header.features) + 0.2)
+    tall += LABEL_HEIGHT if traversal.walks and traversal.walks[0].log_hazard is not None else 0.0
     with drawing():
         figure = new_figure(0.5 + IMAGE_SIDE * columns + TEXT_WIDTH, 0.9 + tall * rows)
         entitle(figure, _title(traversal))
+        figure.supxlabel("\n".join(_notes(traversal)), fontsize=8)
         ratios = [columns * IMAGE_SIDE, TEXT_WIDTH] if len(header.shape) == 1 else [*[IMAGE_SIDE] * columns, TEXT_WIDTH]
         grid = figure.subplots(rows, len(ratios), width_ratios=ratios, squeeze=False)
         for index, (axes, walk) in enumerate(zip(grid, traversal.walks, strict=True)):
@@ -54,27 +60,51 @@ def _draw_row(axes: Sequence[Axes], walk: Walk, traversal: Traversal, *, first: 
     if len(traversal.header.shape) == 1:
         _draw_table(axes[0], walk, traversal, first=first)
     else:
-        for axis, image, step in zip(axes[:-1], walk.images, traversal.steps, strict=True):
-            axis.imshow(middle_slice(image, traversal.header), interpolation="nearest", vmin=0, vmax=1)
+        for index, (axis, step) in enumerate(zip(axes[:-1], traversal.steps, strict=True)):
+            axis.imshow(middle_slice(walk.images[index], traversal.header), interpolation="nearest", vmin=0, vmax=1)
             hide_frame(axis)
+            _label_hazard(axis, walk, index)
             if first:
                 axis.set_title(f"{step:+g}" if step else "0", fontsize=9)
     axes[0].set_ylabel("hazard" if walk.name == "risk" else walk.name, rotation=0, ha="right", va="center", fontsize=10)
     axes[-1].set_axis_off()
-    axes[-1].text(0.02, 0.5, _row_text(walk, traversal.header), va="center", fontsize=8, transform=axes[-1].transAxes)
+    axes[-1].text(0.02, 0.5, _row_text(walk), va="center", fontsize=8, transform=axes[-1].transAxes)
 
 
-def _row_text(walk: Walk, header: CohortHeader) -> str:
-    lines = []
-    if walk.psi is not None and walk.psi_sd is not None:
-        lines += [f"ψ = {walk.psi:+.3f}", f"exp(ψ) = {np.exp(walk.psi):.3f}", f"ψ·sd(μ) = {walk.psi_sd:+.3f}"]
-    overlays = {channel.name for channel in header.channels if channel.overlay}
+def _label_hazard(axis: Axes, walk: Walk, index: int) -> None:
+    if walk.log_hazard is None or walk.reencoded is None:
+        return
+    claimed, again = walk.log_hazard[index], walk.reencoded[index]
+    differs = bool(differing(np.array([claimed]), np.array([again])))
+    label = f"× {np.exp(claimed):.2g} → × {np.exp(again):.2g}"
+    axis.set_xlabel(label, fontsize=6.5, labelpad=1.5, color=RED if differs else "black")
+
+
+def _row_text(walk: Walk) -> str:
+    lines = hazard_ratio_lines(walk)
     for name, volumes in walk.volumes_ml.items():
         lines.append(f"{name} {volumes[0]:.1f} → {volumes[-1]:.1f} ml")
-        if name in overlays:
-            red = walk.volumes_above_half_ml[name]
-            lines.append(f"in red {red[0]:.1f} → {red[-1]:.1f} ml")
     return "\n".join(lines)
+
+
+def hazard_ratio_lines(walk: Walk) -> list[str]:
+    """Hazard ratio per SD of the model, and on the test set with its interval; empty without a head."""
+    if walk.hr_per_sd is None:
+        return []
+    ratio, test = [f"HR per SD {walk.hr_per_sd:.3g}"], walk.test
+    return ratio if test is None else [*ratio, f"test set {test.value:.3g} ({test.low:.3g}–{test.high:.3g})"]
+
+
+def _notes(traversal: Traversal) -> list[str]:
+    """Lines under the figure."""
+    has_head = traversal.walks and traversal.walks[0].log_hazard is not None
+    notes = ["under each image: hazard claimed → the model's own of that image (encoded again), relative to the start"]
+    return (notes if has_head else []) + ([silent_text(traversal.silent)] if traversal.silent else [])
+
+
+def silent_text(dimensions: Sequence[int]) -> str:
+    """Sentence that replaces the rows of silent dimensions."""
+    return f"not drawn, as they carry nothing of the image: {', '.join(f'z{number}' for number in dimensions)}"
 
 
 def _draw_table(axis: Axes, walk: Walk, traversal: Traversal, *, first: bool) -> None:
@@ -90,7 +120,7 @@ def _draw_table(axis: Axes, walk: Walk, traversal: Traversal, *, first: bool) ->
 
 
 def middle_slice(image: NDArray[np.float32], header: CohortHeader) -> NDArray[np.float32]:
-    """Image (C, *spatial) as RGB (h, w, 3) in [0, 1]: first channel in grey, lesions above 0.5 in red.
+    """Image (C, *spatial) as RGB (h, w, 3) in [0, 1]; see `overlaid`.
 
     Of a volume (x, y, z) in RAS order, the middle axial slice: anterior at the top, right of the subject on the left.
     """

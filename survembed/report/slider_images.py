@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.figures.slices import cut, middle_of, overlaid, planes_of
+from survembed.figures.traversal import hazard_ratio_lines
 
 if TYPE_CHECKING:
     from survembed.cohort.subjects import CohortHeader
@@ -27,7 +28,7 @@ class Strip:
     name
         `z0`, …, or `hazard`.
     slope
-        ψ and exp(ψ) as text; empty without a head.
+        Hazard ratio per SD as text, with that of the test set; empty without a head.
     png
         All steps, from top to bottom.
     width, height
@@ -45,7 +46,7 @@ class Strip:
 
 
 def strips(traversal: Traversal) -> list[Strip]:
-    """One strip for each row of a traversal, the hazard first; none for tables.
+    """One strip for each row of a traversal; none for tables.
 
     Slices of volumes go through the largest decoded lesion, or through the middle of the image.
     """
@@ -56,14 +57,13 @@ def strips(traversal: Traversal) -> list[Strip]:
     lesions = [channel.overlay for channel in header.channels]
     size = (images[:, lesions] > 0.5).reshape(len(images), -1).sum(axis=1)
     voxel = middle_of(images[size.argmax()], header)
-    rows = sorted(traversal.walks, key=lambda walk: walk.name != "risk")
-    return [_strip(walk, traversal, voxel) for walk in rows]
+    return [_strip(walk, traversal, voxel) for walk in traversal.walks]
 
 
 def _strip(walk: Walk, traversal: Traversal, voxel: tuple[int, ...]) -> Strip:
     frames = [slices_side_by_side(image, traversal.header, voxel) for image in walk.images]
     height, width = frames[0].shape[:2]
-    slope = "" if walk.psi is None else f"ψ {walk.psi:+.3f}, exp(ψ) {np.exp(walk.psi):.3f}"
+    slope = "" if walk.hr_per_sd is None else ", ".join(hazard_ratio_lines(walk))
     texts = tuple(_step_text(walk, index, step, traversal) for index, step in enumerate(traversal.steps))
     return Strip("hazard" if walk.name == "risk" else walk.name, slope, _png(frames), width, height, texts)
 
@@ -71,10 +71,10 @@ def _strip(walk: Walk, traversal: Traversal, voxel: tuple[int, ...]) -> Strip:
 def _step_text(walk: Walk, index: int, step: float, traversal: Traversal) -> str:
     parts = [f"{step:+.1f} {'SD' if traversal.axes == 'standardised' else 'units'}" if step else "start"]
     if walk.log_hazard is not None:
-        parts.append(f"hazard × {np.exp(walk.log_hazard[index]):.2f}")
+        parts.append(f"claimed hazard × {np.exp(walk.log_hazard[index]):.2f}")
+    if walk.reencoded is not None:
+        parts.append(f"re-encoded × {np.exp(walk.reencoded[index]):.2f}")
     parts += [f"{name} {volumes[index]:.1f} ml" for name, volumes in walk.volumes_ml.items()]
-    overlays = [channel.name for channel in traversal.header.channels if channel.overlay]
-    parts += [f"in red {walk.volumes_above_half_ml[name][index]:.1f} ml" for name in overlays if walk.volumes_ml]
     return " · ".join(part.replace(" ", "\u00a0") for part in parts)  # line breaks only between parts
 
 

@@ -13,6 +13,7 @@ from survembed.cohort.captions import DISCLAIMER
 from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.subjects import CohortHeader
 from survembed.errors import RunError, UsageError
+from survembed.evaluation import reencoding
 from survembed.progress import QUIET, Reporter
 from survembed.runs.embedding import open_cohort
 from survembed.runs.latent_axes import Float
@@ -39,7 +40,10 @@ class Explanation(Result):
     z
         (k, L) latents of the steps.
     log_hazard_ratio
-        (k,) against the subject itself.
+        (k,) claimed by the head, against the subject itself.
+    reencoded
+        (k,) of the images `walked`, by the model's own encoder and head, against the subject itself: where it differs
+        from `log_hazard_ratio`, the image does not show the claimed hazard.
     image
         (C, *spatial) of the subject, as the model sees it.
     decoded
@@ -61,6 +65,7 @@ class Explanation(Result):
     steps: Float
     z: Float
     log_hazard_ratio: Float
+    reencoded: Float
     image: NDArray[np.float32] = field(metadata={"json": False})
     decoded: NDArray[np.float32] = field(metadata={"json": False})
     decoded_ml: dict[str, Float]
@@ -93,7 +98,13 @@ class Explanation(Result):
             "title": self.header.title,
             "synthetic": self.header.synthetic,
             "hazard_ratio": np.exp(self.log_hazard_ratio).tolist(),
+            "reencoded_hazard_ratio": np.exp(self.reencoded).tolist(),
         }
+
+    @property
+    def warning(self) -> str | None:
+        """Sentence on images that do not show the claimed hazard; None if all do."""
+        return reencoding.warning(self.steps, {"hazard": (self.log_hazard_ratio, self.reencoded)})
 
 
 def explain(
@@ -148,6 +159,7 @@ def explain(
         steps=steps,
         z=z,
         log_hazard_ratio=hazard - hazard[steps == 0],
+        reencoded=hazard * 0,
         image=image,
         decoded=decoded,
         decoded_ml=trained.volumes_ml(decoded),
@@ -155,8 +167,10 @@ def explain(
         walked_above_half_ml={},
         affine=None if affines is None else affines[position],
     )
-    soft, hard = trained.volumes_ml(own.walked), trained.volumes_above_half_ml(own.walked)
-    return replace(own, walked_ml=soft, walked_above_half_ml=hard)
+    walked = own.walked
+    again = trained.log_hazard(trained.embed(walked).astype(np.float64)) - hazard[steps == 0]
+    soft, hard = trained.volumes_ml(walked), trained.volumes_above_half_ml(walked)
+    return replace(own, reencoded=again, walked_ml=soft, walked_above_half_ml=hard)
 
 
 def _check(run: Run, low: float, high: float, n_steps: int) -> None:

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from survembed.cohort.covariates import usable
 from survembed.cohort.subjects import Subjects
 from survembed.evaluation.dimension_matching import match
+from survembed.evaluation.latent_hazard import refit
 from survembed.progress import QUIET, Reporter
 from survembed.runs.embedding import open_cohort
 from survembed.runs.run import Run, Runs
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.result import Result
-from survembed.survival.cox_inference import CoxFit, HazardRatio, fit_cox_on_latents
-from survembed.survival.outcome import Float, Outcome
-from survembed.survival.scaler import LatentScaler
+from survembed.survival.cox_inference import CoxFit, HazardRatio
+from survembed.survival.outcome import Float
 
 FEWEST_VALUES = 10
 """Fewest subjects with a value in a column for a correlation."""
@@ -132,11 +132,7 @@ def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) ->
     mu, test = latents.z.astype(np.float64), latents.test
     with open_cohort(run, reporter) as cohort:
         subjects, header = cohort.subjects, cohort.header
-    scaler = LatentScaler().fit(mu[~test])
-    fits = {
-        name: fit_cox_on_latents(mu[part], Outcome(latents.duration[part], latents.event[part]), scaler)
-        for name, part in (("train", ~test), ("test", test))
-    }
+    fits = {name: refit(latents, part) for name, part in (("train", ~test), ("test", test))}
     ours, others = _LatentEffects(trained), siblings(run)
     stable = _stability(ours, others, device, reporter)
     related = _correlations(mu, subjects)
@@ -151,7 +147,7 @@ def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) ->
             fits["test"].ratios.get(number),
             stable[number] if stable else None,
             related[number],
-            scaler.dropped_.get(number, ""),
+            fits["train"].dropped.get(number, ""),
         )
         for number in range(mu.shape[1])
     ]

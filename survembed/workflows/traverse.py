@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.subjects import CohortHeader
 from survembed.errors import UsageError
+from survembed.evaluation import reencoding
+from survembed.evaluation.latent_hazard import refit, refit_log_hazard, silent_dimensions
 from survembed.progress import QUIET, Reporter
 from survembed.runs.latent_axes import Float
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.nifti import write_nifti
 from survembed.storage.result import Result
+from survembed.survival.cox_inference import HazardRatio
 
 HAZARD_AXIS = "risk"
 
@@ -37,11 +40,18 @@ class Walk(Result):
     images
         (k, C, *spatial) float32 decoded images.
     log_hazard
-        (k,) relative to the start of the traversal; None for a model without a head.
+        (k,) claimed by the head, relative to the start of the traversal; None for a model without a head.
+    reencoded
+        (k,) log-hazard of the decoded images by the model's own encoder and head, relative to the same start: where it
+        differs from `log_hazard`, the image does not show the claimed hazard.
     psi
         Slope of the log-hazard along the row's axis at the start, for one unit as shown; None without a head.
-    psi_sd
-        The same for one standard deviation of the training μ along that axis.
+    hr_per_sd
+        Hazard ratio of the model for one standard deviation of the training μ along that axis (of the log-hazard itself
+        for the hazard axis), at the start.
+    test
+        Hazard ratio per SD of a Cox model refitted on the test set, with its interval: adjusted for the other
+        dimensions; for the hazard axis that of the log-hazard alone. None where there is no such fit.
     volumes_ml
         (k,) decoded volumes by channel name: the sum of the decoded fractions of a mask.
     volumes_above_half_ml
@@ -52,8 +62,10 @@ class Walk(Result):
     z: Float
     images: NDArray[np.float32] = field(metadata={"json": False})
     log_hazard: Float | None
+    reencoded: Float | None
     psi: float | None
-    psi_sd: float | None
+    hr_per_sd: float | None
+    test: HazardRatio | None
     volumes_ml: dict[str, Float]
     volumes_above_half_ml: dict[str, Float]
 
@@ -79,7 +91,9 @@ class Traversal(Result):
     steps
         (k,) positions along each axis.
     walks
-        One for each row.
+        One for each row: the hazard axis, then the dimensions by falling effect on the hazard.
+    silent
+        Dimensions without a row, as their μ hardly varies: they carry nothing of the image.
     """
 
     format = "survembed-traversal"
@@ -91,10 +105,21 @@ class Traversal(Result):
     axes: str
     steps: Float
     walks: list[Walk] = field(metadata={"json": "rows"})
+    silent: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values, for JSON; no images."""
         return {**super().to_dict(), "title": self.header.title, "synthetic": self.header.synthetic}
+
+    @property
+    def warning(self) -> str | None:
+        """Sentence on images that do not show the claimed hazard; None if all do, or without a head."""
+        rows = {
+            walk.name: (walk.log_hazard, walk.reencoded)
+            for walk in self.walks
+            if walk.log_hazard is not None and walk.reencoded is not None
+        }
+        return reencoding.warning(self.steps, rows)
 
 
 def traverse(
@@ -116,7 +141,7 @@ def traverse(
     run
         A finished run whose model decodes.
     dims
-        Latent dimensions, counted from 0; None for all.
+        Latent dimensions, counted from 0; None for all that are not silent.
     raw
         The paper's literal axes in place of standardised ones (settled point 13).
     risk
@@ -141,23 +166,28 @@ def traverse(
     axes = trained.coordinates(raw=raw)
     base = axes.centre if start is None else latents.z[latents.position(start)].astype(np.float64)
     steps = np.linspace(low, high, n_steps).round(10) + 0.0  # neither 1e-17 nor -0 in titles and file names
+    silent = silent_dimensions(latents) if dims is None else []
+    wanted = [dimension for dimension in wanted if dimension not in silent]
     slope = trained.gradient(base) if latents.log_hazard is not None else None
+    if slope is not None:
+        wanted.sort(key=lambda dimension: -abs(slope[dimension] * axes.deviation[dimension]))
     walks = []
     with reporter.task("decoding", len(wanted) + risk, "rows") as task:
-        for dimension in wanted:
-            path = axes.along_dimension(base, dimension, steps)
-            psi = psi_sd = None
-            if slope is not None:
-                psi = float(slope[dimension] * axes.scale[dimension])
-                psi_sd = float(slope[dimension] * axes.deviation[dimension])
-            walks.append(_walk(trained, f"z{dimension}", base, path, psi, psi_sd))
-            task.advance()
         if risk and slope is not None:
             psi = axes.hazard_sd(slope)
-            walks.append(_walk(trained, HAZARD_AXIS, base, axes.along_hazard(base, trained.gradient, steps), psi, psi))
+            path = axes.along_hazard(base, trained.gradient, steps)
+            walks.append(_walk(trained, HAZARD_AXIS, base, path, (psi, psi), refit_log_hazard(latents, latents.test)))
             task.advance()
-    origin = start or ("zero" if raw else "mean of training")
-    return Traversal(run.id, run.model, trained.header, origin, "raw" if raw else "standardised", steps, walks)
+        on_test = refit(latents, latents.test).ratios if wanted and slope is not None else {}
+        for dimension in wanted:
+            path = axes.along_dimension(base, dimension, steps)
+            effect = None
+            if slope is not None:
+                effect = (slope[dimension] * axes.scale[dimension], slope[dimension] * axes.deviation[dimension])
+            walks.append(_walk(trained, f"z{dimension}", base, path, effect, on_test.get(dimension)))
+            task.advance()
+    origin, units = start or ("zero" if raw else "mean of training"), "raw" if raw else "standardised"
+    return Traversal(run.id, run.model, trained.header, origin, units, steps, walks, tuple(silent))
 
 
 def _check(dims: Sequence[int], n_dims: int, low: float, high: float, n_steps: int, headless_risk: bool) -> None:
@@ -178,13 +208,23 @@ def _check(dims: Sequence[int], n_dims: int, low: float, high: float, n_steps: i
         )
 
 
-def _walk(trained: TrainedModel, name: str, base: Float, path: Float, psi: float | None, psi_sd: float | None) -> Walk:
-    images, hazard = trained.decode(path), None
-    if psi is not None:
-        raw = trained.log_hazard(np.vstack([base, path]))
-        hazard = raw[1:] - raw[0]
+def _walk(
+    trained: TrainedModel,
+    name: str,
+    base: Float,
+    path: Float,
+    effect: tuple[float, float] | None,
+    test: HazardRatio | None,
+) -> Walk:
+    """The row of one path (k, L); `effect` is the slope of the log-hazard for one unit as shown, and for one SD."""
+    images = trained.decode(path)
+    hazard = again = psi = hr_per_sd = None
+    if effect is not None:
+        raw = trained.log_hazard(np.vstack([base, path, trained.embed(images)]))
+        hazard, again = np.split(raw[1:] - raw[0], 2)
+        psi, hr_per_sd = float(effect[0]), float(np.exp(effect[1]))
     volumes, above_half = trained.volumes_ml(images), trained.volumes_above_half_ml(images)
-    return Walk(name, path, images, hazard, psi, psi_sd, volumes, above_half)
+    return Walk(name, path, images, hazard, again, psi, hr_per_sd, test, volumes, above_half)
 
 
 def save_volumes(traversal: Traversal, folder: Path) -> list[Path]:

@@ -97,7 +97,7 @@ def test_tau_recommends_and_draws(study: Path, capsys: pytest.CaptureFixture[str
 def test_importance_of_a_run_of_the_sweep(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answer = run_in_process(capsys, "importance --runs-dir study/runs --run coxvae-tau0.9")
     assert answer.code == 0, answer.err
-    for word in ("ψ·sd(μ)", "HR, test part", "synthetic: surv-digits", "importance.png"):
+    for word in ("HR per SD", "refitted, test part", "synthetic: surv-digits", "importance.png"):
         assert word in answer.out
     assert "p values are not adjusted for 2 dimensions" in answer.err
     found = json.loads(run_in_process(capsys, "importance --runs-dir study/runs --run coxvae-tau0.9 --json").out)

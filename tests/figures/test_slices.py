@@ -44,7 +44,7 @@ def test_the_middle_is_a_voxel_of_the_lesion() -> None:
     assert middle_of(image, VOLUME) in {(0, 1, 1), (3, 1, 1)}
 
 
-def test_lesions_are_red() -> None:
-    rgb = overlaid(np.array([[[0.4, 0.4]], [[0.5, 0.6]]], dtype=np.float32), VOLUME)
+def test_lesions_are_red_by_their_fraction() -> None:
+    rgb = overlaid(np.array([[[0.4, 0.4]], [[0.0, 0.8]]], dtype=np.float32), VOLUME)
     assert rgb[0, 0].tolist() == pytest.approx([0.4, 0.4, 0.4])
     assert rgb[0, 1, 0] > rgb[0, 1, 1] + 0.3

@@ -11,8 +11,10 @@ import pytest
 
 from survembed.cohort.subjects import Channel, CohortHeader
 from survembed.figures import traversal as module
-from survembed.figures.style import new_figure
+from survembed.figures.slices import OVERLAY
+from survembed.figures.style import RED, new_figure
 from survembed.figures.traversal import draw_traversal, middle_slice
+from survembed.survival.cox_inference import HazardRatio
 from survembed.workflows.traverse import Traversal, Walk
 from tests.planted import SHAPES, channels_of
 
@@ -36,12 +38,14 @@ def made(kind: str, n_rows: int = 2, steps: np.ndarray = STEPS, head: bool = Tru
     header = header_of(kind)
     walks = [
         Walk(
-            "risk" if row == n_rows - 1 else f"z{row}",
+            "risk" if row == 0 else f"z{row - 1}",
             np.zeros((len(steps), 2)),
             rng.random((len(steps), len(header.channels), *header.shape)).astype(np.float32),
             steps * 0.1 if head else None,
+            steps * 0.02 if head else None,
             0.109 if head else None,
-            0.2 if head else None,
+            1.22 if head else None,
+            HazardRatio(1.4, 0.9, 2.1, 0.1, 0.5) if head else None,
             {"tumour": np.linspace(10, 60, len(steps))} if kind == "volume" else {},
             {"tumour": np.linspace(0, 40, len(steps))} if kind == "volume" else {},
         )
@@ -50,12 +54,16 @@ def made(kind: str, n_rows: int = 2, steps: np.ndarray = STEPS, head: bool = Tru
     return Traversal("run", "coxvae", header, "mean of training", "standardised", steps, walks)
 
 
-def texts(traversal: Traversal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def drawn(traversal: Traversal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[mpl.text.Text]:
     """Every text in the figure."""
     figures = []
     monkeypatch.setattr(module, "new_figure", lambda *size: figures.append(new_figure(*size)) or figures[-1])
     draw_traversal(traversal, tmp_path / "figure")
-    return [text.get_text() for text in figures[0].findobj(mpl.text.Text)]
+    return list(figures[0].findobj(mpl.text.Text))
+
+
+def texts(traversal: Traversal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    return [text.get_text() for text in drawn(traversal, tmp_path, monkeypatch)]
 
 
 @pytest.mark.parametrize("kind", ["table", "image", "volume"])
@@ -85,8 +93,21 @@ def test_a_synthetic_cohort_is_called_one(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_stands_beside_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = texts(made("volume"), tmp_path, monkeypatch)
     assert {"z0", "hazard", "-4", "0", "+4"} <= set(found)
-    numbers = next(text for text in found if "exp" in text)
-    assert numbers == "ψ = +0.109\nexp(ψ) = 1.115\nψ·sd(μ) = +0.200\ntumour 10.0 → 60.0 ml\nin red 0.0 → 40.0 ml"
+    numbers = next(text for text in found if "HR" in text)
+    assert numbers == "HR per SD 1.22\ntest set 1.4 (0.9–2.1)\ntumour 10.0 → 60.0 ml"
+    assert "× 1.5 → × 1.1" in found  # exp(0.4), and exp(0.08) encoded again
+
+
+def test_a_hazard_that_the_image_does_not_show_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = drawn(made("image"), tmp_path, monkeypatch)
+    colours = {text.get_text(): text.get_color() for text in found if "→ ×" in text.get_text()}
+    assert colours["× 1.5 → × 1.1"] == RED
+    assert colours["× 1 → × 1"] != RED
+
+
+def test_silent_dimensions_are_named_in_place_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = texts(replace(made("image"), silent=(3, 5)), tmp_path, monkeypatch)
+    assert any(text.endswith("not drawn, as they carry nothing of the image: z3, z5") for text in found)
 
 
 def test_a_subject_and_raw_axes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,14 +134,14 @@ def test_a_volume_lies_as_radiologists_look_at_it() -> None:
     assert np.argwhere(seen[..., 0] == 1).tolist() == [[0, 0]]
 
 
-def test_lesions_are_red_above_one_half() -> None:
+def test_lesions_are_as_red_as_their_fraction() -> None:
     image = np.full((2, 6, 7, 8), 0.4, dtype=np.float32)
-    image[1] = 0.5
-    image[1, 0, 0, 4] = 0.51
+    image[1] = 0.0
+    image[1, 0, 0, 4], image[1, 1, 0, 4] = 1.0, 0.25
     seen = middle_slice(image, header_of("volume"))
-    red = np.argwhere(seen[..., 0] > seen[..., 1] + 0.2)
-    assert red.tolist() == [[6, 5]]
     np.testing.assert_allclose(seen[0, 0], 0.4)
+    np.testing.assert_allclose(seen[6, 5], 0.35 * 0.4 + 0.65 * OVERLAY, rtol=1e-5)
+    np.testing.assert_allclose(seen[6, 4], (1 - 0.1625) * 0.4 + 0.1625 * OVERLAY, rtol=1e-5)
 
 
 def test_ct_out_of_its_window_is_clipped() -> None:

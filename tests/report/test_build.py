@@ -90,7 +90,7 @@ def test_of_a_run(a_run: Made, capsys, tmp_path: Path) -> None:
     assert len(page.of("input", "aria-label")) == 3
     texts = json.loads(page.of("div", "data-texts")[0])
     assert (len(texts), texts[8][:5], texts[-1][:7]) == (17, "start", "+4.0\u00a0SD")
-    assert re.search(r"tumour\u00a0[\d.]+\u00a0ml · in\u00a0red\u00a0[\d.]+\u00a0ml$", texts[8])
+    assert re.search(r"re-encoded\u00a0×\u00a0[\d.]+ · tumour\u00a0[\d.]+\u00a0ml$", texts[8])
     for words in ("not a medical device", "27 items", "Model card", "reverse Kaplan–Meier", "latent dimensions"):
         assert words in page.text
     assert run.record["outcome"]["rule"] in page.text

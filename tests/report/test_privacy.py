@@ -69,7 +69,7 @@ def test_known_paths_are_removed_whatever_they_look_like() -> None:
         "tumour 1.2 mg/ml, 3/4 of 10 and/or n/a",
         "Wide & deep: S(t) ≤ 0.5; 95 % interval / band",
         "Uno et al., Stat Med 30 (2011) 1105.",
-        "ψ +0.109, exp(ψ) 1.115 · hazard × 1.20",
+        "HR per SD 1.22, test set 1.4 (0.9–2.1) · claimed hazard × 1.20",
         "2026-11-27T04:31:02+00:00 to 2026-11-27",
         "model.conv_block.weights, version 1.2.3",
         "No figure “tau”: 1 value(s) of τ among the runs.",

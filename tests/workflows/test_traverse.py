@@ -6,10 +6,13 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from lifelines import CoxPHFitter
 
 from survembed.errors import DataError, UsageError
+from survembed.evaluation.reencoding import differing
 from survembed.runs.embedding import embed, load_model
 from survembed.storage.files import read_json
 from survembed.workflows.traverse import save_volumes, traverse
@@ -43,21 +46,22 @@ def test_standardised_axes(a_run: Made) -> None:
     latents, psi = embed(run), psi_of(run)
     known = latents.z[~latents.test].astype(np.float64)
     found = traverse(run)
-    assert [walk.name for walk in found.walks] == ["z0", "z1"]
+    effect = np.abs(psi * known.std(0))
+    assert [walk.name for walk in found.walks] == [f"z{number}" for number in np.argsort(-effect)]
     assert (found.start, found.axes) == ("mean of training", "standardised")
-    for dimension, walk in enumerate(found.walks):
+    for dimension, walk in enumerate(sorted(found.walks, key=lambda each: each.name)):
         expected = np.tile(known.mean(0), (9, 1))
         expected[:, dimension] += STEPS * known[:, dimension].std()
         np.testing.assert_allclose(walk.z, expected)
         assert walk.psi == pytest.approx(psi[dimension] * known[:, dimension].std(), rel=1e-5)
-        assert walk.psi_sd == pytest.approx(walk.psi)
+        assert walk.hr_per_sd == pytest.approx(np.exp(walk.psi))
         # One step multiplies the hazard by exp(psi).
         assert walk.log_hazard is not None
         assert walk.psi is not None
         np.testing.assert_allclose(np.exp(walk.log_hazard), np.exp(walk.psi * STEPS), rtol=1e-4)
     raw = traverse(run, [0], raw=True).walks[0]
     assert raw.psi == pytest.approx(psi[0])
-    assert raw.psi_sd == pytest.approx(found.walks[0].psi_sd)
+    assert raw.hr_per_sd == pytest.approx(next(walk.hr_per_sd for walk in found.walks if walk.name == "z0"))
 
 
 def test_the_hazard_axis(a_run: Made) -> None:
@@ -89,7 +93,7 @@ def test_from_a_subject(a_run: Made) -> None:
     latents = embed(run)
     z = latents.z[latents.id == "s007"][0].astype(np.float64)
     found = traverse(run, [0], raw=True, risk=True, start="s007", low=-1, high=1, n_steps=3)
-    along, hazard = found.walks
+    hazard, along = found.walks
     assert found.start == "s007"
     np.testing.assert_allclose(along.z, [[-1, z[1]], [0, z[1]], [1, z[1]]])
     np.testing.assert_allclose(hazard.z[1], z)
@@ -115,7 +119,7 @@ def test_no_physical_size_no_volume(a_run: Made) -> None:
 def test_a_vae_has_images_only(a_run: Made) -> None:
     run = a_run("image", "vae")
     walks = traverse(run).walks
-    assert {(walk.log_hazard, walk.psi, walk.psi_sd) for walk in walks} == {(None, None, None)}
+    assert {(walk.log_hazard, walk.reencoded, walk.psi, walk.hr_per_sd, walk.test) for walk in walks} == {(None,) * 5}
     with pytest.raises(UsageError, match="no hazard to walk along"):
         traverse(run, risk=True)
 
@@ -126,8 +130,55 @@ def test_tables_come_in_their_units(a_run: Made) -> None:
     assert 90 < walk.images[1, 0, 0] < 110  # column a lies around 100
 
 
-def test_dimensions_in_the_order_asked_and_once(a_run: Made) -> None:
-    assert [walk.name for walk in traverse(a_run(), [1, 0, 1]).walks] == ["z1", "z0"]
+def test_dimensions_come_once_by_falling_effect_on_the_hazard(a_run: Made) -> None:
+    walks = traverse(a_run(), [1, 0, 1], risk=True).walks
+    assert walks[0].name == "risk"
+    assert sorted(walk.name for walk in walks[1:]) == ["z0", "z1"]
+    effect = [abs(np.log(walk.hr_per_sd)) for walk in walks[1:]]
+    assert effect[0] >= effect[1]
+
+
+def test_decoded_images_are_encoded_again(a_run: Made) -> None:
+    """The model's own log-hazard of each image, by torch alone, less that of the start."""
+    run = a_run("volume")
+    found = traverse(run, [0], risk=True)
+    model = load_model(run)
+    for walk in found.walks:
+        with torch.no_grad():
+            start = torch.tensor(walk.z[found.steps == 0], dtype=torch.float32)
+            mu, _ = model.posterior(torch.from_numpy(walk.images))
+            expected = (model.log_hazard(mu) - model.log_hazard(start)).numpy()
+        np.testing.assert_allclose(walk.reencoded, expected, atol=1e-5)
+    assert (found.warning is None) == all(not differing(walk.log_hazard, walk.reencoded) for walk in found.walks)
+
+
+def test_the_interval_is_that_of_lifelines_on_the_test_set(a_run: Made) -> None:
+    run = a_run("image")
+    latents = embed(run)
+    risk, *dimensions = traverse(run, risk=True).walks
+    known, test = latents.z[~latents.test].astype(float), latents.test
+    units = {f"z{i}": (latents.z[test, i] - known[:, i].mean()) / known[:, i].std() for i in (0, 1)}
+    outcome = {"t": latents.duration[test], "e": latents.event[test]}
+    fit = CoxPHFitter().fit(pd.DataFrame({**units, **outcome}), "t", "e")
+    for walk in dimensions:
+        expected = np.exp([fit.params_[walk.name], *fit.confidence_intervals_.loc[walk.name]])
+        assert (walk.test.value, walk.test.low, walk.test.high) == pytest.approx(tuple(expected), rel=1e-6)
+    score = {"r": latents.log_hazard[test] / latents.log_hazard[~test].std()}
+    fit = CoxPHFitter().fit(pd.DataFrame({**score, **outcome}), "t", "e")
+    assert risk.test.value == pytest.approx(np.exp(fit.params_["r"]), rel=1e-6)
+
+
+def test_silent_dimensions_have_no_row(a_run: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = a_run()
+    latents = embed(run)
+    variance = latents.z[~latents.test].var(axis=0)
+    silent = int(variance.argmin())
+    monkeypatch.setattr("survembed.evaluation.latent_hazard.ACTIVE_VARIANCE", variance.mean())
+    found = traverse(run, risk=True)
+    assert ([walk.name for walk in found.walks], found.silent) == (["risk", f"z{1 - silent}"], (silent,))
+    assert [walk.name for walk in traverse(run, [silent]).walks] == [f"z{silent}"]  # requested by number
+    monkeypatch.setattr("survembed.evaluation.latent_hazard.ACTIVE_VARIANCE", np.inf)
+    assert len(traverse(run).walks) == 2  # a collapsed model is shown as it is
 
 
 @pytest.mark.parametrize(
@@ -161,11 +212,11 @@ def test_the_numbers_are_written(a_run: Made, tmp_path: Path) -> None:
     written = read_json(found.save(tmp_path / "traversal.json"))
     assert (written["format"], written["format_version"], written["synthetic"]) == ("survembed-traversal", 1, True)
     assert written["steps"] == STEPS.tolist()
-    assert [row["name"] for row in written["rows"]] == ["z1", "risk"]
+    assert [row["name"] for row in written["rows"]] == ["risk", "z1"]
     for row, walk in zip(written["rows"], found.walks, strict=True):
         assert row["hazard_ratio"] == pytest.approx(np.exp(walk.psi))
         assert row["volumes_ml"]["tumour"] == walk.volumes_ml["tumour"].tolist()
-        assert len(row["z"]) == len(row["log_hazard"]) == 9
+        assert len(row["z"]) == len(row["log_hazard"]) == len(row["reencoded"]) == 9
 
 
 def test_volumes_are_nifti_in_millimetres(a_run: Made, tmp_path: Path) -> None:
