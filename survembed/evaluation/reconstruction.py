@@ -51,7 +51,7 @@ def reconstruction(
         Positions of the subjects for the mean image, and of the subjects to decode.
     """
     device = next(model.parameters()).device
-    mean, unit = _mean_and_unit(cohort, train)
+    mean, unit = mean_and_unit(cohort, train)
     overlay = next((index for index, channel in enumerate(cohort.channels) if channel.overlay), None)
     error, null, dice = [], [], []
     for index in _batches(test):
@@ -78,7 +78,7 @@ def dice_of(decoded: NDArray[np.bool_], true: NDArray[np.bool_]) -> Float:
     return np.where(size > 0, overlap, np.nan)
 
 
-def _mean_and_unit(cohort: Cohort, index: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def mean_and_unit(cohort: Cohort, index: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean image, and the unit of errors: 1, or the standard deviation where a channel is standardised."""
     total = np.zeros((len(cohort.channels), *cohort.shape))
     squares = np.zeros_like(total)
@@ -98,7 +98,7 @@ def _mean_and_unit(cohort: Cohort, index: NDArray[np.int64]) -> tuple[NDArray[np
 def unit_of_errors(cohort: Cohort, train: NDArray[np.int64]) -> NDArray[np.float32] | float:
     """Unit of errors (C, *spatial): 1, or the training standard deviation where a channel is standardised."""
     standardised = any(channel.standardise for channel in cohort.channels)
-    return _mean_and_unit(cohort, train)[1] if standardised else 1.0
+    return mean_and_unit(cohort, train)[1] if standardised else 1.0
 
 
 def _batches(index: NDArray[np.int64]) -> list[NDArray[np.int64]]:

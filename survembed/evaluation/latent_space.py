@@ -1,0 +1,266 @@
+"""Quality of a latent space: reconstruction, number and independence of its dimensions, proof of the hazard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from survembed.cohort.cohort import Cohort
+from survembed.evaluation.latent_hazard import ACTIVE_VARIANCE
+from survembed.evaluation.reconstruction import dice_of, mean_and_unit
+from survembed.evaluation.reencoding import slope
+from survembed.models.losses import ACTIVE_NATS, normal_kl
+from survembed.progress import QUIET, Reporter
+from survembed.runs.embedding import open_cohort
+from survembed.runs.latents import Latents
+from survembed.runs.run import Run
+from survembed.runs.trained_model import TrainedModel
+from survembed.storage.files import read_json
+from survembed.storage.result import Result
+from survembed.survival.bootstrap import N_RESAMPLES, Metric, Statistic, bootstrap
+from survembed.survival.outcome import Float
+
+FILE = "latent_space.json"
+WALK = np.linspace(-2.0, 2.0, 9)
+"""Steps along the hazard axis, in standard deviations of the log-hazard, for `walk_slope`."""
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class LatentSpace(Result):
+    """Numbers on the latent space of a run; reconstructions are of test subjects, from μ.
+
+    Attributes
+    ----------
+    explained
+        1 − squared error / that of the mean training image, by channel: 0 for a decoder that ignores its input, 1 for a
+        perfect one. Empty for a model that does not decode.
+    dice
+        Mean Dice of decoded and true mask, both above 0.5, over subjects with one; by channel with masks.
+    volume_correlation
+        Spearman's ρ of the sums of the decoded and of the true channel over subjects: for a mask, its volume.
+    active_units
+        Latent dimensions with more than 0.01 nats of KL over the development set; without a posterior, those whose μ
+        has a variance above 0.01.
+    effective_dimensions
+        Participation ratio (Σλ)² / Σλ² of the eigenvalues λ of the covariance of the training μ, in [1, L]: 1 if all
+        dimensions are copies of one.
+    median_correlation
+        Median of |correlation| over pairs of dimensions of the training μ; NaN for a single dimension.
+    reencoding_slope
+        Slope of the log-hazard of decoded and encoded images on that of the images themselves: 1 if images show their
+        hazard (settled point 17). NaN without a head or decoder.
+    walk_slope
+        The same along the hazard axis, from −2 to +2 SD around the mean training μ.
+    intervals
+        95 % bootstrap intervals over test subjects of `explained.CHANNEL`, `dice.CHANNEL` and `reencoding_slope`.
+    n_test
+        Test subjects behind the reconstructions.
+    """
+
+    format: ClassVar[str] = "survembed-latent-space"
+
+    explained: Mapping[str, float]
+    dice: Mapping[str, float]
+    volume_correlation: Mapping[str, float]
+    active_units: int
+    effective_dimensions: float
+    median_correlation: float
+    reencoding_slope: float
+    walk_slope: float
+    n_test: int
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def mean_explained(self) -> float:
+        """Mean of `explained` over channels; NaN without a decoder."""
+        return float(np.mean(list(self.explained.values()))) if self.explained else float("nan")
+
+    @property
+    def mean_dice(self) -> float | None:
+        """Mean of `dice` over channels; None without masks."""
+        return float(np.mean(list(self.dice.values()))) if self.dice else None
+
+
+def latent_space(
+    run: Run, latents: Latents, *, n_resamples: int = N_RESAMPLES, device: str = "cpu", reporter: Reporter = QUIET
+) -> LatentSpace:
+    """The latent space of a run. It is measured once, and kept in `latent_space.json` of the run.
+
+    Parameters
+    ----------
+    run, latents
+        A run with a test set, and the latents of its cohort.
+    n_resamples
+        Of the bootstrap over test subjects.
+    """
+    path, depends = run.path / FILE, {**latents.provenance, "n_resamples": n_resamples}
+    kept = _kept(path, depends)
+    if kept is not None:
+        return kept
+    trained, decoded = TrainedModel.open(run, device=device, reporter=reporter), _Decoded()
+    if trained.model.decodes:
+        with open_cohort(run, reporter) as cohort:
+            decoded = _Decoded.of(trained, cohort)
+    measured = _measured(trained, decoded, n_resamples)
+    measured.save(path, depends=depends)
+    return measured
+
+
+def _kept(path: Path, depends: Mapping[str, Any]) -> LatentSpace | None:
+    """Result of an earlier call on the same weights, cohort and resamples."""
+    if not path.is_file():
+        return None
+    written = read_json(path)
+    if written.get("format") != LatentSpace.format or written.get("depends") != dict(depends):
+        return None
+    numbers: dict[str, Any] = {each.name: written[each.name] for each in fields(LatentSpace)}
+    return LatentSpace(**{name: float("nan") if value is None else value for name, value in numbers.items()})
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """Sums over the voxels of each test subject and channel, all (n, C); and its log-hazards (n,)."""
+
+    error: Mapping[str, Float] = field(default_factory=dict)
+    null: Mapping[str, Float] = field(default_factory=dict)
+    dice: Mapping[str, Float] = field(default_factory=dict)
+    amount: Mapping[str, tuple[Float, Float]] = field(default_factory=dict)
+    reencoded: Float = field(default_factory=lambda: np.empty(0))
+
+    @classmethod
+    def of(cls, trained: TrainedModel, cohort: Cohort) -> _Decoded:
+        """Decode the test subjects from their μ."""
+        latents, channels = trained.latents, cohort.channels
+        mean, unit = mean_and_unit(cohort, np.flatnonzero(~latents.test))
+        rows: list[tuple[Float, ...]] = []
+        again = []
+        for index in np.array_split(test := np.flatnonzero(latents.test), max(1, -(-len(test) // BATCH))):
+            images = cohort.images(index)
+            decoded = trained.decode(latents.z[index].astype(np.float64))
+            axes = tuple(range(2, images.ndim))
+            error, null = (
+                (((other - images) / unit) ** 2).sum(axis=axes, dtype=np.float64) for other in (decoded, mean)
+            )
+            overlap = np.stack(
+                [dice_of(decoded[:, number] > 0.5, images[:, number] > 0.5) for number in range(len(channels))], axis=1
+            )
+            sums = (values.sum(axis=axes, dtype=np.float64) for values in (decoded, images))
+            rows.append((error, null, overlap, *sums))
+            if trained.model.head is not None:
+                again.append(trained.log_hazard(trained.embed(decoded).astype(np.float64)))
+        error, null, overlap, decoded_sum, true_sum = (np.concatenate(column) for column in zip(*rows, strict=True))
+        names = [channel.name for channel in channels]
+        masks = [number for number, channel in enumerate(channels) if channel.likelihood == "bernoulli"]
+        pictures = len(cohort.shape) > 1
+        return cls(
+            {name: error[:, number] for number, name in enumerate(names)},
+            {name: null[:, number] for number, name in enumerate(names)},
+            {names[number]: overlap[:, number] for number in masks if pictures},
+            {name: (decoded_sum[:, number], true_sum[:, number]) for number, name in enumerate(names) if pictures},
+            np.concatenate(again) if again else np.empty(0),
+        )
+
+
+def _measured(trained: TrainedModel, decoded: _Decoded, n_resamples: int) -> LatentSpace:
+    latents = trained.latents
+    mu, n = latents.z[~latents.test].astype(np.float64), int(latents.test.sum())
+    statistics = {
+        **{f"explained.{name}": _share_explained(error, decoded.null[name]) for name, error in decoded.error.items()},
+        **{f"dice.{name}": _mean_of_finite(overlap) for name, overlap in decoded.dice.items()},
+    }
+    if len(decoded.reencoded):
+        claimed = np.asarray(latents.log_hazard)[latents.test]
+        statistics["reencoding_slope"] = _slope(claimed, decoded.reencoded)
+    found = {name: bootstrap(statistic, n, n_resamples=n_resamples) for name, statistic in statistics.items()}
+    found = {name: metric for name, metric in found.items() if np.isfinite(metric.value)}
+    has_walk = len(decoded.reencoded) > 0
+    return LatentSpace(
+        explained=_values_of("explained.", found),
+        dice=_values_of("dice.", found),
+        volume_correlation={name: _spearman(*sums) for name, sums in decoded.amount.items()},
+        active_units=active_units(latents),
+        effective_dimensions=effective_dimensions(mu),
+        median_correlation=median_correlation(mu),
+        reencoding_slope=_values_of("reencoding_slope", found).get("", float("nan")),
+        walk_slope=_walk_slope(trained) if has_walk else float("nan"),
+        n_test=n,
+        intervals={name: (metric.low, metric.high) for name, metric in found.items()},
+    )
+
+
+def _values_of(prefix: str, found: Mapping[str, Metric]) -> dict[str, float]:
+    return {name.removeprefix(prefix): each.value for name, each in found.items() if name.startswith(prefix)}
+
+
+def active_units(latents: Latents) -> int:
+    """Number of active latent dimensions; see `LatentSpace`."""
+    known = ~latents.test
+    mu = torch.from_numpy(latents.z[known].astype(np.float64))
+    if latents.z_logvar is None:
+        return int((mu.var(dim=0, correction=0) > ACTIVE_VARIANCE).sum())
+    return int(
+        (normal_kl(mu, torch.from_numpy(latents.z_logvar[known].astype(np.float64))).mean(0) > ACTIVE_NATS).sum()
+    )
+
+
+def effective_dimensions(mu: Float) -> float:
+    """Participation ratio of the eigenvalues of the covariance of μ (n, L); 0 where μ never varies."""
+    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(mu, rowvar=False))).clip(min=0)
+    return float(spread.sum() ** 2 / (spread**2).sum()) if spread.any() else 0.0
+
+
+def median_correlation(mu: Float) -> float:
+    """Median |correlation| over pairs of dimensions of μ (n, L) that vary; NaN with fewer than two."""
+    varying = mu[:, mu.std(axis=0) > 0]
+    if varying.shape[1] < 2:
+        return float("nan")
+    return float(np.median(np.abs(np.corrcoef(varying.T))[np.triu_indices(varying.shape[1], 1)]))
+
+
+def _walk_slope(trained: TrainedModel) -> float:
+    axes = trained.coordinates()
+    path = axes.along_hazard(axes.centre, trained.gradient, WALK)
+    again = trained.log_hazard(trained.embed(trained.decode(path)).astype(np.float64))
+    return slope(trained.log_hazard(path), again)
+
+
+def _share_explained(error: Float, null: Float) -> Statistic:
+    def statistic(weights: Float) -> Float:
+        total = weights.T @ null
+        return np.where(total > 0, 1 - (weights.T @ error) / np.where(total > 0, total, 1), np.nan)
+
+    return statistic
+
+
+def _mean_of_finite(values: Float) -> Statistic:
+    finite = np.isfinite(values)
+
+    def statistic(weights: Float) -> Float:
+        count = weights.T @ finite
+        return np.where(count > 0, (weights.T @ np.where(finite, values, 0)) / np.maximum(count, 1), np.nan)
+
+    return statistic
+
+
+def _slope(claimed: Float, again: Float) -> Statistic:
+    def statistic(weights: Float) -> Float:
+        w = weights / weights.sum(axis=0)
+        x, y = claimed[:, None] - claimed @ w, again[:, None] - again @ w
+        spread = (w * x**2).sum(axis=0)
+        return np.where(spread > 1e-18, (w * x * y).sum(axis=0) / np.maximum(spread, 1e-18), np.nan)
+
+    return statistic
+
+
+def _spearman(one: Float, other: Float) -> float:
+    from scipy.stats import spearmanr
+
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    return float(spearmanr(one, other).statistic)
