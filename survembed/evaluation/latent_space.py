@@ -120,7 +120,7 @@ def _kept(path: Path, depends: Mapping[str, Any]) -> LatentSpace | None:
     if written.get("format") != LatentSpace.format or written.get("depends") != dict(depends):
         return None
     numbers: dict[str, Any] = {each.name: written[each.name] for each in fields(LatentSpace)}
-    return LatentSpace(**{name: float("nan") if value is None else value for name, value in numbers.items()})
+    return LatentSpace(**(numbers | {name: float("nan") for name, value in numbers.items() if value is None}))
 
 
 @dataclass(frozen=True)

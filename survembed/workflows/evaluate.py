@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from survembed.errors import DataError
+from survembed.evaluation.latent_space import LatentSpace, latent_space
 from survembed.evaluation.prediction_table import check_format, write_table
 from survembed.evaluation.predictions import Predictions
 from survembed.evaluation.scores import ModelScores, Scorer, calibrate, summary, without_scores
@@ -47,6 +48,8 @@ class Evaluation(Result):
         correlation of the run's log-hazard with it.
     rows
         One for each survival model; a `column` is `base` for the run's own head, or the name of a downstream model.
+    latent_space
+        Reconstruction, dimensions and proof of the hazard; None where it is not measured.
     """
 
     format: ClassVar[str] = "survembed-metrics"
@@ -61,6 +64,7 @@ class Evaluation(Result):
     ibs_km: Metric
     rows: list[ModelScores]
     truth: dict[str, float] = field(default_factory=dict)
+    latent_space: LatentSpace | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -107,8 +111,10 @@ def evaluate(
     """
     if predictions:
         check_format(predictions)
-    subjects = EvaluationSet.of(run, embed(run, device=device, reporter=reporter), reporter)
+    latents = embed(run, device=device, reporter=reporter)
+    subjects = EvaluationSet.of(run, latents, reporter)
     evaluation, used = score_run(subjects, downstream, n_resamples=n_resamples, seed=seed, reporter=reporter)
+    evaluation = replace(evaluation, latent_space=latent_space(run, latents, device=device, reporter=reporter))
     evaluation.save(run.path / "metrics.json")
     if predictions:
         write_table(predictions, subjects.predictor.cohort, used)
