@@ -50,17 +50,15 @@ def show_importance(result: Importance) -> None:
             "stability": f"over {len(result.others)} other run(s)" if result.others else None,
         }
     )
-    columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", "HR, training part", "p", "HR, test part", "p"]
+    fits = [("train", "training part", result.train), ("test", "test part", result.test)]
+    fitted = [(part, name) for part, name, fit in fits if fit.ratios]
+    columns = ["", "ψ", "exp(ψ)", "ψ·sd(μ)", *(f"{what}, {name}" for _, name in fitted for what in ("HR", "p"))]
     rows, more = [], []
     for each in result.dimensions:
         strongest = list(each.correlations.items())[:STRONGEST]
-        rows.append(
-            [
-                *(f"z{each.number}", each.psi, each.hazard_ratio, each.psi_sd),
-                *(_ratio(each.train), each.train and _p(each.train.p)),
-                *(_ratio(each.test), each.test and _p(each.test.p)),
-            ]
-        )
+        ratios = [getattr(each, part) for part, _ in fitted]
+        of_parts = [text for ratio in ratios for text in (_ratio(ratio), ratio and _p(ratio.p))]
+        rows.append([f"z{each.number}", each.psi, each.hazard_ratio, each.psi_sd, *of_parts])
         more.append(
             [
                 f"z{each.number}",

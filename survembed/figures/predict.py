@@ -11,14 +11,13 @@ import numpy as np
 from survembed.cohort.captions import DISCLAIMER, data_name
 from survembed.figures.slices import aspect, cut, hide_frame, middle_of, overlaid, planes_of
 from survembed.figures.style import BLUE, ORANGE, RED, drawing, new_figure, save
+from survembed.workflows.predict import QUARTERS, last_index_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
     from survembed.evaluation.survival_band import Survival
-    from survembed.survival.kaplan_meier import StepFunction
-    from survembed.survival.outcome import Float
     from survembed.workflows.predict import SubjectPrediction
 
 A4_LANDSCAPE = (11.69, 8.27)
@@ -144,7 +143,7 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
         "hazard ratio": f"{math.exp(prediction.log_hazard_ratio[row]):.3g} relative to the average latents",
         "median survival": _median(survival, row, unit),
     }
-    for level in (0.75, 0.5, 0.25):
+    for level in QUARTERS:
         at = last_index_above(prediction.cohort_curve, survival.times, level)
         interval = f" ({survival.low[row, at]:.2f} to {survival.high[row, at]:.2f})" if survival.has_interval else ""
         facts[f"S({survival.times[at]:.4g} {unit})"] = f"{survival.value[row, at]:.2f}{interval}"
@@ -158,11 +157,6 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
         if name.endswith("_ml"):
             facts[name.removesuffix("_ml")] = f"{values[row]:.1f} ml"
     return facts
-
-
-def last_index_above(curve: StepFunction, times: Float, level: float) -> int:
-    """Index of the last of `times` (T,) at which a survival curve is above `level`; 0 if there is none."""
-    return max(int(np.searchsorted(times, curve.first_time_at_or_below(level))) - 1, 0)  # NaN is after all times
 
 
 def time_text(time: float, unit: str = "") -> str:
