@@ -100,8 +100,8 @@ def show_evaluation(evaluation: Evaluation) -> None:
     horizons = horizon_table(evaluation.rows, unit)
     shown: list[str] = []
     for each in [score_table(evaluation.rows), *([horizons] if horizons else [])]:
-        *table, reasons = with_reasons_below(*each)
-        show_table(*table)
+        columns, rows, reasons = with_reasons_below(*each)
+        show_table(columns, rows)
         show_lines(f"none for {reason}" for reason in reasons if reason not in shown)
         shown += reasons
     for row in evaluation.rows:

@@ -272,7 +272,9 @@ def _type_text(annotation: Any) -> str:
         return " | ".join(map(_type_text, inner))
     if origin in (tuple, list):
         return f"{origin.__name__}[{', '.join(map(_type_text, inner))}]"
-    return {NoneType: "None", ...: "..."}.get(annotation) or getattr(annotation, "__name__", str(annotation))
+    if annotation in (NoneType, ...):
+        return "None" if annotation is NoneType else "..."
+    return str(getattr(annotation, "__name__", annotation))
 
 
 def _limits(field: FieldInfo) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survembed.cohort.captions import DISCLAIMER, data_name
-from survembed.figures.slices import aspect, cut, hide_frame, middle_of, overlaid, planes_of
+from survembed.figures.slices import aspect, cut, draw_scale, hide_frame, middle_of, overlaid, planes_of
 from survembed.figures.style import BLUE, ORANGE, RED, drawing, new_figure, save
 from survembed.workflows.predict import QUARTERS, last_index_above
 
@@ -65,6 +65,7 @@ def _draw_images(part: SubFigure, prediction: SubjectPrediction, row: int) -> No
         for axis, plane in zip(line, planes, strict=True):
             axis.imshow(overlaid(cut(image, plane, at), header), aspect=aspect(header, plane), interpolation="nearest")
             hide_frame(axis)
+            draw_scale(axis, header, plane)
         line[0].set_ylabel(name)
     for axis, plane in zip(axes[0], planes, strict=True):
         axis.set_title(plane)
@@ -92,9 +93,10 @@ def _draw_survival(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
     median = survival.median[row]
     if np.isfinite(median):
         axis.plot([0, median, median], [0.5, 0.5, 0], color=BLUE, lw=0.8, ls=":")
-    axis.set(xlim=(0, times[-1]), ylim=(0, 1.02), title="Survival")
+    axis.set(xlim=(0, times[-1]), ylim=(0, 1.02))
+    axis.set_title("Survival", loc="left")
     axis.set(xlabel=f"time ({prediction.header.time_unit})", ylabel="survival")
-    axis.legend(frameon=False, fontsize=8, loc="best")
+    axis.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
 
 
 def _draw_contributions(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
