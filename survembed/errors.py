@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class SurvembedError(Exception):
@@ -74,11 +73,39 @@ class RunError(SurvembedError):
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that starts with `name` (three letters or more) or is most similar to it; None if none is."""
-    names = list(candidates)
-    completions = [one for one in names if one.startswith(name)] if len(name) > 2 else []
-    matches = completions or get_close_matches(name, names, n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    """The candidate that `name` begins, or else the one that it misspells; None if there is none.
+
+    A misspelling has at most one letter wrong, missing, added or swapped with its neighbour in each three letters. Case
+    and leading dashes do not count, so that two options are not similar because both are options.
+    """
+    typed, best, fewest = _bare(name), None, (0, 0)
+    for candidate in candidates:
+        word = _bare(candidate)
+        begins = word.startswith(typed) and (len(typed) > 2 or len(word) == len(typed) + 1 > 2)
+        errors = 0 if begins else _misspelt_letters(typed, word)
+        rank = (errors, len(word)) if errors <= len(typed) // 3 else None
+        if rank and (best is None or rank < fewest):
+            best, fewest = candidate, rank
+    return best
+
+
+def _bare(name: str) -> str:
+    return name.lstrip("-").casefold()
+
+
+def _misspelt_letters(typed: str, word: str) -> int:
+    """Fewest letters to replace, remove, insert or swap with a neighbour to turn `typed` into `word`."""
+    if abs(len(typed) - len(word)) > len(typed) // 3:
+        return len(word) + len(typed)
+    before, row = [0] * (len(word) + 1), list(range(len(word) + 1))
+    for i, letter in enumerate(typed, 1):
+        earlier, before, row = before, row, [i]
+        for j, other in enumerate(word, 1):
+            cost = min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != other))
+            if i > 1 < j and (letter, typed[i - 2]) == (word[j - 2], other):
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
 
 
 def corrected(text: str | None, wrong: str, right: str) -> str:

@@ -94,12 +94,14 @@ def benchmark(
 
 def show_benchmark(table: Benchmark) -> None:
     """Print both halves of Table 1 with caption and notes on stdout; notes on single cells go to stderr."""
+    from survembed.evaluation.score_tables import with_reasons_below
     from survembed.evaluation.table1 import SHOWN, caption, grid
 
     show_lines(caption(table))
     for metric, title in SHOWN.items():
-        columns, rows = grid(table, metric)
+        columns, rows, reasons = with_reasons_below(*grid(table, metric))
         show_table(columns, rows, title=title)
+        show_lines(f"none for {reason}" for reason in reasons)
     show_lines(table.notes)
     for cell in table.cells:
         for note in cell.notes:

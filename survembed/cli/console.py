@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
@@ -16,18 +17,22 @@ if TYPE_CHECKING:
     from survembed.runs.settings import Settings
 
 WIDTH_WHEN_PIPED = 240
-"""Width of tables, in characters, when stdout is not a terminal."""
-
-LONGEST_WORD = 24
-"""Longer words (a path, a list without spaces) may be broken over two lines."""
+"""Width of tables, in characters, when stdout is not a terminal and COLUMNS is not set."""
 
 
 def console(stream: TextIO) -> Console:
     """A Rich console on stdout or stderr that prints texts without markup, highlighting and emoji."""
     from rich.console import Console
 
-    width = None if stream.isatty() else WIDTH_WHEN_PIPED
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    return Console(file=stream, width=width_of(stream), markup=False, highlight=False, emoji=False)
+
+
+def width_of(stream: TextIO) -> int:
+    """Width in characters: the variable COLUMNS, or that of the terminal, or `WIDTH_WHEN_PIPED`."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns):
+        return int(columns)
+    return get_terminal_size().columns if stream.isatty() else WIDTH_WHEN_PIPED
 
 
 def say(text: str) -> None:
@@ -43,40 +48,22 @@ def show_json(value: Any) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """Print a table on stdout; columns of numbers are aligned at the decimal point.
+    """Print a table on stdout, as wide as the terminal; columns of numbers are aligned at the decimal point.
 
-    Texts are wrapped between words; the first column and numbers are never wrapped. On a narrower terminal the lines
-    of the table are longer than the screen, and no column is cut off. The title has a line of its own.
+    The title has a line of its own. See `table_lines` for tables wider than the terminal.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
+    from survembed.cli.table import table_lines
 
-    cells = [list(row) for row in rows]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    least, full = [], []
+    values = [list(row) for row in rows]
+    headers, texts = list(columns), [[" ".join(as_text(value).split("\n")) for value in row] for row in values]
     for index, column in enumerate(columns):
-        values = [row[index] for row in cells if row[index] is not None]
-        numbers = bool(values) and all(isinstance(value, int | float) for value in values)
-        texts = [column, *map(as_text, values)]
-        if numbers:
-            texts = _aligned_at_point(column, [as_text(row[index]) for row in cells])
-            for row, text in zip(cells, texts[1:], strict=True):
+        given = [row[index] for row in values if row[index] is not None]
+        if given and all(isinstance(value, int | float) for value in given):
+            headers[index], *aligned = _aligned_at_point(column, [row[index] for row in texts])
+            for row, text in zip(texts, aligned, strict=True):
                 row[index] = text
-        table.add_column(texts[0])
-        full.append(max(map(len, texts)))
-        longest = max((len(word) for text in texts for word in text.split()), default=0)
-        least.append(full[-1] if numbers or index == 0 else min(longest, LONGEST_WORD))
-    screen = console(sys.stdout)
-    edges = 3 * len(columns)
-    for column_of, width in zip(table.columns, _column_widths(least, full, screen.width - edges), strict=True):
-        column_of.width = width
-    screen.width = max(screen.width, sum(least) + edges)
-    for row in cells:
-        table.add_row(*(Text(as_text(value)) for value in row))
-    with screen.capture() as drawn:
-        screen.print(table)
-    _write("\n".join([*([title] if title else []), drawn.get().rstrip("\n")]))
+    lines = table_lines(headers, texts, width_of(sys.stdout))
+    _write("\n".join([*([title] if title else []), *lines]))
 
 
 def _aligned_at_point(column: str, numbers: list[str]) -> list[str]:
@@ -85,17 +72,6 @@ def _aligned_at_point(column: str, numbers: list[str]) -> list[str]:
     texts = [column, *(number + " " * (max(behind) - tail) for number, tail in zip(numbers, behind, strict=True))]
     longest = max(map(len, texts))
     return [text.rjust(longest) for text in texts]
-
-
-def _column_widths(least: list[int], full: list[int], available: int) -> list[int]:
-    """Widths between `least` and `full` that share the `available` width; the smallest demands are met first."""
-    widths, spare = list(least), available - sum(least)
-    order = sorted(range(len(least)), key=lambda index: full[index] - least[index])
-    for place, index in enumerate(order):
-        given = min(full[index] - least[index], max(0, spare) // (len(order) - place))
-        widths[index] += given
-        spare -= given
-    return widths
 
 
 def show_facts(facts: Mapping[str, Any], title: str = "") -> None:

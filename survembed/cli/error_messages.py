@@ -97,7 +97,11 @@ def usage_error_from(error: Any, command: str) -> UsageError:
         known = context.command.list_commands(context)
         return wrong(f"no command '{unknown[1]}'", f"one of {', '.join(known)}", unknown[1], known)
     if hasattr(error, "possibilities"):
-        known = [flag for parameter in context.command.get_params(context) for flag in parameter.opts]
+        known = [
+            flag
+            for parameter in context.command.get_params(context)
+            for flag in (*parameter.opts, *parameter.secondary_opts)
+        ]
         return wrong(f"no option '{error.option_name}'", f"an option listed by '{help_}'", error.option_name, known)
     if text.startswith("Missing command"):
         return wrong(f"'{path}' needs a command", f"one of {', '.join(context.command.list_commands(context))}")

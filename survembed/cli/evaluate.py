@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed import registry
-from survembed.cli.console import say, show_facts, show_json, show_settings, show_table
+from survembed.cli.console import say, show_facts, show_json, show_lines, show_settings, show_table
 from survembed.cli.shared_options import (
     DEFAULT_RUNS_DIR,
     AsJson,
@@ -82,7 +82,7 @@ def evaluate(
 
 def show_evaluation(evaluation: Evaluation) -> None:
     """Print facts about the data and the scores to stdout, and notes on its rows to stderr."""
-    from survembed.evaluation.score_tables import horizon_table, score_table
+    from survembed.evaluation.score_tables import horizon_table, score_table, with_reasons_below
     from survembed.survival.bootstrap import with_interval
 
     times, unit = evaluation.times, evaluation.time_unit
@@ -97,13 +97,17 @@ def show_evaluation(evaluation: Evaluation) -> None:
             **{f"truth: {name.replace('_', ' ')}": value for name, value in evaluation.truth.items()},
         }
     )
-    show_table(*score_table(evaluation.rows))
     horizons = horizon_table(evaluation.rows, unit)
-    if horizons:
-        show_table(*horizons)
+    shown: list[str] = []
+    for each in [score_table(evaluation.rows), *([horizons] if horizons else [])]:
+        columns, rows, reasons = with_reasons_below(*each)
+        show_table(columns, rows)
+        show_lines(f"none for {reason}" for reason in reasons if reason not in shown)
+        shown += reasons
     for row in evaluation.rows:
-        for note in row.notes:
-            say(f"{row.column}: {note}")
+        for note in (f"{row.column}: {note}" for note in row.notes):
+            if note not in shown:
+                say(note)
 
 
 def _part(part: FollowUp, unit: str) -> str:

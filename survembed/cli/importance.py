@@ -51,17 +51,15 @@ def show_importance(result: Importance) -> None:
             "stability": f"over {len(result.others)} other run(s)" if result.others else None,
         }
     )
-    columns = ["", "HR per SD", "refitted, training part", "p", "refitted, test part", "p"]
+    fits = [("train", "training part", result.train), ("test", "test part", result.test)]
+    fitted = [(part, name) for part, name, fit in fits if fit.ratios]
+    columns = ["", "HR per SD", *(text for _, name in fitted for text in (f"refitted, {name}", "p"))]
     rows, more = [], []
     for each in result.dimensions:
         strongest = list(each.correlations.items())[:STRONGEST]
-        rows.append(
-            [
-                *(f"z{each.number}", None if each.psi_sd is None else exp(each.psi_sd)),
-                *(_ratio(each.train), each.train and _p(each.train.p)),
-                *(_ratio(each.test), each.test and _p(each.test.p)),
-            ]
-        )
+        ratios = [getattr(each, part) for part, _ in fitted]
+        of_parts = [text for ratio in ratios for text in (_ratio(ratio), ratio and _p(ratio.p))]
+        rows.append([f"z{each.number}", None if each.psi_sd is None else exp(each.psi_sd), *of_parts])
         more.append(
             [
                 f"z{each.number}",

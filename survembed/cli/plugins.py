@@ -16,6 +16,8 @@ from survembed.cli.shared_options import AsJson, Assignments, Config, names_of
 from survembed.errors import PluginError, UsageError, corrected, nearest
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from survembed.registry import subprocess_runner
 
 app = typer.Typer(
@@ -239,7 +241,7 @@ def _description(row: registry.ExaminedComponent) -> dict[str, Any]:
         "options": [],
     }
     if component:
-        from survembed.cli.component_options import bounds, range_text
+        from survembed.cli.component_options import range_text
 
         description["file"] = f"{inspect.getsourcefile(component)}:{inspect.getsourcelines(component)[1]}"
         description["summary"] = component.summary()
@@ -247,7 +249,7 @@ def _description(row: registry.ExaminedComponent) -> dict[str, Any]:
             {
                 "option": name,
                 "type": _type_text(field.annotation),
-                "range": range_text(bounds(field)),
+                "range": range_text(_limits(field)),
                 "default": "required" if field.is_required() else field.default,
                 "help": field.description,
             }
@@ -257,9 +259,33 @@ def _description(row: registry.ExaminedComponent) -> dict[str, Any]:
 
 
 def _type_text(annotation: Any) -> str:
-    """Type of an option for users; the possible values of a choice: `batch | group | none`."""
-    from typing import Literal, get_args, get_origin
+    """Type of an option for users: `tuple[int, ...]`, `batch | group`, `Path | None`."""
+    from types import NoneType, UnionType
+    from typing import Annotated, Literal, Union, get_args, get_origin
 
-    if get_origin(annotation) is Literal:
-        return " | ".join(map(str, get_args(annotation)))
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("pathlib.", "")
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_text(inner[0])
+    if origin is Literal:
+        return " | ".join(map(str, inner))
+    if origin in (Union, UnionType):
+        return " | ".join(map(_type_text, inner))
+    if origin in (tuple, list):
+        return f"{origin.__name__}[{', '.join(map(_type_text, inner))}]"
+    if annotation in (NoneType, ...):
+        return "None" if annotation is NoneType else "..."
+    return str(getattr(annotation, "__name__", annotation))
+
+
+def _limits(field: FieldInfo) -> dict[str, float]:
+    """Limits of a number, or of the numbers in a list."""
+    from typing import get_args
+
+    from survembed.cli.component_options import bounds
+
+    def within(annotation: Any) -> dict[str, float]:
+        of_parts = [within(part) for part in get_args(annotation)]
+        of_annotation = [bounds(each) for each in getattr(annotation, "__metadata__", ()) if hasattr(each, "metadata")]
+        return next(filter(None, [*of_annotation, *of_parts]), {})
+
+    return bounds(field) or within(field.annotation)

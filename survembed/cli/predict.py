@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, OutFolder, RunName, RunsDir, chosen_run
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from survembed.progress import Reporter
     from survembed.workflows.predict import SubjectPrediction
 
 MAX_PAGES = 20
@@ -36,9 +37,25 @@ def predict(
         Path | None, typer.Option("--table", help="Table of features, one subject per row: CSV, TSV, XLSX or Parquet.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option("--id", help="Id of the subject in the output. Default: 'subject'.")
+        str | None,
+        typer.Option("--id", help="Id of the subject in the output. Default: the id in the table; else 'subject'."),
     ] = None,
-    out: OutFolder = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER|FILE.csv",
+            help="Folder for the output files, or a CSV file with a row for each subject and nothing else. Default: a "
+            "folder inside the run.",
+        ),
+    ] = None,
+    pages: Annotated[
+        bool | None,
+        typer.Option(
+            "--pages/--no-pages",
+            help=f"Draw a page for each subject, up to {MAX_PAGES}, as PDF and PNG. Default: not for a table or a CSV.",
+        ),
+    ] = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -47,29 +64,39 @@ def predict(
     chosen = chosen_run(run, runs_dir, "hazard")
 
     from survembed.cli.reporter import reporter
-    from survembed.figures.predict import draw_prediction
     from survembed.workflows.predict import predict as work
 
     given = {"ct": ct, "mask": mask, "folder": folder, "image": image, "table": table}
     files = {name: path for name, path in given.items() if path is not None}
     progress = reporter()
     prediction = work(chosen, files, label=label, reporter=progress)
-    output_folder = out or chosen.path / "predictions" / _file_name(
-        label or ("rows" if len(prediction.labels) > 1 else "subject")
-    )
-    pages = prediction.labels[:MAX_PAGES]
-    written = [prediction.save(output_folder / "prediction.json")]
-    with progress.task("drawing", len(pages), "pages") as task:
-        for row, name in enumerate(pages):
-            page = "prediction" if len(prediction.labels) == 1 else _file_name(name)
-            written += draw_prediction(prediction, row, output_folder / f"{page}.pdf")
-            task.advance()
-    if len(pages) < len(prediction.labels):
-        say(f"pages for the first {len(pages)} subjects only; prediction.json contains all {len(prediction.labels)}")
+    several = len(prediction.labels) > 1
+    to_csv = out is not None and out.suffix.lower() == ".csv"
+    default = chosen.path / "predictions" / _file_name(label or ("rows" if several else prediction.labels[0]))
+    output_folder = (out.parent if to_csv else out) if out else default
+    written = [] if to_csv else [prediction.save(output_folder / "prediction.json")]
+    if to_csv or table:
+        written.append(prediction.save_table(out if out and to_csv else output_folder / "predictions.csv"))
+    if pages or (pages is None and not to_csv and not table):
+        written += _draw_pages(prediction, output_folder, progress)
     if as_json:
         show_json({**prediction.to_dict(), "files": written})
     else:
         show_prediction(prediction, written)
+
+
+def _draw_pages(prediction: SubjectPrediction, folder: Path, progress: Reporter) -> list[Path]:
+    from survembed.figures.predict import draw_prediction
+
+    pages, written = prediction.labels[:MAX_PAGES], []
+    with progress.task("drawing", len(pages), "pages") as task:
+        for row, name in enumerate(pages):
+            page = "prediction" if len(prediction.labels) == 1 else _file_name(name)
+            written += draw_prediction(prediction, row, folder / f"{page}.pdf")
+            task.advance()
+    if len(pages) < len(prediction.labels):
+        say(f"pages for the first {len(pages)} of {len(prediction.labels)} subjects only")
+    return written
 
 
 def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> None:

@@ -79,6 +79,7 @@ def advise_and_draw(
 def show_advice(advice: TauAdvice) -> None:
     """Print one row per τ and the recommendation on stdout."""
     from survembed.cohort.captions import data_name
+    from survembed.evaluation.score_tables import with_reasons_below
     from survembed.survival.bootstrap import with_interval
 
     show_facts({"data": data_name(advice.title, advice.synthetic), "model": advice.model, "ordered by": advice.colour})
@@ -90,6 +91,8 @@ def show_advice(advice: TauAdvice) -> None:
         ]
         for row in advice.rows
     ]
+    columns, rows, reasons = with_reasons_below(columns, rows)
     show_table(columns, rows)
+    show_lines(f"none for tau {reason}" for reason in reasons)
     recommended = "none" if advice.recommended is None else f"tau {advice.recommended:g}"
     show_facts({"recommended": f"{recommended}: {advice.reason}"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -132,12 +133,17 @@ def show_trained(trained: Run, as_json: bool) -> int:
     if launched() and os.environ["RANK"] != "0":
         return 0
     show_run(trained, as_json, options=False)
-    end = trained.record["outcome"]["end"]
+    end, folder = trained.record["outcome"]["end"], trained.path.parent
+    where = "" if folder.resolve() == DEFAULT_RUNS_DIR.resolve() else f" --runs-dir {shlex.quote(str(folder))}"
     if end == "completed" or end == "stopped early":
-        say("next: survembed evaluate or survembed traverse; survembed runs show lists all options")
+        has_test_part = bool(trained.read("split.json")["test"])
+        commands = ["evaluate"] if has_test_part else []
+        commands.append("traverse" if trained.can("decode") else "importance")
+        say(f"next: {' or '.join(f'survembed {name}{where}' for name in commands)}")
+        say(f"all options: survembed runs show{where}")
         return 0
     say("the run contains the best weights so far" if end == "interrupted" else "training received SIGTERM")
-    say(f"to continue: survembed train --resume {trained.id}")
+    say(f"to continue: survembed train --resume {trained.id}{where}")
     return INTERRUPTED
 
 

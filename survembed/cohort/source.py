@@ -66,7 +66,7 @@ class Checkable(Protocol):
 
 @dataclass(frozen=True)
 class NewCases:
-    """New subjects, prepared like those of a cohort, without ids.
+    """New subjects, prepared like those of a cohort.
 
     Attributes
     ----------
@@ -76,11 +76,14 @@ class NewCases:
         Warnings, without file names.
     measures
         Numbers measured from the images by name, each (m,): `organ_ml`, `tumour_ml`, …
+    ids
+        The m ids of the user's own table; empty where there are none. Names of files are no ids.
     """
 
     images: NDArray[Any]
     warnings: tuple[str, ...] = ()
     measures: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
 
 
 @runtime_checkable

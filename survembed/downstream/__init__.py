@@ -106,9 +106,9 @@ class SSVM(Component):
     def build(self, seed: int) -> SurvivalEstimator:
         """The pipeline, a function of data and seed only."""
         from sklearn.pipeline import make_pipeline
-        from sksurv.svm import FastSurvivalSVM
 
+        from survembed.downstream.ssvm import RankingSVM
         from survembed.survival.scaler import LatentScaler
 
-        svm = FastSurvivalSVM(alpha=self.alpha, max_iter=self.max_iter, random_state=seed)
+        svm = RankingSVM(alpha=self.alpha, max_iter=self.max_iter, random_state=seed)
         return make_pipeline(LatentScaler(), svm)  # type: ignore[no-any-return]  # scikit-learn is untyped

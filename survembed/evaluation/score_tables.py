@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from survembed.evaluation.pooled_scores import METRICS
 from survembed.evaluation.scores import ModelScores
 from survembed.survival.bootstrap import with_interval
 
 COLUMNS = {**METRICS, "ibs_scaled": "scaled IBS"}
+
+NONE = "none"
 
 TextTable = tuple[list[str], list[list[str]]]
 """Columns and rows."""
@@ -39,3 +42,16 @@ def horizon_table(models: Sequence[ModelScores], time_unit: str) -> TextTable | 
     ]
     slope = f"calibration slope at {calibration.horizon:.4g} {time_unit}"
     return ["model", *aucs, slope, "D-calibration p"], rows
+
+
+def with_reasons_below(columns: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]], list[str]]:
+    """Columns, rows with a plain `none` where a score is missing, and the reasons, one line for each row and reason."""
+    mark = f"{NONE}: "
+    reasons, shown = [], []
+    for row in rows:
+        missing = [isinstance(cell, str) and cell.startswith(mark) for cell in row]
+        reasons += [
+            f"{row[0]}: {cell.removeprefix(mark)}" for cell, is_missing in zip(row, missing, strict=True) if is_missing
+        ]
+        shown.append([NONE if is_missing else cell for cell, is_missing in zip(row, missing, strict=True)])
+    return columns, shown, list(dict.fromkeys(reasons))

@@ -48,6 +48,7 @@ def _draw_panel(axis: Axes, name: str, calibration: Calibration) -> None:
     errors = np.maximum(0, [curve.observed - curve.low, curve.high - curve.observed])
     style: dict[str, Any] = {"color": BLUE, "fmt": "o-", "ms": 4, "lw": 0.8, "elinewidth": 0.9, "capsize": 2}
     axis.errorbar(curve.predicted, curve.observed, errors, **style)
-    axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+    axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    axis.set_box_aspect(1)
     p_value = p_value_text(calibration.d_calibration.p_value)
     axis.set_title(f"{name}\nslope {with_interval(calibration.slope)}\nD-calibration {p_value}", fontsize=8)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survembed.cohort.captions import DISCLAIMER, data_name
-from survembed.figures.slices import aspect, cut, hide_frame, middle_of, overlaid, planes_of
+from survembed.figures.slices import aspect, cut, draw_scale, hide_frame, middle_of, organ_of, overlaid, planes_of
 from survembed.figures.style import drawing, new_figure, save
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def draw_explanation(explanation: Explanation, path: Path) -> list[Path]:
 
     Rows from the top: the image of the subject with the decoded difference added; the decoded image; and for each
     channel the difference to the reconstruction of the subject, in the unit of the channel (red: increase, blue:
-    decrease). The titles give the hazard that is claimed for a step, and the model's own of the moved image encoded
-    again. The title of the figure marks synthetic data.
+    decrease), inside the organ of the subject. The titles give the hazard that is claimed for a step, and the model's own
+    of the moved image encoded again. The title of the figure marks synthetic data.
     """
     header, steps = explanation.header, explanation.steps
     channels, columns = len(header.channels), len(steps)
@@ -52,6 +52,7 @@ def _draw_images(axes: Grid, explanation: Explanation) -> None:
         for axis, image in zip(axes[row], images, strict=True):
             axis.imshow(overlaid(cut(image, plane, at), header), aspect=aspect(header, plane), interpolation="nearest")
             hide_frame(axis)
+        draw_scale(axes[row][0], header, plane)
         axes[row][0].set_ylabel(name, fontsize=8)
     for number, axis in enumerate(axes[0]):
         axis.set_title(step_title(explanation, number), fontsize=8)
@@ -72,8 +73,9 @@ def _draw_difference(figure: Figure, axes: Grid, explanation: Explanation, numbe
     header, channel = explanation.header, explanation.header.channels[number]
     plane = planes_of(header)[0]
     low, high = channel.window
-    slices = cut(explanation.difference[:, number], plane, middle_of(explanation.image, header)) * (high - low)
-    limit = float(np.abs(slices).max()) or 1.0
+    inside = np.where(organ_of(explanation.image, header), explanation.difference[:, number], np.nan)
+    slices = cut(inside, plane, middle_of(explanation.image, header)) * (high - low)
+    limit = float(np.nanmax(np.abs(slices), initial=0.0)) or 1.0
     style: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "aspect": aspect(header, plane)}
     for axis, values in zip(axes, slices, strict=True):
         shown = axis.imshow(values, interpolation="nearest", **style)

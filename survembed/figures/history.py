@@ -13,6 +13,7 @@ from survembed.figures.style import BLUE, COLOURS, GREY, ORANGE, drawing, entitl
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from survembed.survival.outcome import Float
     from survembed.workflows.history import History
 
 COLUMNS = 3
@@ -23,6 +24,9 @@ NAMES = {
     "active_units": "active latent dimensions",
     "reconstruction": "reconstruction loss",
 }
+
+LOGARITHMIC = ("kl_nats",)
+"""Terms that span several powers of ten in one training."""
 
 
 def draw_history(history: History, title: str, path: Path) -> list[Path]:
@@ -68,6 +72,12 @@ def _draw_term(axis: Axes, name: str, history: History) -> None:
     if name in history.validation:
         axis.plot(history.update, history.validation[name], color=BLUE, lw=1.5)
     axis.set_title(NAMES.get(name, name.replace("_", " ")))
+    if name in LOGARITHMIC and any((values > 0).any() for values in _curves(name, history)):
+        axis.set_yscale("log", nonpositive="mask")
+
+
+def _curves(name: str, history: History) -> list[Float]:
+    return [part[name] for part in (history.train, history.validation) if name in part]
 
 
 def _draw_shares(axis: Axes, history: History) -> None:

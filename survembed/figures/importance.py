@@ -3,64 +3,98 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from survembed.cohort.captions import data_name
-from survembed.figures.style import BLUE, ORANGE, RED, drawing, entitle, new_figure, save
+from survembed.figures.style import BLUE, GREY, ORANGE, RED, drawing, entitle, new_figure, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from survembed.survival.outcome import Float
+    from survembed.workflows.importance import Dimension, Importance
 
 LARGEST_RATIO = 100.0
 """Larger ratios, or smaller than its inverse, come from models with too little data; an arrow marks them."""
 
-if TYPE_CHECKING:
-    from survembed.workflows.importance import Importance
-
 
 def draw_importance(importance: Importance, path: Path) -> list[Path]:
-    """Draw hazard ratios for one standard deviation of μ to `path` as PNG and PDF. The title marks synthetic data."""
+    """Draw hazard ratios for one standard deviation of μ to `path` as PNG and PDF.
+
+    The strongest dimension is at the top; those that are left out of the Cox models share the last line. An arrow marks
+    what extends beyond the axis. The title marks synthetic data.
+    """
     from matplotlib.ticker import LogLocator
 
-    dimensions = importance.dimensions
+    dimensions = sorted((each for each in importance.dimensions if not each.note), key=_strength, reverse=True)
+    silent = [f"z{each.number}" for each in importance.dimensions if each.note]
     with drawing():
-        figure = new_figure(6.4, 1.5 + 0.36 * len(dimensions))
+        figure = new_figure(6.4, 1.5 + 0.36 * (len(dimensions) + bool(silent)))
         axis = figure.subplots()
         place = np.arange(len(dimensions), dtype=float)
+        intervals = []
         for shift, colour, marker, fit, name in (
             (-0.14, BLUE, "s", "train", "training part"),
             (0.14, ORANGE, "o", "test", "test part"),
         ):
-            fitted = [index for index, each in enumerate(dimensions) if getattr(each, fit)]
+            fitted = [
+                (index + shift, getattr(each, fit)) for index, each in enumerate(dimensions) if getattr(each, fit)
+            ]
             if fitted:
-                ratios = [getattr(dimensions[index], fit) for index in fitted]
-                value, low, high = np.array([[each.value, each.low, each.high] for each in ratios]).T
-                style: dict[str, Any] = {
-                    "fmt": marker,
-                    "ms": 4,
-                    "color": colour,
-                    "capsize": 2,
-                    "label": f"Cox model on μ, {name}",
-                }
-                axis.errorbar(value, place[fitted] + shift, xerr=[value - low, high - value], **style)
-                for outside, edge, arrow in (
-                    (value > LARGEST_RATIO, LARGEST_RATIO, ">"),
-                    (value < 1 / LARGEST_RATIO, 1 / LARGEST_RATIO, "<"),
-                ):
-                    axis.plot(np.full(outside.sum(), edge), (place[fitted] + shift)[outside], arrow, color=colour, ms=4)
+                rows = np.array([[y, each.value, each.low, each.high] for y, each in fitted])
+                y, value, low, high = rows.T
+                style: dict[str, Any] = {"fmt": marker, "ms": 4, "color": colour, "capsize": 2}
+                label = f"Cox model on μ, {name}"
+                axis.errorbar(value, y, xerr=[value - low, high - value], label=label, **style)
+                intervals.append((colour, rows))
         head = [(number, each.psi_sd) for number, each in enumerate(dimensions) if each.psi_sd is not None]
         if head:
-            rows, slopes = zip(*head, strict=True)
-            axis.scatter(np.exp(slopes), rows, marker="D", s=18, color=RED, zorder=3, label="head of the run")
+            rows_of_head, slopes = zip(*head, strict=True)
+            axis.scatter(np.exp(slopes), rows_of_head, marker="D", s=18, color=RED, zorder=3, label="head of the run")
         axis.axvline(1, color="0.6", lw=0.8, zorder=0)
         axis.set_xscale("log")
-        low, high = axis.get_xlim()
-        axis.set_xlim(max(low, 1 / LARGEST_RATIO), min(high, LARGEST_RATIO))
+        first, last = axis.get_xlim()
+        axis.set_xlim(max(first, 1 / LARGEST_RATIO), min(last, LARGEST_RATIO))
+        for colour, rows in intervals:
+            _draw_arrows(axis, rows, colour)
         axis.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         axis.xaxis.set_major_formatter("{x:g}")  # 0.1 in place of 10⁻¹
         axis.xaxis.set_minor_formatter("{x:g}")
-        axis.set_yticks(place, [f"z{each.number}" for each in dimensions])
-        axis.invert_yaxis()
+        names = [f"z{each.number}" for each in dimensions]
+        if silent:
+            names.append("silent")
+            text = f"{', '.join(silent)}: left out of the Cox models"
+            axis.text(
+                0.02,
+                len(dimensions),
+                "\n".join(wrap(text, 80)),
+                va="center",
+                fontsize=8,
+                color=GREY,
+                transform=axis.get_yaxis_transform(),
+            )
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(len(names) - 0.5, -0.5)
         axis.set_xlabel("hazard ratio for one standard deviation of μ")
         entitle(figure, f"{data_name(importance.title, importance.synthetic)}: {importance.model}, hazard ratios")
         figure.legend(loc="outside lower center", frameon=False, fontsize=8, ncols=3)
         return save(figure, path)
+
+
+def _strength(dimension: Dimension) -> float:
+    """Size of the effect of one standard deviation on the log-hazard: of the head, or else of a Cox model."""
+    if dimension.psi_sd is not None:
+        return abs(dimension.psi_sd)
+    fit = dimension.train or dimension.test
+    return abs(float(np.log(fit.value))) if fit else 0.0
+
+
+def _draw_arrows(axis: Axes, rows: Float, colour: str) -> None:
+    """Mark the intervals (n, 4) of y, value, low and high that extend beyond the limits of `axis`."""
+    first, last = axis.get_xlim()
+    y, _, low, high = rows.T
+    for outside, edge, arrow in ((low < first, first, "<"), (high > last, last, ">")):
+        axis.plot(np.full(outside.sum(), edge), y[outside], arrow, color=colour, ms=5, clip_on=False)

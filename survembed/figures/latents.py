@@ -85,4 +85,5 @@ def draw_projection(axis: Axes, projection: Projection, scale: Normalize) -> Pat
     if projection.explained:
         names = (f"PC 1 ({projection.explained[0]:.0%})", f"PC 2 ({projection.explained[1]:.0%})")
     axis.set(xlabel=names[0], ylabel=names[1], xticks=[], yticks=[])
+    axis.set_aspect("equal", adjustable="datalim")  # a distance is the same in both directions
     return dots

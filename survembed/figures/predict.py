@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survembed.cohort.captions import DISCLAIMER, data_name
-from survembed.figures.slices import aspect, cut, hide_frame, middle_of, overlaid, planes_of
+from survembed.figures.slices import aspect, cut, draw_scale, hide_frame, middle_of, overlaid, planes_of
 from survembed.figures.style import BLUE, ORANGE, RED, drawing, new_figure, save
+from survembed.workflows.predict import QUARTERS, last_index_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
     from survembed.evaluation.survival_band import Survival
-    from survembed.survival.kaplan_meier import StepFunction
-    from survembed.survival.outcome import Float
     from survembed.workflows.predict import SubjectPrediction
 
 A4_LANDSCAPE = (11.69, 8.27)
@@ -66,6 +65,7 @@ def _draw_images(part: SubFigure, prediction: SubjectPrediction, row: int) -> No
         for axis, plane in zip(line, planes, strict=True):
             axis.imshow(overlaid(cut(image, plane, at), header), aspect=aspect(header, plane), interpolation="nearest")
             hide_frame(axis)
+            draw_scale(axis, header, plane)
         line[0].set_ylabel(name)
     for axis, plane in zip(axes[0], planes, strict=True):
         axis.set_title(plane)
@@ -93,9 +93,10 @@ def _draw_survival(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
     median = survival.median[row]
     if np.isfinite(median):
         axis.plot([0, median, median], [0.5, 0.5, 0], color=BLUE, lw=0.8, ls=":")
-    axis.set(xlim=(0, times[-1]), ylim=(0, 1.02), title="Survival")
+    axis.set(xlim=(0, times[-1]), ylim=(0, 1.02))
+    axis.set_title("Survival", loc="left")
     axis.set(xlabel=f"time ({prediction.header.time_unit})", ylabel="survival")
-    axis.legend(frameon=False, fontsize=8, loc="best")
+    axis.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
 
 
 def _draw_contributions(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
@@ -144,7 +145,7 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
         "hazard ratio": f"{math.exp(prediction.log_hazard_ratio[row]):.3g} relative to the average latents",
         "median survival": _median(survival, row, unit),
     }
-    for level in (0.75, 0.5, 0.25):
+    for level in QUARTERS:
         at = last_index_above(prediction.cohort_curve, survival.times, level)
         interval = f" ({survival.low[row, at]:.2f} to {survival.high[row, at]:.2f})" if survival.has_interval else ""
         facts[f"S({survival.times[at]:.4g} {unit})"] = f"{survival.value[row, at]:.2f}{interval}"
@@ -158,11 +159,6 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
         if name.endswith("_ml"):
             facts[name.removesuffix("_ml")] = f"{values[row]:.1f} ml"
     return facts
-
-
-def last_index_above(curve: StepFunction, times: Float, level: float) -> int:
-    """Index of the last of `times` (T,) at which a survival curve is above `level`; 0 if there is none."""
-    return max(int(np.searchsorted(times, curve.first_time_at_or_below(level))) - 1, 0)  # NaN is after all times
 
 
 def time_text(time: float, unit: str = "") -> str:

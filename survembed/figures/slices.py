@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 OVERLAY = np.array([0.86, 0.08, 0.12])
 OPACITY = 0.65
 """Of a lesion with fraction 1."""
+
+LENGTHS_MM = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 PLANES = ("axial", "coronal", "sagittal")
 
@@ -66,6 +68,31 @@ def aspect(header: CohortHeader, plane: str) -> float:
         return 1.0
     x, y, z = header.spacing_mm
     return {"axial": y / x, "coronal": z / x, "sagittal": z / y}[plane]
+
+
+def draw_scale(axis: Axes, header: CohortHeader, plane: str) -> None:
+    """Draw a bar of 1, 2 or 5 times a power of ten mm at the bottom of a slice; none without physical spacing."""
+    if header.spacing_mm is None or not plane:
+        return
+    along = 1 if plane == "sagittal" else 0
+    pixel_mm, n_pixels = header.spacing_mm[along], header.shape[along]
+    length = max((step for step in LENGTHS_MM if step <= 0.4 * n_pixels * pixel_mm), default=LENGTHS_MM[0])
+    axis.autoscale(enable=False)
+    x = np.array([0.05, 0.05 + length / pixel_mm / n_pixels])
+    style: dict[str, Any] = {"transform": axis.transAxes, "color": "white"}
+    axis.plot(x, [0.05, 0.05], lw=1.5, solid_capstyle="butt", **style)
+    axis.text(x[0], 0.07, f"{length:g} mm", fontsize=6, ha="left", va="bottom", **style)
+
+
+def organ_of(image: NDArray[np.float32], header: CohortHeader) -> NDArray[np.bool_]:
+    """Voxels (*spatial) of the organ in an image (C, *spatial) of a volume, whose voxels outside it are 0.
+
+    All voxels of a 2-D image or of an empty volume.
+    """
+    masks = [index for index, channel in enumerate(header.channels) if channel.organ]
+    organ = (image[masks] > 0).any(axis=0) if masks else (image > 0).any(axis=0)
+    inside: NDArray[np.bool_] = organ if len(header.shape) == 3 and organ.any() else np.ones_like(organ)
+    return inside
 
 
 def hide_frame(axis: Axes) -> None:

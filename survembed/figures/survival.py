@@ -37,7 +37,7 @@ def draw_survival(
     """
     n_groups = max(len(curves) for curves, _ in groups.values())
     with drawing():
-        figure = new_figure(max(WIDTH * len(groups), 4.4) + 0.7, 3.7 + 0.17 * n_groups)
+        figure = new_figure(max(WIDTH * len(groups), 4.4) + 0.7, 3.9 + 0.32 * n_groups)
         figure.set_layout_engine("constrained", w_pad=0.14)  # numbers at risk extend beyond the axes
         entitle(figure, title)
         grid = figure.subplots(
@@ -66,8 +66,9 @@ def _draw_curves(axis: Axes, curves: Sequence[GroupCurve], test: LogRank | None,
         censored = np.unique(curve.duration[~curve.event])
         axis.plot(censored, survival[np.searchsorted(times, censored)], "|", color=colour, ms=4, mew=0.7)
     axis.set_ylim(0, 1.02)
-    axis.set_title(f"{name}: log-rank {p_value_text(test.p_value)}" if test else f"{name}: no log-rank test")
-    axis.legend(loc="upper right", fontsize=7, handlelength=2.4)
+    title = f"{name}: log-rank {p_value_text(test.p_value)}" if test else f"{name}: no log-rank test"
+    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.2}  # never on the curves
+    axis.legend(title=title, title_fontsize=9, fontsize=7, handlelength=2.4, **above)
 
 
 def _draw_numbers(axis: Axes, curves: Sequence[GroupCurve]) -> None:

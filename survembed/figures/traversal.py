@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from survembed.cohort.captions import data_name
 from survembed.evaluation.reencoding import differing
-from survembed.figures.slices import cut, hide_frame, overlaid, planes_of
+from survembed.figures.slices import cut, draw_scale, hide_frame, overlaid, planes_of
 from survembed.figures.style import RED, drawing, entitle, new_figure, save
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def _draw_row(axes: Sequence[Axes], walk: Walk, traversal: Traversal, *, first: 
             _label_hazard(axis, walk, index)
             if first:
                 axis.set_title(f"{step:+g}" if step else "0", fontsize=9)
+        if first:
+            draw_scale(axes[0], traversal.header, planes_of(traversal.header)[0])
     axes[0].set_ylabel("hazard" if walk.name == "risk" else walk.name, rotation=0, ha="right", va="center", fontsize=10)
     axes[-1].set_axis_off()
     axes[-1].text(0.02, 0.5, _row_text(walk), va="center", fontsize=8, transform=axes[-1].transAxes)

@@ -227,7 +227,7 @@ class _Loop:
         return self.processes.count == 1 and (self.progress.update // self.options.validate_every) % every == 1 % every
 
     def _gradient_norms(self) -> dict[str, float]:
-        index = self.data.train[: self.options.batch_size]
+        index = watch.probe(self.data, self.options.batch_size)
         trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.model.eval()
         norms = watch.gradient_norms(self.model.loss(self.data.batch(index)), trainable)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from survembed.models.base import Loss
 from survembed.models.losses import ACTIVE_NATS
+from survembed.training.training_data import TrainingData
 
 DEAD_SHARE = 0.01
 """A term with a smaller share of the gradient has no effect."""
@@ -26,6 +27,24 @@ def gradient_norms(loss: Loss, parameters: Sequence[nn.Parameter]) -> dict[str, 
         squares = [gradient.double().square().sum() for gradient in gradients if gradient is not None]
         norms[name] = float(torch.stack(squares).sum().sqrt()) if squares else 0.0
     return norms
+
+
+def probe(data: TrainingData, size: int) -> Tensor:
+    """Positions (k,) of at most `size` training subjects on which the Cox term has a gradient where it can have one.
+
+    Events have their share in the training part, and the first event and the subject with the longest duration are
+    among them: a batch without an event, or with nobody else at risk, would have no Cox gradient at all.
+    """
+    order = data.train[data.duration[data.train].argsort(stable=True)]
+    events, censored = order[data.event[order]], order[~data.event[order]]
+    places = min(size, len(order))
+    n_events = max(round(places * len(events) / len(order)), min(1, len(events)))
+    return torch.cat([_spread(events, n_events), _spread(censored.flip(0), places - n_events)])
+
+
+def _spread(ordered: Tensor, count: int) -> Tensor:
+    """`count` elements at equal distances, the first among them."""
+    return ordered[torch.arange(count) * len(ordered) // max(count, 1)]
 
 
 def warnings(rows: Sequence[dict[str, Any]]) -> list[str]:

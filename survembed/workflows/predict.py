@@ -22,9 +22,13 @@ from survembed.runs.configuration import read_config
 from survembed.runs.embedding import open_cohort
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
+from survembed.storage.files import write_text
 from survembed.storage.result import Result, plain
 from survembed.survival.kaplan_meier import StepFunction, kaplan_meier
 from survembed.survival.outcome import Float
+
+QUARTERS = (0.75, 0.5, 0.25)
+"""Levels of the training subjects' own survival curve; predictions are given as numbers at the times of these."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class SubjectPrediction(Result):
     header
         Of its cohort.
     labels
-        (n,) labels from the user; never a name from a file.
+        (n,) labels from the user, or ids from the user's table; never a name of a file.
     images, reconstructions
         (n, C, *spatial) as the model sees them, and as it gives them back; None where it does not decode.
     z, coordinates
@@ -93,6 +97,44 @@ class SubjectPrediction(Result):
         if self.linear:
             return "psi_i * z_i in standardised coordinates; exact, as the head is linear"
         return "integrated gradients on the straight path from the mean of the training latents"
+
+    def save_table(self, path: Path) -> Path:
+        """Write one row for each subject to `path` as CSV; a median that is not reached is an empty cell.
+
+        S(t) is at the last times at which the training subjects' own curve is above 75, 50 and 25 %.
+
+        Raises
+        ------
+        DataError
+            When the file cannot be written.
+        """
+        import csv
+        import io
+
+        survival, unit = self.survival, self.header.time_unit
+        indices = [last_index_above(self.cohort_curve, survival.times, level) for level in QUARTERS]
+        at = {float(survival.times[index]): index for index in indices}
+        columns: dict[str, Any] = {
+            "id": self.labels,
+            "log_hazard": self.log_hazard,
+            "log_hazard_percentile": self.percentile,
+            "hazard_ratio": np.exp(self.log_hazard_ratio),
+            f"median_survival_{unit}": survival.median,
+            **(
+                {"median_low": survival.median_low, "median_high": survival.median_high}
+                if survival.has_interval
+                else {}
+            ),
+            **{f"survival_at_{time:g}_{unit}": survival.value[:, index] for time, index in at.items()},
+            "far_from_training": np.where(self.out_of_distribution.far, "yes", "no"),
+        }
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow(_cell(value) for value in row)
+        write_text(path, text.getvalue())
+        return path
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; what is unknown is null. No images."""
@@ -157,7 +199,7 @@ def predict(
     files
         By `ct`, `mask`, `folder`, `image` or `table`; the run's dataset decides which it needs.
     label
-        What the subject is called in the result; `subject`, or `row-1`, … of a table, where not given.
+        What the subject is called in the result. Default: its id in a table; without ids `subject`, or `row-1`, ….
 
     Raises
     ------
@@ -186,7 +228,7 @@ def predict(
         run=run.id,
         model=run.model,
         header=trained.header,
-        labels=_labels(label, len(z)),
+        labels=_labels(label, new.ids, len(z)),
         images=images,
         reconstructions=trained.decode(z) if trained.model.decodes else None,
         z=z,
@@ -216,7 +258,20 @@ def _read(run: Run, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
     return source.read_new(files, cohort)
 
 
-def _labels(label: str | None, n: int) -> tuple[str, ...]:
+def _labels(label: str | None, ids: tuple[str, ...], n: int) -> tuple[str, ...]:
+    if ids and label is None:
+        return ids
     if n == 1:
         return (label or "subject",)
     return tuple(f"{label or 'row'}-{row}" for row in range(1, n + 1))
+
+
+def last_index_above(curve: StepFunction, times: Float, level: float) -> int:
+    """Index of the last of `times` (T,) at which a survival curve is above `level`; 0 if there is none."""
+    return max(int(np.searchsorted(times, curve.first_time_at_or_below(level))) - 1, 0)  # NaN is after all times
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.6g}" if np.isfinite(value) else ""

@@ -89,3 +89,16 @@ def test_tables_are_not_cut_when_piped(capsys: pytest.CaptureFixture[str]) -> No
     rows = json.loads(survembed(capsys, "plugins", "list", "--json").out)
     out = survembed(capsys, "plugins", "list").out
     assert all(row["summary"] in out for row in rows)
+
+
+def test_types_and_ranges_of_lists_and_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    options = {
+        each["option"]: each
+        for each in json.loads(survembed(capsys, "plugins", "show", "liver", "--json").out)[0]["options"]
+    }
+    assert options["size"]["type"] == "tuple[int, int, int]"
+    assert options["size"]["range"] == "8<=x<=512"
+    assert options["fov_mm"]["type"] == "tuple[float, float, float] | None"
+    assert options["tumour_labels"]["type"] == "tuple[int, ...]"
+    assert options["duration_unit"]["type"] == "days | weeks | months | years | None"
+    assert options["root"]["type"] == "Path | None"

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from survembed.cli.train import show_trained
 from tests.cli.command import Answer, survembed
 from tests.packages import add_package, component
+from tests.trained import Made
 
 FAST = [
     "--updates",
@@ -228,3 +230,19 @@ def test_data(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(listed, list)
     assert "surv-digits" in [row["name"] for row in listed]
     assert survembed(capsys, "data", "prepare", "surv-digits", "--root", ".").code == 2
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize("model", ["coxvae", "vae", "deepsurv"])
+def test_the_next_commands_work_for_the_run(a_run: Made, capsys: pytest.CaptureFixture[str], model: str) -> None:
+    capsys.readouterr()
+    show_trained(a_run("image", model), as_json=False)
+    line = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("next: "))
+    offered = line.removeprefix("next: ").split(" or ")
+    assert [command.split()[1] for command in offered] == [
+        "evaluate",
+        "importance" if model == "deepsurv" else "traverse",
+    ]
+    for command in offered:
+        answer = survembed(capsys, *command.split()[1:], *(["--bootstrap", "5"] if "evaluate" in command else []))
+        assert answer.code == 0, answer.err

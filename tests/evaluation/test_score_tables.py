@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from survembed.evaluation.score_tables import horizon_table, score_table
+from survembed.evaluation.score_tables import horizon_table, score_table, with_reasons_below
 from survembed.evaluation.scores import Calibration, ModelScores, without_scores
 from survembed.survival.bootstrap import Metric
 from survembed.survival.calibration import CalibrationCurve, DCalibration
@@ -25,3 +25,15 @@ def test_models_without_scores_have_a_reason_and_no_horizons() -> None:
         ["model", "AUC at 2.5 days", "calibration slope at 2.5 days", "D-calibration p"],
         [["base", "0.700 (0.600 to 0.800)", "1.100", "0.00042"]],
     )
+
+
+def test_a_missing_score_is_short_with_the_reason_below() -> None:
+    rows = [
+        ["base", "0.7", 1.5],
+        ["coxph", "none: singular matrix", "none: singular matrix"],
+        ["rsf", "none: a", "none: b"],
+    ]
+    columns, shown, reasons = with_reasons_below(["model", "C", "IBS"], rows)
+    assert columns == ["model", "C", "IBS"]
+    assert shown == [["base", "0.7", 1.5], ["coxph", "none", "none"], ["rsf", "none", "none"]]
+    assert reasons == ["coxph: singular matrix", "rsf: a", "rsf: b"]

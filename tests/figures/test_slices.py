@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from survembed.cohort.subjects import Channel, CohortHeader
-from survembed.figures.slices import aspect, cut, middle_of, overlaid, planes_of
+from survembed.figures.slices import aspect, cut, draw_scale, middle_of, organ_of, overlaid, planes_of
+from survembed.figures.style import new_figure
 
 CHANNELS = (Channel("ct", "gaussian"), Channel("tumour", "bernoulli", overlay=True))
 VOLUME = CohortHeader("x", "x", CHANNELS, (4, 5, 6), spacing_mm=(1.0, 2.0, 4.0))
@@ -48,3 +49,34 @@ def test_lesions_are_red_by_their_fraction() -> None:
     rgb = overlaid(np.array([[[0.4, 0.4]], [[0.0, 0.8]]], dtype=np.float32), VOLUME)
     assert rgb[0, 0].tolist() == pytest.approx([0.4, 0.4, 0.4])
     assert rgb[0, 1, 0] > rgb[0, 1, 1] + 0.3
+
+
+@pytest.mark.parametrize(("plane", "length"), [("axial", "1 mm"), ("coronal", "1 mm"), ("sagittal", "2 mm")])
+def test_the_scale_bar_has_its_length(plane: str, length: str) -> None:
+    """Of 4 mm in x and 10 mm in y; at most 40 % of the width."""
+    axis = new_figure(2, 2).subplots()
+    axis.imshow(cut(np.zeros((4, 5, 6)), plane, (0, 0, 0)))
+    before = axis.get_xlim()
+    draw_scale(axis, VOLUME, plane)
+    (bar,), (text,) = axis.lines, axis.texts
+    assert text.get_text() == length
+    millimetres = 10 if plane == "sagittal" else 4
+    assert np.ptp(bar.get_xdata()) * millimetres == pytest.approx(float(length.split()[0]))
+    assert axis.get_xlim() == before
+
+
+def test_no_scale_bar_without_spacing() -> None:
+    axis = new_figure(2, 2).subplots()
+    draw_scale(axis, CohortHeader("x", "x", CHANNELS, (4, 5, 6)), "axial")
+    draw_scale(axis, VOLUME, "")
+    assert not axis.lines
+
+
+def test_the_organ_is_where_its_mask_or_the_image_is_not_empty() -> None:
+    image = np.zeros((2, 4, 5, 6), dtype=np.float32)
+    assert organ_of(image, VOLUME).all()
+    image[0, 1, 2, 3] = image[1, 2, 2, 2] = 0.1
+    assert np.argwhere(organ_of(image, VOLUME)).tolist() == [[1, 2, 3], [2, 2, 2]]
+    masked = CohortHeader("x", "x", (CHANNELS[0], Channel("organ", "bernoulli", organ=True)), (4, 5, 6))
+    assert np.argwhere(organ_of(image, masked)).tolist() == [[2, 2, 2]]
+    assert organ_of(image[..., 0], CohortHeader("x", "x", CHANNELS, (4, 5))).all()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from survembed.training.watch import gradient_norms, warnings
+from survembed.progress import Reporter
+from survembed.training.training_data import TrainingData
+from survembed.training.watch import gradient_norms, probe, warnings
 from tests.small import network, study, trained
 
 
@@ -45,16 +48,49 @@ def test_warnings(rows: list[dict[str, Any]], words: list[str]) -> None:
     assert bool(text) == bool(words)
 
 
+class Listening(Reporter):
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
 def test_a_training_with_an_absurd_beta_says_so() -> None:
-    from survembed.progress import Reporter
-
-    class Listening(Reporter):
-        def __init__(self) -> None:
-            self.warned: list[str] = []
-
-        def warn(self, text: str) -> None:
-            self.warned.append(text)
-
     listening = Listening()
     trained(network("coxvae", beta=1e4), study(), updates=60, rate=1e-2, reporter=listening)
     assert any("collapsed" in text for text in listening.warned), listening.warned
+
+
+def few_events(n_events: int = 4) -> TrainingData:
+    """A study in which the first subjects of the training part are censored, and the last ones have the event."""
+    data = study()
+    event = torch.zeros_like(data.event)
+    event[len(data.train) - n_events : len(data.train)] = True
+    event[data.validation[::2]] = True
+    return replace(data, event=event)
+
+
+@pytest.mark.parametrize(("tau", "weight", "warned"), [(0.02, 1.0, False), (0.5, 1.0, False), (0.5, 1e5, True)])
+def test_the_cox_term_is_judged_on_events(tau: float, weight: float, warned: bool) -> None:
+    """The first batch of the training part has no event."""
+    listening, data = Listening(), few_events()
+    model = network("coxvae", tau=tau, reconstruction_weight=weight)
+    trained(model, data, updates=20, batch_size=8, sampler="events", reporter=listening)
+    texts = [text for text in listening.warned if "the cox term" in text]
+    assert bool(texts) is warned, listening.warned
+
+
+@pytest.mark.parametrize("size", [2, 3, 8, 40, 100])
+@pytest.mark.parametrize("n_events", [0, 1, 4, 39, 40])
+def test_a_probe_holds_the_first_event_and_others_at_risk(size: int, n_events: int) -> None:
+    data = few_events(n_events)
+    found = probe(data, size)
+    assert len(found.unique()) == len(found) == min(size, 40)
+    assert set(found.tolist()) <= set(data.train.tolist())
+    share = float(data.event[found].float().mean()) * len(found)
+    assert share == pytest.approx(max(len(found) * n_events / 40, min(1, n_events)), abs=0.5)
+    if n_events:
+        first = data.duration[found][data.event[found]].min()
+        assert first == data.duration[data.train][data.event[data.train]].min()
+        assert int((data.duration[found] >= first).sum()) > 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -171,8 +172,47 @@ def test_rows_of_a_table(trained_on: Made) -> None:
     path.write_text("\n".join(",".join(line[::-1]) for line in lines))
     found = predict(run, {"table": path})
     np.testing.assert_allclose(found.z, latents.z, atol=1e-5)
-    assert found.labels[:2] == ("row-1", "row-2")
+    assert found.labels[:2] == ("p0", "p1")
     assert found.survival.value.shape == (60, len(found.survival.times))
+
+
+def test_ids_and_predictions_of_a_table(
+    trained_on: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained_on("tabular")
+    path = tmp_path / "new.csv"
+    path.write_text("age,patient_id,grade\n61,007,low\n44.5,B/2,mid\n80,C-3,high\n")
+    drawn: list[object] = []
+    monkeypatch.setattr("survembed.figures.predict.draw_prediction", lambda *_: drawn.append(_) or [])
+    arguments = ["predict", "--run", str(run.path), "--table", str(path)]
+    answer = survembed(capsys, *arguments, "--out", str(tmp_path / "x.csv"))
+    assert answer.code == 0, answer.err
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["new.csv", "x.csv"]
+    found = predict(run, {"table": path})
+    table = pd.read_csv(tmp_path / "x.csv", dtype={"id": str}).set_index("id")
+    assert list(table.index) == ["007", "B/2", "C-3"] == list(found.labels)
+    assert all(f" {each} " in answer.out for each in table.index)
+    np.testing.assert_allclose(table["log_hazard"], found.log_hazard, rtol=1e-5)
+    np.testing.assert_allclose(table[f"median_survival_{found.header.time_unit}"], found.survival.median, rtol=1e-5)
+    for column in (name for name in table if name.startswith("survival_at_")):
+        at = np.searchsorted(found.survival.times, float(column.split("_")[2]) * (1 - 1e-5))
+        np.testing.assert_allclose(table[column], found.survival.value[:, at], rtol=1e-5)
+    survembed(capsys, *arguments, "--out", str(tmp_path / "out"))
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["prediction.json", "predictions.csv"]
+    assert [each["subject"] for each in json.loads((tmp_path / "out" / "prediction.json").read_text())["subjects"]] == [
+        *table.index
+    ]
+    assert drawn == []
+    survembed(capsys, *arguments, "--out", str(tmp_path / "out"), "--pages")
+    assert len(drawn) == 3
+
+
+def test_a_table_without_ids_says_so(trained_on: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "new.csv").write_text("age,grade\n61,low\n44,mid\n")
+    arguments = ["predict", "--run", str(trained_on("tabular").path), "--table", str(tmp_path / "new.csv")]
+    answer = survembed(capsys, *arguments, "--out", str(tmp_path / "x.csv"))
+    assert "no column of ids: the subjects are named by their rows" in answer.err
+    assert pd.read_csv(tmp_path / "x.csv")["id"].tolist() == ["row-1", "row-2"]
 
 
 def test_a_model_that_does_not_decode_still_predicts(trained_on: Made) -> None:
@@ -243,6 +283,8 @@ BadTable = Callable[[list[list[str]]], list[list[str]]]
         (lambda rows: [rows[0], ["a", "1e39", "low", "1", "1"]], "row 1 has no 'age'"),
         (lambda rows: [rows[0], ["a", "50", "huge", "1", "1"]], "row 1 has 'huge' in column 'grade'"),
         (lambda rows: rows[:1], "no rows"),
+        (lambda rows: [rows[0], rows[1], rows[1]], "column 'id' has 'p0' in 2 rows"),
+        (lambda rows: [rows[0], ["", "50", "low", "1", "1"]], "row 1 has no 'id'"),
     ],
 )
 def test_bad_tables(trained_on: Made, tmp_path: Path, change: BadTable, message: str) -> None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit: float) -> NewCases:
-    """Features of every row of the file `table`.
+    """Features of every row of the file `table`, and the ids of its rows.
 
-    Columns of ids and outcomes are ignored; so are other columns if the run sets its features by option.
+    Columns of outcomes are ignored; so are other columns if the run sets its features by option.
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit
     UsageError
         If other files are given.
     DataError
-        If a feature is missing in a row or in all, a column is not a feature, or a category is new.
+        If a feature is missing in a row or in all, a column is not a feature, a category is new, or an id is missing or
+        in several rows.
     """
     require_files(files, ("table",))
     path, where = files["table"], str(files["table"])
@@ -60,7 +61,30 @@ def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit
     for name, levels in categories.items():
         columns |= _indicators(frame, name, levels, where)
     values = np.stack([columns[name] for name in cohort.header.features], axis=1)
-    return NewCases(values.astype(np.float32)[:, None])
+    ids = _ids(frame, {*numeric, *categories}, options, where)
+    warnings = () if ids else ("the table has no column of ids: the subjects are named by their rows",)
+    return NewCases(values.astype(np.float32)[:, None], warnings, ids=ids)
+
+
+def _ids(frame: pd.DataFrame, features: set[str], options: Tabular, where: str) -> tuple[str, ...]:
+    """The ids of the rows; empty without a column of ids."""
+    column = _id_column(frame, features, options)
+    if column is None or column not in frame.columns:
+        return ()
+    ids = texts(frame[column])
+    _refuse_missing(ids == "", column, where)
+    values, counts = np.unique(ids, return_counts=True)
+    if (counts > 1).any():
+        raise DataError(
+            f"column '{column}' has '{values[counts > 1][0]}' in {counts[counts > 1][0]} rows",
+            where=where,
+            expected="one row for each id",
+        )
+    return tuple(ids.tolist())
+
+
+def _id_column(frame: pd.DataFrame, taken: set[str], options: Tabular) -> str | None:
+    return options.id_column or guess_column(frame, ID_NAMES, taken=taken)
 
 
 def _categories(cohort: Cohort) -> dict[str, list[str]]:
@@ -76,12 +100,9 @@ def _categories(cohort: Cohort) -> dict[str, list[str]]:
 
 def _refuse_other_columns(frame: pd.DataFrame, features: set[str], options: Tabular, where: str) -> None:
     """Refuse columns that are neither features nor, by their names, ids or outcomes."""
-    allowed = features
-    for requested, candidates in (
-        (options.duration_column, DURATION_NAMES),
-        (options.event_column, EVENT_NAMES),
-        (options.id_column, ID_NAMES),
-    ):
+    identity = _id_column(frame, features, options)
+    allowed = features | {identity} if identity else features
+    for requested, candidates in ((options.duration_column, DURATION_NAMES), (options.event_column, EVENT_NAMES)):
         column = requested or guess_column(frame, candidates, taken=allowed)
         allowed = allowed | {column} if column else allowed
     other = [str(name) for name in frame.columns if name not in allowed]
