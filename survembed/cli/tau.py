@@ -92,4 +92,4 @@ def show_advice(advice: TauAdvice) -> None:
     ]
     show_table(columns, rows)
     recommended = "none" if advice.recommended is None else f"tau {advice.recommended:g}"
-    show_facts({"recommended": f"{recommended}: {advice.reason}"})
+    show_facts({"recommended": f"{recommended}: {advice.reason}", "chosen on": advice.chosen_on})

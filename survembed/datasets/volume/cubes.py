@@ -125,7 +125,7 @@ class CubeSource(ABC):
     def _choose_field_of_view(
         self, study: Study, problems: dict[str, DataError], reporter: Reporter
     ) -> tuple[Preprocessing, tuple[str, ...]]:
-        """The preprocessing with a field of view: the given one, else the smallest that contains every organ; a note."""
+        """The preprocessing with a field of view: given, or the smallest that contains every organ, and then a note."""
         preprocessing = self.preprocessing
         if preprocessing.fov_mm is not None or self.stretch:
             return preprocessing, ()

@@ -36,8 +36,8 @@ def smallest_edge_mm(outside: Float) -> int:
 def note_of_choice(edge: int, n: int) -> str:
     """What a preparation prints and records: the edge in mm, and that it depends on all `n` subjects of the study."""
     return (
-        f"field of view {edge} mm, the smallest that contains at least {1 - WARN_OUTSIDE:.0%} of every organ: chosen from "
-        f"the masks of all {n} subjects, including those of a later test part; outcomes are not used"
+        f"field of view {edge} mm, the smallest that contains at least {1 - WARN_OUTSIDE:.0%} of every organ: chosen "
+        f"from the masks of all {n} subjects, including those of a later test part; outcomes are not used"
     )
 
 
