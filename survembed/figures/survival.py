@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, entitle, new_figure, p_value_text, save
+from survembed.survival.risk_groups import NO_LOG_RANK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +67,8 @@ def _draw_curves(axis: Axes, curves: Sequence[GroupCurve], test: LogRank | None,
         censored = np.unique(curve.duration[~curve.event])
         axis.plot(censored, survival[np.searchsorted(times, censored)], "|", color=colour, ms=4, mew=0.7)
     axis.set_ylim(0, 1.02)
-    axis.set_title(f"{name}: log-rank {p_value_text(test.p_value)}" if test else f"{name}: no log-rank test")
+    tested = f"log-rank {p_value_text(test.p_value)}" if test else f"no log-rank test,\n{NO_LOG_RANK}"
+    axis.set_title(f"{name}: {tested}")
     axis.legend(loc="upper right", fontsize=7, handlelength=2.4)
 
 
