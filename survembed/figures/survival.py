@@ -46,7 +46,7 @@ def draw_survival(
         )
         longest = max(curve.times[-1] for curves, _ in groups.values() for curve in curves)
         for top, bottom, (name, (curves, test)) in zip(*grid, groups.items(), strict=True):
-            top.set_xlim(0, longest)
+            top.set_xlim(0, longest or 1)  # all durations may be 0
             _draw_curves(top, curves, test, name)
             top.tick_params(labelbottom=True)
             top.set_xlabel(f"time ({time_unit})")
