@@ -22,11 +22,11 @@ def explore(
     chosen = chosen_run(run, runs_dir, "decode")
 
     import secrets
-    import webbrowser
-    from contextlib import suppress
+    from contextlib import ExitStack, suppress
     from urllib.parse import quote
 
     from survembed.cli.reporter import reporter
+    from survembed.page.opening import opened_in_browser
     from survembed.page.server import listen, page_app, page_server
     from survembed.runs.trained_model import TrainedModel
     from survembed.workflows.explore import Explorer
@@ -38,10 +38,10 @@ def explore(
             explorer.subject(start)
         port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
         url = f"http://127.0.0.1:{port}/?token={token}" + (f"#from={quote(start, safe='')}" if start else "")
-        with suppress(KeyboardInterrupt):  # Ctrl-C is the normal end, not an error
+        with suppress(KeyboardInterrupt), ExitStack() as until_the_end:  # Ctrl-C is the normal end, not an error
             facts = {"run": chosen.id, "data": explorer.describe()["title"], "page": url}
             show_json(facts) if as_json else show_facts(facts)
             say("press Ctrl-C to stop; no data leave this computer")
             if browser:
-                webbrowser.open(url)
+                until_the_end.enter_context(opened_in_browser(url, chosen.path, progress))
             page_server(page_app(explorer, token, port)).run(sockets=[listening])

@@ -95,4 +95,4 @@ def show_advice(advice: TauAdvice) -> None:
     show_table(columns, rows)
     show_lines(f"none for tau {reason}" for reason in reasons)
     recommended = "none" if advice.recommended is None else f"tau {advice.recommended:g}"
-    show_facts({"recommended": f"{recommended}: {advice.reason}"})
+    show_facts({"recommended": f"{recommended}: {advice.reason}", "chosen on": advice.chosen_on})

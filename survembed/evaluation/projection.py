@@ -55,8 +55,8 @@ def project(latents: Latents, *, method: Method = "pca", colour: Colour = "durat
     """Project the test set (all subjects where there is none) on the first two principal components of the training μ.
 
     `colour` = `truth` applies where the truth is known. The sign of an axis is arbitrary: the first one points where
-    `colour` rises, so that figures of several models are comparable, the second one to its largest loading. UMAP is
-    also fitted to the training μ, with a fixed seed.
+    `colour` rises in the development set, so that figures of several models are comparable, the second one to its
+    largest loading. UMAP is also fitted to the training μ, with a fixed seed.
 
     Raises
     ------
@@ -69,14 +69,13 @@ def project(latents: Latents, *, method: Method = "pca", colour: Colour = "durat
     values = latents.duration if by == "duration" else np.asarray(latents.truth)
     explained = None
     if method == "umap":
-        points = _umap(mu[train], mu[shown])
+        points = _umap(mu[train], mu)
     else:
         axes, explained = principal_axes(mu[train])
-        points = (mu[shown] - mu[train].mean(axis=0)) @ axes.T
-    seen = values[shown]
-    if points[:, 0] @ (seen - seen.mean()) < 0:
+        points = (mu - mu[train].mean(axis=0)) @ axes.T
+    if points[train, 0] @ (values[train] - values[train].mean()) < 0:
         points[:, 0] *= -1
-    return Projection(points, by, seen, latents.event[shown], explained, bool(latents.test.any()))
+    return Projection(points[shown], by, values[shown], latents.event[shown], explained, bool(latents.test.any()))
 
 
 def principal_axes(mu: Float) -> tuple[Float, tuple[float, float]]:

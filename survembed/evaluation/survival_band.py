@@ -30,7 +30,8 @@ class Survival:
         (n, T) S(t) by the head.
     low, high
         (n, T) pointwise 95 % interval of S(t) from resampling the subjects behind a Breslow baseline. The weights of
-        the model are fixed: the interval leaves out their variance. NaN for a head without such a baseline.
+        the model are fixed: the interval leaves out their variance. It contains S(t): limits of the resamples that
+        exclude it, as at the last times of a small cohort, are moved to it. NaN for a head without such a baseline.
     median, median_low, median_high
         (n,) first time at which S(t) is 0.5 or less, with the same interval; NaN where S(t) stays above 0.5.
     """
@@ -101,5 +102,6 @@ def _band(model: TrainedModel, reporter: Reporter) -> tuple[BreslowBaseline, Bre
             curve[:] = StepFunction(fit.times, fit.log_cumulative_hazard, before=-np.inf)(baseline.times)
             task.advance()
     ends = np.quantile(curves, [0.975, 0.025], axis=0, method="closest_observation")  # there is no mean with -inf
-    high, low = (BreslowBaseline(baseline.times, end, baseline.last_time) for end in ends)
-    return high, low
+    high, low = np.maximum(ends[0], baseline.log_cumulative_hazard), np.minimum(ends[1], baseline.log_cumulative_hazard)
+    upper, lower = (BreslowBaseline(baseline.times, end, baseline.last_time) for end in (high, low))
+    return upper, lower

@@ -28,8 +28,8 @@ def draw_explanation(explanation: Explanation, path: Path) -> list[Path]:
 
     Rows from the top: the image of the subject with the decoded difference added; the decoded image; and for each
     channel the difference to the reconstruction of the subject, in the unit of the channel (red: increase, blue:
-    decrease), inside the organ of the subject. The titles give the hazard that is claimed for a step, and the model's own
-    of the moved image encoded again. The title of the figure marks synthetic data.
+    decrease), inside the organ of the subject. The titles give the hazard that is claimed for a step, and the model's
+    own of the moved image encoded again. The title of the figure marks synthetic data.
     """
     header, steps = explanation.header, explanation.steps
     channels, columns = len(header.channels), len(steps)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, entitle, new_figure, p_value_text, save
+from survembed.survival.risk_groups import NO_LOG_RANK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ def draw_survival(
         )
         longest = max(curve.times[-1] for curves, _ in groups.values() for curve in curves)
         for top, bottom, (name, (curves, test)) in zip(*grid, groups.items(), strict=True):
-            top.set_xlim(0, longest)
+            top.set_xlim(0, longest or 1)  # all durations may be 0
             _draw_curves(top, curves, test, name)
             top.tick_params(labelbottom=True)
             top.set_xlabel(f"time ({time_unit})")
@@ -66,9 +67,9 @@ def _draw_curves(axis: Axes, curves: Sequence[GroupCurve], test: LogRank | None,
         censored = np.unique(curve.duration[~curve.event])
         axis.plot(censored, survival[np.searchsorted(times, censored)], "|", color=colour, ms=4, mew=0.7)
     axis.set_ylim(0, 1.02)
-    title = f"{name}: log-rank {p_value_text(test.p_value)}" if test else f"{name}: no log-rank test"
+    tested = f"log-rank {p_value_text(test.p_value)}" if test else f"no log-rank test,\n{NO_LOG_RANK}"
     above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.2}  # never on the curves
-    axis.legend(title=title, title_fontsize=9, fontsize=7, handlelength=2.4, **above)
+    axis.legend(title=f"{name}: {tested}", title_fontsize=9, fontsize=7, handlelength=2.4, **above)
 
 
 def _draw_numbers(axis: Axes, curves: Sequence[GroupCurve]) -> None:

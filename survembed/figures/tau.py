@@ -51,7 +51,7 @@ def _draw_curves(axes: Sequence[Axes], advice: TauAdvice) -> None:
         dice = [np.nan if row.dice is None else row.dice for row in advice.rows]
         axes[2].plot(position, dice, color=RED, marker="s", ms=4, label="Dice of lesion")
         axes[2].legend(frameon=False, fontsize=7)
-    axes[2].set_title("reconstruction", fontsize=9)
+    axes[2].set_title("reconstruction, not of test", fontsize=9)
     spread = [0.0 if np.isnan(row.order_sd) else row.order_sd for row in advice.rows]
     axes[3].errorbar(position, [row.order for row in advice.rows], spread, color=ORANGE, marker="o", ms=4, capsize=2)
     axes[3].set_title("order on PC 1", fontsize=9)

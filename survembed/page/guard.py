@@ -23,13 +23,18 @@ HEADERS = {
 }
 
 
+BODY_LIMIT = 65_536
+"""Maximum size of a request in bytes: a thousand latents in full precision."""
+
+
 class Guard:
     """Accepts requests with a local Host header, no foreign Origin, and the token.
 
     The token is in the query of the printed address (`?token=…`) or in an `Authorization: Bearer` header. The server
     also sets it as a cookie, so that the address of the page does not need it. The check of Host prevents DNS
     rebinding: a foreign domain name that resolves to 127.0.0.1. Cookies do not depend on the port, so the check of
-    Origin excludes pages of other local servers.
+    Origin excludes pages of other local servers. No byte of a body is read before these checks. The rest of a body that
+    is longer than `BODY_LIMIT`, or of unknown length, is not read either: the response closes the connection.
 
     Parameters
     ----------
@@ -52,18 +57,30 @@ class Guard:
             return
         headers, given = Headers(scope=scope), parse_qs(scope["query_string"].decode("latin-1"))
         token = given.get("token", [""])[-1]
-        error = self._error_of(headers, token)
+        error, status = self._error_of(headers, token), 403
+        is_long = int(headers.get("content-length", "0")) > BODY_LIMIT  # h11 refuses other text than digits
+        has_rest = is_long or "transfer-encoding" in headers
+        if error is None and is_long:
+            error, status = UsageError(f"the request is larger than {BODY_LIMIT} bytes", where="Content-Length"), 413
+
+        async def receive_guarded() -> Message:
+            nonlocal has_rest
+            message = await receive()
+            has_rest = has_rest and bool(message.get("more_body"))
+            return message
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 ours = MutableHeaders(scope=message)
                 ours.update(HEADERS)
+                if has_rest:
+                    ours["connection"] = "close"
                 if self._is_token(token):
                     ours["set-cookie"] = f"{self.cookie}={token}; Path=/; HttpOnly; SameSite=Strict"
             await send(message)
 
-        answer = self.app if error is None else refusal(Request(scope), error, 403)
-        await answer(scope, receive, send_guarded)
+        answer = self.app if error is None else refusal(Request(scope), error, status)
+        await answer(scope, receive_guarded, send_guarded)
 
     def _error_of(self, headers: Headers, token: str) -> SurvembedError | None:
         host, origin = headers.get("host", ""), headers.get("origin")

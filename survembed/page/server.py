@@ -26,17 +26,18 @@ from starlette.types import ASGIApp
 
 from survembed.errors import DataError, SurvembedError, UsageError
 from survembed.page.answers import refusal
-from survembed.page.guard import Guard
+from survembed.page.connections import ImpatientProtocol
+from survembed.page.guard import BODY_LIMIT, Guard
 from survembed.storage.cores import available_cores
 from survembed.workflows.explore import Explorer
 
 STATIC = Path(__file__).parent / "static"
-BODY_LIMIT = 65_536
-"""Maximum size of a request in bytes: a thousand latents in full precision."""
 DECODERS = 4
 """Maximum number of images decoded at the same time, one thread each; a second thread does not help at 64³ voxels."""
 CONNECTIONS = 1024
 """Maximum number of connections; beyond it the server responds with 503."""
+BACKLOG = 128
+"""Connections accepted at once: below the usual limit of open files."""
 
 Answer = TypeVar("Answer")
 
@@ -156,7 +157,7 @@ def listen(port: int) -> socket.socket:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         server.bind(("127.0.0.1", port))
-        server.listen(CONNECTIONS)
+        server.listen(BACKLOG)
     except OSError as error:
         server.close()
         taken = error.errno == errno.EADDRINUSE
@@ -173,7 +174,8 @@ def page_server(app: ASGIApp) -> uvicorn.Server:
     """Server of the application; `run(sockets=[listen(port)])` serves until SIGINT (Ctrl-C) or SIGTERM."""
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=ImpatientProtocol,
+        backlog=BACKLOG,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -28,6 +28,7 @@ from survembed.report.scores import ScoreSection, scores_of_run, scores_of_sweep
 from survembed.report.slider_images import STEPS, Strip, strips
 from survembed.report.tripod import checklist
 from survembed.runs.embedding import embed, open_cohort
+from survembed.runs.jobs.sweep import Sweep
 from survembed.runs.run import Run
 from survembed.storage.result import Result
 from survembed.survival.kaplan_meier import follow_up
@@ -43,6 +44,9 @@ SECTIONS = {
     "tripod": "TRIPOD+AI",
     "reproduce": "Reproduce",
 }
+
+OF_SEVERAL_RUNS = ("latents", "tau")
+"""Figures that show several runs of a sweep; the others show its first run."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
     Parameters
     ----------
     request
-        A run, or a sweep, of which the first run is shown in figures of one run. `folder` is not used.
+        A run, or a sweep: all its models are described and scored, and figures of one run show the first run and say
+        so. `folder` is not used.
     path
         The file.
     command
@@ -116,7 +121,7 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
     n_open = sum(not item.answer for item in items)
     content = {
         "heading": f"Sweep: {header.title}" if request.sweep else f"{run.model} on {header.title}",
-        "subject": f"sweep {request.sweep.folder.path.name}, showing run {run.id}"
+        "subject": f"sweep {request.sweep.folder.path.name}, figures of one run show {facts.shown} (run {run.id})"
         if request.sweep
         else f"run {run.id}",
         "facts": facts,
@@ -150,6 +155,7 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
 def _pictures(request: FigureRequest, reporter: Reporter) -> tuple[list[Picture], dict[str, str]]:
     """All figures of the runs, and the reason for each that cannot be drawn; `tau` needs a sweep."""
     pictures, absent = [], {}
+    shown = f" Shown: {_shown(request.sweep)}." if request.sweep else ""
     names = [name for name in FIGURES if request.sweep or name != "tau"]
     with reporter.task("drawing", len(names), "figures") as task:
         for name in names:
@@ -162,7 +168,8 @@ def _pictures(request: FigureRequest, reporter: Reporter) -> tuple[list[Picture]
                     if file.suffix == ".png":
                         png = file.read_bytes()
                         width = struct.unpack(">I", png[16:20])[0]  # of the PNG's header
-                        pictures.append(Picture(name, file.stem, drawn.caption, png, width * 96 // 150))
+                        caption = drawn.caption + ("" if name in OF_SEVERAL_RUNS else shown)
+                        pictures.append(Picture(name, file.stem, caption, png, width * 96 // 150))
             task.advance(1, figure=name)
     return pictures, absent
 
@@ -192,15 +199,14 @@ def _facts(
     request: FigureRequest, header: CohortHeader, subjects: Subjects, followed: Flow, scores: ScoreSection
 ) -> Facts:
     run, n = request.runs[0], len(subjects)
-    record, outcome = run.record, run.record["outcome"]
+    record = run.record
     followed_up = follow_up(subjects.duration, subjects.event)
     median = "not reached" if np.isnan(followed_up.median) else f"{followed_up.median:.4g} {header.time_unit}"
     channels = ", ".join(channel.name for channel in header.channels)
     size = " × ".join(map(str, header.shape))
     spacing = f" at {header.spacing_mm[0]:.3g} mm" if header.spacing_mm else ""
     table, grid_of = len(header.shape) == 1, "pixels" if len(header.shape) == 2 else "voxels"
-    rule = f": {outcome['rule']}" if "rule" in outcome else ""  # runs of version 0.1.0 did not record it
-    config = run.read("config.json")
+    config, models = run.read("config.json"), request.sweep.examples() if request.sweep else {}
     return Facts(
         title=data_name(header.title, header.synthetic),
         synthetic=header.synthetic,
@@ -213,8 +219,7 @@ def _facts(
         division=_division(request, config["split"]),
         inputs=f"{size} columns of a table." if table else f"Images of {size} {grid_of}{spacing}: {channels}.",
         predictors=f"{'Columns' if table else 'Images'} only; the model uses no other data of a subject.",
-        training=f"Trained for {outcome['updates']} updates ({outcome['end']}); the weights of update "
-        f"{outcome['best_update']} were kept{rule}.",
+        training=_training(run),
         latent_dim=int(record["latent_dim"]),
         parameters=int(record["parameters"]),
         scores=scores.sentences,
@@ -224,7 +229,31 @@ def _facts(
         n_resamples=request.n_resamples,
         decodes=run.can("decode"),
         version=str(record["versions"]["survembed"]),
+        shown=_shown(request.sweep) if request.sweep else "",
+        models=tuple(_description(name, each) for name, each in models.items()),
     )
+
+
+def _shown(sweep: Sweep) -> str:
+    """Name of the model of a sweep whose run is in the figures of one run."""
+    return next(iter(sweep.examples()))
+
+
+def _training(run: Run) -> str:
+    outcome = run.record["outcome"]
+    rule = f": {outcome['rule']}" if "rule" in outcome else ""  # runs of version 0.1.0 did not record it
+    return (
+        f"Trained for {outcome['updates']} updates ({outcome['end']}); the weights of update "
+        f"{outcome['best_update']} were kept{rule}."
+    )
+
+
+def _description(name: str, run: Run) -> str:
+    """One model of a sweep, by its first finished run."""
+    record = run.record
+    head = f"head {record['head']}" if record["head"] else "without a head"
+    size = f"{record['latent_dim']} latent dimensions and {record['parameters']:,} parameters"
+    return f"{name}: {size}, {head}. First run: {_training(run)}"
 
 
 def _division(request: FigureRequest, split: dict[str, Any]) -> str:

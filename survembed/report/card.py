@@ -27,8 +27,9 @@ def model_card(facts: Facts) -> list[tuple[str, list[str]]]:
             ],
         ),
         (
-            "Model",
-            [
+            "Models of the sweep" if facts.models else "Model",
+            list(facts.models)
+            or [
                 f"{facts.model} with {facts.latent_dim} latent dimensions and {facts.parameters:,} parameters"
                 + (f", head {facts.head}" if facts.head else ", without a head")
                 + f" (survembed {facts.version}).",

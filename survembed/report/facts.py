@@ -43,6 +43,10 @@ class Facts:
         Whether the model decodes latents into images.
     version
         Of survembed.
+    shown
+        Name of the model that the report shows, in a sweep; else empty.
+    models
+        One sentence for each model of a sweep; else empty.
     """
 
     title: str
@@ -66,3 +70,10 @@ class Facts:
     n_resamples: int
     decodes: bool
     version: str
+    shown: str = ""
+    models: tuple[str, ...] = ()
+
+    @property
+    def scope(self) -> str:
+        """A sentence that says which model of a sweep a statement is about; else empty."""
+        return f" This is {self.shown}; for the other models see Model and training." if self.shown else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from survembed.evaluation.benchmark_result import Benchmark
+from survembed.evaluation.predictions import BASE, KAPLAN_MEIER
 from survembed.evaluation.score_tables import horizon_table, score_table
 from survembed.evaluation.scores import ModelScores
 from survembed.evaluation.table1 import SHOWN, caption, grid
@@ -55,17 +55,24 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
             f"The true log-hazard reaches C = {evaluation.truth['harrell_c']:.3f} on these subjects; no model can be "
             "expected to exceed it."
         )
-    first = evaluation.rows[0] if evaluation.rows else None
-    return ScoreSection(tables, notes, _score_tiles(first, evaluation.ibs_km), *_sentences(evaluation))
+    if not evaluation.rows:
+        return ScoreSection(tables, notes, [], *_sentences(evaluation))
+    first = evaluation.rows[0]
+    if len(evaluation.rows) > 1:
+        notes.insert(0, about_the_best(first.column, "the first model", len(evaluation.rows)))
+    return ScoreSection(tables, notes, _score_tiles(first, first.column, evaluation.ibs_km), *_sentences(evaluation))
 
 
-def _score_tiles(row: ModelScores | None, null: Metric) -> list[tuple[str, str, str]]:
-    if row is None:
-        return []
+def _score_tiles(row: ModelScores, name: str, null: Metric | None) -> list[tuple[str, str, str]]:
+    compared = f"; Kaplan–Meier {with_interval(null)}" if null else ""
     return [
-        (f"Harrell's C, {row.column}", *_value_and_interval(row.scores["harrell_c"])),
-        (f"IBS, {row.column}", *_value_and_interval(row.scores["ibs"], f"; Kaplan–Meier {with_interval(null)}")),
+        (f"Harrell's C, {name}", *_value_and_interval(row.scores["harrell_c"])),
+        (f"IBS, {name}", *_value_and_interval(row.scores["ibs"], compared)),
     ]
+
+
+def _sentence(name: str, row: ModelScores) -> str:
+    return f"{name}: Harrell's C {with_interval(row.scores['harrell_c'])}, IBS {with_interval(row.scores['ibs'])}."
 
 
 def _value_and_interval(metric: Metric, more: str = "") -> tuple[str, str]:
@@ -74,10 +81,7 @@ def _value_and_interval(metric: Metric, more: str = "") -> tuple[str, str]:
 
 
 def _sentences(evaluation: Evaluation) -> tuple[tuple[str, ...], str]:
-    scores = tuple(
-        f"{row.column}: Harrell's C {with_interval(row.scores['harrell_c'])}, IBS {with_interval(row.scores['ibs'])}."
-        for row in evaluation.rows
-    )
+    scores = tuple(_sentence(row.column, row) for row in evaluation.rows)
     slopes = [f"{row.column} {with_interval(row.calibration.slope)}" for row in evaluation.rows if row.calibration]
     calibration = f"Calibration slope: {'; '.join(slopes)}." if slopes else ""
     return (*scores, f"Kaplan–Meier null model: IBS {with_interval(evaluation.ibs_km)}."), calibration
@@ -98,20 +102,18 @@ def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) ->
         columns, rows = grid(table, metric)
         about = f"{title}. " + (" ".join(caption(table)[1:]) if number == 0 else "As above.")
         tables.append({"columns": [columns[0] or "features", *columns[1:]], "rows": rows, "caption": about})
-    best = _best(table)
-    tiles = [] if best is None else [(f"best C: {best[0]}", *_value_and_interval(best[1]))]
-    first = table.cells[0]
-    scores = tuple(
-        f"{first.row}, {first.column}: {title} {with_interval(first.scores[metric])}."
-        for metric, title in (("harrell_c", "Harrell's C"), ("ibs", "IBS"))
-    )
-    notes = [*table.notes, *(f"{cell.row}, {cell.column}: {note}" for cell in table.cells for note in cell.notes)]
+    scored = [cell for cell in table.cells if np.isfinite(cell.scores["harrell_c"].value)]
+    first, null = table.cells[0], table.cell(KAPLAN_MEIER, BASE)
+    tiles = _score_tiles(first, f"{first.row}, {first.column}", null.scores["ibs"] if null else None)
+    scores = tuple(_sentence(f"{cell.row}, {cell.column}", cell) for cell in table.cells)
+    notes = [about_the_best(f"{first.row}, {first.column}", "the first model of the sweep", len(scored)), *table.notes]
+    notes = [*notes, *(f"{cell.row}, {cell.column}: {note}" for cell in table.cells for note in cell.notes)]
     return ScoreSection(tables, list(dict.fromkeys(notes)), tiles, scores)
 
 
-def _best(table: Benchmark) -> tuple[str, Metric] | None:
-    scored = [cell for cell in table.cells if np.isfinite(cell.scores["harrell_c"].value)]
-    if not scored:
-        return None
-    best = max(scored, key=lambda cell: cell.scores["harrell_c"].value)
-    return f"{best.row}, {best.column}", best.scores["harrell_c"]
+def about_the_best(shown: str, why: str, n: int) -> str:
+    """Warning that the best of `n` models, scored on the same test subjects, is optimistic."""
+    return (
+        f"The scores at the top are those of {shown}, {why}, whatever the others reach. The {n} models are compared on "
+        f"the same test subjects: the best of {n} is optimistic, and needs another test set to be confirmed."
+    )

@@ -91,17 +91,17 @@ def _answers(facts: Facts) -> dict[int, str]:
         10: f"{facts.n} subjects with {facts.n_events} events.",
         11: f"{facts.n_left_out} record(s) were excluded in preparation; see Data. All subjects have complete input.",
         12: f"{facts.division} {facts.training} Measures: concordance, Brier score and calibration, each with a 95 % "
-        f"interval from {facts.n_resamples} bootstrap resamples of subjects.",
+        f"interval from {facts.n_resamples} bootstrap resamples of subjects.{facts.scope}",
         13: "No class is predicted, no imbalance was corrected. Scores use inverse probability of censoring weights.",
         15: f"{facts.latent_dim} latent values for each subject{hazard if facts.head else ''}. There is no threshold; "
-        "risk groups in the figures are thirds of the test subjects.",
+        f"risk groups in the figures are thirds of the test subjects.{facts.scope}",
         16: "Training and test subjects belong to one cohort, with the split of the dataset or a random split; see the "
         "table under Data. There is no external evaluation.",
         20: f"{facts.n} subjects, {facts.n_events} events, median follow-up {facts.follow_up} (reverse Kaplan–Meier); "
         "for flow and characteristics, see Data.",
         21: f"{facts.n} subjects and {facts.n_events} events in total; for each part, see Data.",
         22: f"{facts.model} with {facts.parameters:,} parameters; the run folder holds weights, options and versions "
-        "as plain files. See Reproduce.",
+        f"as plain files. See Reproduce.{facts.scope}",
         23: " ".join(facts.scores),
         24: "No existing model was updated.",
     }

@@ -29,13 +29,15 @@ def strata(duration: NDArray[np.float64], event: NDArray[np.bool_], n_bins: int 
 
 
 def hold_out(
-    index: NDArray[np.int64], labels: NDArray[np.int64], count: int, rng: np.random.Generator
+    subjects: Subjects, index: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide `index` into the rest and `count` held out, each stratum giving its share.
+    """Divide the subjects at `index` into the rest and `count` held out, each stratum giving its share.
 
-    Subjects are shuffled within strata and spread evenly over [0, 1); the first `count` are held out, so that the share
-    of each stratum is exact to one subject.
+    Strata are those of the subjects at `index` alone: the outcomes of all others, such as those of a test part, have no
+    effect. Subjects are shuffled within strata and spread evenly over [0, 1); the first `count` are held out, so that
+    the share of each stratum is exact to one subject.
     """
+    labels = strata(subjects.duration[index], subjects.event[index])
     place = np.empty(len(index))
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
@@ -66,7 +68,8 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     With `options.folds` the test part is one fold of so many, stratified by event and duration; folds with the same
     seed and repeat are disjoint and hold every subject once. An official split is then ignored. Without folds an
     official split is kept; a missing validation part is taken from its training part. Otherwise the test part is a
-    stratified sample. A row is a subject, so no subject is in two parts.
+    stratified sample. The validation part is a stratified sample of the subjects outside the test part, whose outcomes
+    alone form its strata. A row is a subject, so no subject is in two parts.
 
     Parameters
     ----------
@@ -81,7 +84,6 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
         When the training part has fewer than two subjects or no event, or there are more folds than subjects.
     """
     rng = np.random.default_rng([options.seed, options.repeat] if options.repeat else options.seed)
-    labels = strata(subjects.duration, subjects.event)
     everyone = np.arange(len(subjects))
     parts: Parts = dict.fromkeys(SPLITS, everyone[:0])
     if options.folds > len(subjects):
@@ -92,11 +94,11 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     elif subjects.split is not None:
         parts |= {name: np.flatnonzero(subjects.split == name) for name in SPLITS}
     else:
-        parts["train"], parts["test"] = hold_out(everyone, labels, round(options.test * len(everyone)), rng)
+        parts["train"], parts["test"] = hold_out(subjects, everyone, round(options.test * len(everyone)), rng)
     if len(parts["validation"]) == 0:
         rest = parts["train"]
         count = min(round(options.validation * len(rest)), LARGEST_VALIDATION)
-        parts["train"], parts["validation"] = hold_out(rest, labels[rest], count, rng)
+        parts["train"], parts["validation"] = hold_out(subjects, rest, count, rng)
     train = parts["train"]
     if len(train) < 2 or not subjects.event[train].any():
         raise DataError(

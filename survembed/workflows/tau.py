@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.cohort import Cohort
+from survembed.cohort.subjects import SPLITS
 from survembed.errors import RunError, UsageError
 from survembed.evaluation.benchmark_table import NO_SEED, Table
 from survembed.evaluation.predictions import BASE
@@ -32,18 +33,18 @@ MOST_LEVELS = 20
 
 @dataclass(frozen=True)
 class TauRow:
-    """One value of τ; reconstruction and order are means over its runs, on test subjects.
+    """One value of τ; reconstruction and order are means over its runs.
 
     Attributes
     ----------
     tau
         The value.
     harrell_c, ibs
-        Of the run's own head, out of fold; see `survembed.evaluation.pooled_scores`.
+        Of the run's own head, on test subjects; see `survembed.evaluation.pooled_scores`.
     mse, explained, dice
-        As in `Reconstruction`.
+        As in `Reconstruction`, on the subjects of `TauAdvice.chosen_on`.
     order
-        Absolute Kendall τ between truth and first principal component; see `order`.
+        Absolute Kendall τ between truth and first principal component of test subjects; see `order`.
     order_sd
         Its standard deviation over runs.
     n_runs
@@ -73,6 +74,8 @@ class TauAdvice(Result):
         Quantity by which subjects are ordered and coloured: `true log-hazard` or the duration with its unit.
     rows
         By rising τ.
+    chosen_on
+        Subjects whose reconstruction decides, in a sentence.
     recommended
         The smallest τ whose reconstruction is meaningful; None where there is none.
     reason
@@ -88,6 +91,7 @@ class TauAdvice(Result):
     synthetic: bool
     colour: str = field(metadata={"json": "ordered_by"})
     rows: tuple[TauRow, ...]
+    chosen_on: str
     recommended: float | None
     reason: str
     embedded: tuple[Projection, ...] = field(metadata={"json": False})
@@ -103,6 +107,8 @@ def advise(
     reporter: Reporter = QUIET,
 ) -> TauAdvice:
     """Recommend the smallest τ with meaningful reconstructions, as the paper advises, and report the loss in C.
+
+    Reconstructions of validation subjects decide; scores are those of test subjects.
 
     Parameters
     ----------
@@ -146,7 +152,23 @@ def advise(
         header = cohort.header
         colour = "true log-hazard" if cohort.subjects.truth is not None else f"duration ({header.time_unit})"
     chosen, reason = recommend(rows, share)
-    return TauAdvice(model, header.title, header.synthetic, colour, tuple(rows), chosen, reason, tuple(projections))
+    first = runs[trained[0]][0]
+    basis = chosen_on(first.read("config.json")["split"]["folds"], len(first.read("split.json")["validation"]))
+    return TauAdvice(
+        *(model, header.title, header.synthetic, colour, tuple(rows), basis, chosen, reason, tuple(projections))
+    )
+
+
+def chosen_on(n_folds: int, n_validation: int) -> str:
+    """Subjects whose reconstruction decides, and what that means for the test scores."""
+    if not n_validation:
+        return "training subjects, for want of a validation part: a large tau is favoured; no test subject takes part"
+    if n_folds:
+        return (
+            "validation subjects of each fold, who are test subjects of other folds: their images take part in the "
+            "choice, their outcomes do not"
+        )
+    return "validation subjects; no test subject takes part in the choice"
 
 
 def varied(trained: Iterable[tuple[str, float | None]]) -> tuple[str, list[float]]:
@@ -194,10 +216,10 @@ def recommend(rows: Sequence[TauRow], share: float = SHARE) -> tuple[float | Non
         top = max(ranked, key=lambda row: row.harrell_c.value)
         lost = paired_difference(top.harrell_c, chosen.harrell_c)
         parts.append(
-            f"C {chosen.harrell_c.value:.3f}, the best"
+            f"C {chosen.harrell_c.value:.3f}, the best of {len(ranked)} on the same test subjects"
             if top is chosen
             else f"C {chosen.harrell_c.value:.3f}, {lost.value:.3f} ({lost.low:.3f} to {lost.high:.3f}) below that of "
-            f"tau {top.tau:g}, "
+            f"tau {top.tau:g}, the best of {len(ranked)} on the same test subjects, "
             + ("more than resampled subjects explain" if lost.excludes_zero else "which may be chance")
         )
     return chosen.tau, "; ".join(parts)
@@ -241,9 +263,10 @@ def _row(tau: float, qualities: Sequence[tuple[Reconstruction, float]], c: Metri
 
 
 def _reconstruction_and_order(run: Run, cohort: Cohort, device: str) -> tuple[Reconstruction, float]:
-    """Reconstruction and order of one run on its test set."""
+    """Reconstruction of the validation part (the training part where there is none), and order of the test set."""
     latents = embed(run, device=device)
-    development, test = np.flatnonzero(~latents.test), np.flatnonzero(latents.test)
+    train, validation, test = (np.flatnonzero(latents.split == part) for part in SPLITS)
+    decoded = validation if len(validation) else train
     truth = None if latents.truth is None else latents.truth[test]
     ordered = order(project(latents).points[:, 0], truth, latents.duration[test], latents.event[test])
-    return reconstruction(load_model(run, device), cohort, latents.z, development, test), ordered
+    return reconstruction(load_model(run, device), cohort, latents.z, train, decoded), ordered

@@ -97,6 +97,8 @@ def test_the_plane_is_fitted_to_the_training_part_and_points_where_durations_ris
     assert np.corrcoef(found.points[:, 0], found.colour)[0, 1] > 0
     upside_down = project(replace(latents, duration=latents.duration.max() - latents.duration))
     np.testing.assert_allclose(upside_down.points[:, 0], -found.points[:, 0])
+    of_test = replace(latents, duration=np.where(latents.test, -latents.duration, latents.duration))
+    np.testing.assert_array_equal(project(of_test).points, found.points)  # the axes ignore test outcomes
     assert project(latents, colour="truth").by == "truth"
     everyone = project(replace(latents, split=np.full(len(latents.id), "train")))
     assert (everyone.of_test_set, len(everyone.points)) == (False, len(latents.id))

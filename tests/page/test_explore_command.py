@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -66,6 +67,32 @@ def test_the_address_is_printed_and_ctrl_c_ends_it(explorers: Explorers) -> None
     rest, words = process.communicate(timeout=30)
     assert (process.returncode, rest) == (0, "")
     assert words.splitlines()[-1] == "press Ctrl-C to stop; no data leave this computer"
+
+
+def test_the_browser_gets_a_file_that_nobody_else_can_read(
+    capsys: pytest.CaptureFixture[str], explorers: Explorers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(explorers("digits").trained.run.path, tmp_path / "run")
+    stale = tmp_path / "run" / "open-explore-0.html"
+    stale.touch()
+    opened: list[str] = []
+
+    def browse(address: str) -> None:
+        (file,) = (tmp_path / "run").glob("open-explore-*.html")
+        assert file != stale
+        assert file.stat().st_mode & 0o777 == 0o600
+        opened.extend([address, file.as_uri(), file.read_text()])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(webbrowser, "open", browse)
+    answer = survembed(capsys, "explore", "--run", str(tmp_path / "run"))
+    assert answer.code == 0, answer.err
+    found = re.search(r"http://\S+token=([\w-]+)", answer.out)
+    assert found
+    assert opened[0] == opened[1]
+    assert found[1] not in opened[0]
+    assert f'url={found[0]}"' in opened[2]
+    assert not list((tmp_path / "run").glob("open-explore-*"))
 
 
 def test_it_listens_on_127_0_0_1_alone(pages: Pages) -> None:

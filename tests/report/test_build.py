@@ -160,6 +160,15 @@ def test_of_a_sweep(swept: Sweep, capsys, tmp_path: Path, monkeypatch: pytest.Mo
     assert page.of("figure", "id") == ["figure-latents", "figure-tau", "figure-tau-advice"]
     for words in (
         "C-index (higher is better)",
+        "Harrell's C, coxvae τ=0.1, base",
+        "on the same test subjects",
+        "figures of one run show coxvae τ=0.1",
+        "Models of the sweep",
+        "coxvae τ=0.9: 2 latent dimensions",
+        "vae: 2 latent dimensions",
+        "deepsurv: 2 latent dimensions",
+        "coxvae τ=0.9, base: Harrell's C",
+        "This is coxvae τ=0.1; for the other models see Model and training.",
         "coxvae τ=0.9",
         "deepsurv",
         "tumour volume",
@@ -169,6 +178,7 @@ def test_of_a_sweep(swept: Sweep, capsys, tmp_path: Path, monkeypatch: pytest.Mo
     ):
         assert words in page.text
     assert "free text" not in page.text
+    assert "best C" not in page.text  # nothing is headlined because of its result on test subjects
 
 
 def test_a_folder_that_is_no_sweep(capsys, tmp_path: Path) -> None:

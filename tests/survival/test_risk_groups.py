@@ -7,6 +7,7 @@ import pytest
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import multivariate_logrank_test
 from lifelines.utils import median_survival_times
+from scipy.stats import chi2
 
 from survembed.survival.outcome import Outcome
 from survembed.survival.risk_groups import equal_groups, group_curves, log_rank
@@ -39,6 +40,34 @@ def test_log_rank_is_that_of_lifelines(outcome: Outcome) -> None:
     assert found.p_value == pytest.approx(expected.p_value)
     assert log_rank(outcome, np.zeros(90, dtype=int)) is None
     assert log_rank(Outcome(outcome.duration, np.zeros(90, bool)), group) is None
+
+
+def test_log_rank_of_a_handful_of_subjects_is_a_test_of_the_groups_that_can_be_compared() -> None:
+    """Random small groups, many never at risk together: against the pseudo-inverse of sums over single events."""
+    rng = np.random.default_rng(0)
+    n_singular = 0
+    for _ in range(300):
+        n = int(rng.integers(2, 7))
+        duration = rng.choice([1.0, 2.0, 3.0, 4.0], n)
+        event, group = rng.random(n) < rng.choice([0.0, 0.5, 1.0]), rng.integers(0, 4, n)
+        numbers = np.unique(group)
+        excess, covariance = np.zeros(len(numbers)), np.zeros((len(numbers), len(numbers)))
+        for time in set(duration[event].tolist()):
+            at_risk, died = duration >= time, (duration == time) & event
+            p = np.array([(group[at_risk] == number).mean() for number in numbers])
+            excess += np.array([(group[died] == number).sum() for number in numbers]) - died.sum() * p
+            factor = died.sum() * (at_risk.sum() - died.sum()) / max(at_risk.sum() - 1, 1)
+            covariance += factor * (np.diag(p) - np.outer(p, p))
+        rank = int(np.linalg.matrix_rank(covariance, tol=1e-9))
+        n_singular += rank < len(numbers) - 1
+        found = log_rank(Outcome(duration, event), group)
+        if rank == 0:
+            assert found is None
+            continue
+        assert found is not None
+        statistic = excess @ np.linalg.pinv(covariance, rcond=1e-9) @ excess
+        assert found == pytest.approx((statistic, chi2.sf(statistic, rank)), abs=1e-9)
+    assert n_singular > 50
 
 
 def test_curves_are_those_of_lifelines(outcome: Outcome) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,8 +40,9 @@ def test_every_subject_is_in_one_part(n: int, test: float, validation: float, se
 @given(n=st.integers(40, 300), share=st.sampled_from([0.2, 0.5, 0.8]), seed=st.integers(0, 9))
 def test_events_and_durations_have_their_share_of_what_is_held_out(n: int, share: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    labels = strata(rng.exponential(size=n), rng.random(n) < share)
-    rest, held_out = hold_out(np.arange(n), labels, n // 4, rng)
+    everyone = replace(subjects(n), duration=rng.exponential(size=n), event=rng.random(n) < share)
+    labels = strata(everyone.duration, everyone.event)
+    rest, held_out = hold_out(everyone, np.arange(n), n // 4, rng)
     assert len(held_out) == n // 4
     assert set(rest) & set(held_out) == set()
     for label in np.unique(labels):
@@ -66,6 +69,33 @@ def test_an_official_split_is_kept() -> None:
     parts = split(subjects(90, (["train"] * 6 + ["test"] * 3) * 10), shares)
     assert {name: len(index) for name, index in parts.items()} == {"train": 45, "validation": 15, "test": 30}
     assert (parts["test"] % 9 >= 6).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 9), validation=st.floats(0.05, 0.5), changed=st.integers(0, 2**32 - 1))
+def test_outcomes_of_an_official_test_part_move_no_other_subject(seed: int, validation: float, changed: int) -> None:
+    rng = np.random.default_rng(changed)
+    before = subjects(90, (["train"] * 6 + ["test"] * 3) * 10)
+    tested = before.split == "test"
+    other = replace(
+        before,
+        duration=np.where(tested, rng.choice([1e-3, 1.0, 50.0, 1e6], 90), before.duration),
+        event=np.where(tested, rng.random(90) < rng.random(), before.event),
+    )
+    options = SplitOptions(validation=validation, seed=seed)
+    for name, index in split(before, options).items():
+        assert index.tolist() == split(other, options)[name].tolist()
+
+
+@pytest.mark.parametrize("options", [SplitOptions(), SplitOptions(folds=4, fold=1)])
+def test_the_validation_part_has_the_strata_of_the_subjects_outside_the_test_part(options: SplitOptions) -> None:
+    everyone = subjects(200)
+    parts = split(everyone, options)
+    rest = np.sort(np.concatenate([parts["train"], parts["validation"]]))
+    labels = strata(everyone.duration[rest], everyone.event[rest])
+    of_validation = labels[np.isin(rest, parts["validation"])]
+    for label in np.unique(labels):
+        assert abs((of_validation == label).sum() - (labels == label).sum() * len(of_validation) / len(rest)) < 2
 
 
 def test_the_validation_part_has_a_largest_size() -> None:

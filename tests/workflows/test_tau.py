@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from survembed.cohort.cohort import Cohort
 from survembed.errors import UsageError
+from survembed.evaluation.reconstruction import Reconstruction
 from survembed.figures.tau import draw_tau
+from survembed.models.base import Model
 from survembed.runs.jobs.options import SweepOptions
 from survembed.runs.jobs.sweep import Sweep
+from survembed.runs.latents import Latents
 from survembed.survival.bootstrap import Metric
+from survembed.workflows import tau
 from survembed.workflows.tau import TauRow, advise, order, recommend
 
 
@@ -38,7 +44,8 @@ def test_a_lesion_that_is_not_decoded_is_not_meaningful() -> None:
 def test_what_the_choice_costs_is_said() -> None:
     assert "more than resampled subjects explain" in recommend([row(0.1, 0.1, c=0.8), row(0.9, 0.9, c=0.6)])[1]
     assert "may be chance" in recommend([row(0.1, 0.1, c=0.705), row(0.9, 0.9, c=0.7)])[1]
-    assert "the best" in recommend([row(0.1, 0.9, c=0.8), row(0.9, 0.9, c=0.6)])[1]
+    for rows in ([row(0.1, 0.9, c=0.8), row(0.9, 0.9, c=0.6)], [row(0.1, 0.1, c=0.8), row(0.9, 0.9, c=0.6)]):
+        assert "the best of 2 on the same test subjects" in recommend(rows)[1]
 
 
 def test_no_reconstruction_no_recommendation() -> None:
@@ -74,10 +81,33 @@ def test_advice_and_figure_of_a_sweep(swept: Sweep, tmp_path) -> None:
         assert each.explained < 1
     assert advice.rows[1].mse < advice.rows[0].mse  # more weight on reconstruction
     assert advice.to_dict()["recommended"] == advice.recommended
+    assert "validation subjects of each fold" in advice.to_dict()["chosen_on"]
     files = draw_tau(advice, tmp_path / "tau.png")
     assert [path.suffix for path in files] == [".png", ".pdf"]
     first = files[0].read_bytes()
     assert draw_tau(advice, tmp_path / "tau.png")[0].read_bytes() == first
+
+
+def test_images_of_test_subjects_do_not_decide(swept: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[set[int]] = []
+
+    def spy(model: Model, cohort: Cohort, mu: Any, train: Any, shown: Any) -> Reconstruction:
+        decoded.append({*train.tolist(), *shown.tolist()})
+        return Reconstruction(0.1, 0.5, None)
+
+    monkeypatch.setattr(tau, "reconstruction", spy)
+    only = replace(swept, jobs=tuple(job for job in swept.jobs if job.model == "coxvae"))
+    advise(only, n_resamples=0, device="cpu")
+    runs = [run for value in (0.1, 0.9) for job, run in only.runs().items() if job.tau == value]
+    for used, run in zip(decoded, runs, strict=True):
+        latents = Latents.load(run.path / "latents.h5")
+        assert used == set(np.flatnonzero(latents.split != "test").tolist())
+
+
+def test_whose_images_decide_is_said() -> None:
+    assert "no test subject takes part" in tau.chosen_on(0, 8)
+    assert "test subjects of other folds" in tau.chosen_on(2, 8)
+    assert "training subjects" in tau.chosen_on(2, 0)
 
 
 def test_a_sweep_without_two_values_is_refused(swept: Sweep) -> None:

@@ -18,7 +18,7 @@ from survembed.cohort.subjects import CohortHeader, Subjects
 from survembed.datasets.scan.case import Case
 from survembed.datasets.volume.cube import Cube, make_cube
 from survembed.datasets.volume.cube_cache import load_cube, save_cube
-from survembed.datasets.volume.field_of_view import FIELDS_OF_VIEW, WARN_OUTSIDE, shares_outside, smallest_edge_mm
+from survembed.datasets.volume.field_of_view import FIELDS_OF_VIEW, note_of_choice, shares_outside, smallest_edge_mm
 from survembed.datasets.volume.organ_mask import read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.datasets.volume.study import LISTED, Study, report_problems
@@ -97,13 +97,13 @@ class CubeSource(ABC):
         study, hashes = self._study_and_hashes(reporter)
         problems: dict[str, DataError] = {}
         with threadpool_limits(1, user_api="blas"):  # cases run in parallel, so BLAS threads would compete
-            preprocessing = self._choose_field_of_view(study, problems, reporter)
+            preprocessing, chosen = self._choose_field_of_view(study, problems, reporter)
             valid = [case for case in study.cases if case.id not in problems]
             cube_paths = {case: _cube_path(case, hashes[case.id], preprocessing, path) for case in valid}
             cubes = _make_cubes(cube_paths, preprocessing, problems, reporter)
         of, where = f"{len(study.cases)} cases", study.title
         notes = study.notes + report_problems([*study.problems, *problems.values()], self.skip_bad, of, where, reporter)
-        notes += _report_warnings(cubes, reporter)
+        notes += chosen + _report_warnings(cubes, reporter)
         exclusions = count_exclusions(study.exclusions, study.problems, problems.values())
         with writing_cohort(path, self._header(study, preprocessing, notes, exclusions), fingerprint) as writer:
             for case in cubes:
@@ -122,20 +122,22 @@ class CubeSource(ABC):
             self._cached = study, _hash_files(study, reporter)
         return self._cached
 
-    def _choose_field_of_view(self, study: Study, problems: dict[str, DataError], reporter: Reporter) -> Preprocessing:
-        """The preprocessing with a field of view: the given one, else the smallest that contains every organ."""
+    def _choose_field_of_view(
+        self, study: Study, problems: dict[str, DataError], reporter: Reporter
+    ) -> tuple[Preprocessing, tuple[str, ...]]:
+        """The preprocessing with a field of view: given, or the smallest that contains every organ, and then a note."""
         preprocessing = self.preprocessing
         if preprocessing.fov_mm is not None or self.stretch:
-            return preprocessing
+            return preprocessing, ()
 
         def measure(case: Case) -> list[float]:
             return shares_outside(read_mask(case, preprocessing))
 
         shares = _map_cases(measure, study.cases, "Measuring organs", problems, reporter)
         edge = smallest_edge_mm(np.array(list(shares.values())).reshape(-1, len(FIELDS_OF_VIEW)))
-        share = f"{1 - WARN_OUTSIDE:.0%}"
-        reporter.say(f"field of view {edge} mm: the smallest that contains at least {share} of every organ")
-        return replace(preprocessing, fov_mm=(edge, edge, edge))
+        note = note_of_choice(edge, len(shares))
+        reporter.say(note)
+        return replace(preprocessing, fov_mm=(edge, edge, edge)), (note,)
 
     def _header(
         self, study: Study, preprocessing: Preprocessing, notes: tuple[str, ...], exclusions: tuple[Exclusion, ...]

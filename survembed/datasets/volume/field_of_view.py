@@ -33,6 +33,14 @@ def smallest_edge_mm(outside: Float) -> int:
     return next(edge for i, edge in enumerate(FIELDS_OF_VIEW) if (fitting[:, i] <= WARN_OUTSIDE).all())
 
 
+def note_of_choice(edge: int, n: int) -> str:
+    """What a preparation prints and records: the edge in mm, and that it depends on all `n` subjects of the study."""
+    return (
+        f"field of view {edge} mm, the smallest that contains at least {1 - WARN_OUTSIDE:.0%} of every organ: chosen "
+        f"from the masks of all {n} subjects, including those of a later test part; outcomes are not used"
+    )
+
+
 def edge_for_extent(extent_mm: Float) -> float:
     """Edge in mm, a multiple of 20, that contains an organ of this extent."""
     return float(20 * np.ceil(extent_mm.max() / 20))

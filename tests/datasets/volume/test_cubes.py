@@ -56,7 +56,10 @@ def test_field_of_view_is_the_smallest_that_holds_every_organ(root: Path, tmp_pa
         chosen = cohort.header.spacing_mm[0] * 16
         assert chosen in (260, 280, 300)
         assert (cohort.subjects.measures["organ_outside"] <= 0.01).all()
-        assert any(f"field of view {chosen:.0f} mm" in said for said in reporter.said)
+        (note,) = [note for note in cohort.header.notes if "field of view" in note]
+        assert note in reporter.said
+        assert f"field of view {chosen:.0f} mm" in note
+        assert "masks of all 6 subjects, including those of a later test part; outcomes are not used" in note
     with pytest.raises(DataError, match=r"s0: .* of the organ lies outside"):
         prepared(liver(root).build(), tmp_path)
 
