@@ -34,7 +34,6 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
     with drawing():
         figure = new_figure(6.4, 1.5 + 0.36 * (len(dimensions) + bool(silent)))
         axis = figure.subplots()
-        place = np.arange(len(dimensions), dtype=float)
         intervals = []
         for shift, colour, marker, fit, name in (
             (-0.14, BLUE, "s", "train", "training part"),
