@@ -83,11 +83,21 @@ def show_advice(advice: TauAdvice) -> None:
     from survembed.survival.bootstrap import with_interval
 
     show_facts({"data": data_name(advice.title, advice.synthetic), "model": advice.model, "ordered by": advice.colour})
-    columns = ["tau", "C-index", "IBS", "MSE", "explained", "Dice", "order on PC 1", "runs"]
+    columns = [
+        "tau",
+        "C-index",
+        "IBS",
+        "explained",
+        "Dice",
+        "effective dimensions",
+        "re-encoding",
+        "order on PC 1",
+        "runs",
+    ]
     rows = [
         [
-            *(row.tau, with_interval(row.harrell_c), with_interval(row.ibs), row.mse, row.explained, row.dice),
-            *(row.order, row.n_runs),
+            *(row.tau, with_interval(row.harrell_c), with_interval(row.ibs), row.explained, row.dice),
+            *(row.effective_dimensions, row.reencoding_slope, row.order, row.n_runs),
         ]
         for row in advice.rows
     ]

@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from survembed.cohort.cohort import Cohort
 from survembed.evaluation.latent_hazard import ACTIVE_VARIANCE
-from survembed.evaluation.reconstruction import dice_of, mean_and_unit
+from survembed.evaluation.reconstruction import Reconstruction, reconstruct
 from survembed.evaluation.reencoding import slope
 from survembed.models.losses import ACTIVE_NATS, normal_kl
 from survembed.progress import QUIET, Reporter
@@ -28,7 +27,6 @@ from survembed.survival.outcome import Float
 FILE = "latent_space.json"
 WALK = np.linspace(-2.0, 2.0, 9)
 """Steps along the hazard axis, in standard deviations of the log-hazard, for `walk_slope`."""
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class LatentSpace(Result):
         1 − squared error / that of the mean training image, by channel: 0 for a decoder that ignores its input, 1 for a
         perfect one. Empty for a model that does not decode.
     dice
-        Mean Dice of decoded and true mask, both above 0.5, over subjects with one; by channel with masks.
+        Mean Dice of decoded and true mask, both above 0.5, over subjects with one, for masks of an organ or lesion.
     volume_correlation
         Spearman's ρ of the sums of the decoded and of the true channel over subjects: for a mask, its volume.
     active_units
@@ -76,16 +74,6 @@ class LatentSpace(Result):
     n_test: int
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
-    @property
-    def mean_explained(self) -> float:
-        """Mean of `explained` over channels; NaN without a decoder."""
-        return float(np.mean(list(self.explained.values()))) if self.explained else float("nan")
-
-    @property
-    def mean_dice(self) -> float | None:
-        """Mean of `dice` over channels; None without masks."""
-        return float(np.mean(list(self.dice.values()))) if self.dice else None
-
 
 def latent_space(
     run: Run, latents: Latents, *, n_resamples: int = N_RESAMPLES, device: str = "cpu", reporter: Reporter = QUIET
@@ -103,10 +91,10 @@ def latent_space(
     kept = _kept(path, depends)
     if kept is not None:
         return kept
-    trained, decoded = TrainedModel.open(run, device=device, reporter=reporter), _Decoded()
+    trained, decoded = TrainedModel.open(run, device=device, reporter=reporter), None
     if trained.model.decodes:
         with open_cohort(run, reporter) as cohort:
-            decoded = _Decoded.of(trained, cohort)
+            decoded = reconstruct(trained, cohort, np.flatnonzero(~latents.test), np.flatnonzero(latents.test))
     measured = _measured(trained, decoded, n_resamples)
     measured.save(path, depends=depends)
     return measured
@@ -123,72 +111,33 @@ def _kept(path: Path, depends: Mapping[str, Any]) -> LatentSpace | None:
     return LatentSpace(**(numbers | {name: float("nan") for name, value in numbers.items() if value is None}))
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    """Sums over the voxels of each test subject and channel, all (n, C); and its log-hazards (n,)."""
-
-    error: Mapping[str, Float] = field(default_factory=dict)
-    null: Mapping[str, Float] = field(default_factory=dict)
-    dice: Mapping[str, Float] = field(default_factory=dict)
-    amount: Mapping[str, tuple[Float, Float]] = field(default_factory=dict)
-    reencoded: Float = field(default_factory=lambda: np.empty(0))
-
-    @classmethod
-    def of(cls, trained: TrainedModel, cohort: Cohort) -> _Decoded:
-        """Decode the test subjects from their μ."""
-        latents, channels = trained.latents, cohort.channels
-        mean, unit = mean_and_unit(cohort, np.flatnonzero(~latents.test))
-        rows: list[tuple[Float, ...]] = []
-        again = []
-        for index in np.array_split(test := np.flatnonzero(latents.test), max(1, -(-len(test) // BATCH))):
-            images = cohort.images(index)
-            decoded = trained.decode(latents.z[index].astype(np.float64))
-            axes = tuple(range(2, images.ndim))
-            error, null = (
-                (((other - images) / unit) ** 2).sum(axis=axes, dtype=np.float64) for other in (decoded, mean)
-            )
-            overlap = np.stack(
-                [dice_of(decoded[:, number] > 0.5, images[:, number] > 0.5) for number in range(len(channels))], axis=1
-            )
-            sums = (values.sum(axis=axes, dtype=np.float64) for values in (decoded, images))
-            rows.append((error, null, overlap, *sums))
-            if trained.model.head is not None:
-                again.append(trained.log_hazard(trained.embed(decoded).astype(np.float64)))
-        error, null, overlap, decoded_sum, true_sum = (np.concatenate(column) for column in zip(*rows, strict=True))
-        names = [channel.name for channel in channels]
-        masks = [number for number, channel in enumerate(channels) if channel.likelihood == "bernoulli"]
-        pictures = len(cohort.shape) > 1
-        return cls(
-            {name: error[:, number] for number, name in enumerate(names)},
-            {name: null[:, number] for number, name in enumerate(names)},
-            {names[number]: overlap[:, number] for number in masks if pictures},
-            {name: (decoded_sum[:, number], true_sum[:, number]) for number, name in enumerate(names) if pictures},
-            np.concatenate(again) if again else np.empty(0),
-        )
-
-
-def _measured(trained: TrainedModel, decoded: _Decoded, n_resamples: int) -> LatentSpace:
+def _measured(trained: TrainedModel, decoded: Reconstruction | None, n_resamples: int) -> LatentSpace:
     latents = trained.latents
     mu, n = latents.z[~latents.test].astype(np.float64), int(latents.test.sum())
-    statistics = {
-        **{f"explained.{name}": _share_explained(error, decoded.null[name]) for name, error in decoded.error.items()},
-        **{f"dice.{name}": _mean_of_finite(overlap) for name, overlap in decoded.dice.items()},
-    }
-    if len(decoded.reencoded):
+    statistics: dict[str, Statistic] = {}
+    if decoded:
+        statistics |= {
+            **{f"explained.{name}": _share_explained(each, decoded.null[name]) for name, each in decoded.error.items()},
+            **{f"dice.{name}": _mean_of_finite(each) for name, each in decoded.dice.items()},
+        }
+    has_proof = decoded is not None and len(decoded.log_hazard) > 0
+    if decoded and has_proof:
         claimed = np.asarray(latents.log_hazard)[latents.test]
-        statistics["reencoding_slope"] = _slope(claimed, decoded.reencoded)
+        statistics["reencoding_slope"] = _slope(claimed, decoded.log_hazard)
     found = {name: bootstrap(statistic, n, n_resamples=n_resamples) for name, statistic in statistics.items()}
     found = {name: metric for name, metric in found.items() if np.isfinite(metric.value)}
-    has_walk = len(decoded.reencoded) > 0
+    amounts = decoded.amount if decoded else {}
     return LatentSpace(
         explained=_values_of("explained.", found),
         dice=_values_of("dice.", found),
-        volume_correlation={name: _spearman(*sums) for name, sums in decoded.amount.items()},
+        volume_correlation={
+            name: _spearman(each, decoded.true_amount[name]) for name, each in amounts.items() if decoded
+        },
         active_units=active_units(latents),
         effective_dimensions=effective_dimensions(mu),
         median_correlation=median_correlation(mu),
         reencoding_slope=_values_of("reencoding_slope", found).get("", float("nan")),
-        walk_slope=_walk_slope(trained) if has_walk else float("nan"),
+        walk_slope=_walk_slope(trained) if has_proof else float("nan"),
         n_test=n,
         intervals={name: (metric.low, metric.high) for name, metric in found.items()},
     )

@@ -13,13 +13,15 @@ from survembed.cohort.cohort import Cohort
 from survembed.cohort.subjects import SPLITS
 from survembed.errors import RunError, UsageError
 from survembed.evaluation.benchmark_table import NO_SEED, Table
+from survembed.evaluation.latent_space import LatentSpace, latent_space
 from survembed.evaluation.predictions import BASE
 from survembed.evaluation.projection import Projection, project
-from survembed.evaluation.reconstruction import Reconstruction, reconstruction
+from survembed.evaluation.reconstruction import Reconstruction, reconstruct
 from survembed.progress import QUIET, Reporter, Task
-from survembed.runs.embedding import embed, load_model, open_cohort
+from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.jobs.sweep import Sweep, row_name
 from survembed.runs.run import Run
+from survembed.runs.trained_model import TrainedModel
 from survembed.storage.result import Result
 from survembed.survival.bootstrap import N_RESAMPLES, Metric, paired_difference
 from survembed.survival.outcome import Float
@@ -41,8 +43,10 @@ class TauRow:
         The value.
     harrell_c, ibs
         Of the run's own head, on test subjects; see `survembed.evaluation.pooled_scores`.
-    mse, explained, dice
-        As in `Reconstruction`, on the subjects of `TauAdvice.chosen_on`.
+    explained, dice
+        Means over channels of `Reconstruction`, on the subjects of `TauAdvice.chosen_on`.
+    effective_dimensions, reencoding_slope
+        As in `LatentSpace`; the slope is of test subjects.
     order
         Absolute Kendall τ between truth and first principal component of test subjects; see `order`.
     order_sd
@@ -54,9 +58,10 @@ class TauRow:
     tau: float
     harrell_c: Metric
     ibs: Metric
-    mse: float
     explained: float
     dice: float | None
+    effective_dimensions: float
+    reencoding_slope: float
     order: float
     order_sd: float
     n_runs: int
@@ -143,7 +148,7 @@ def advise(
             for tau in trained:
                 qualities = []
                 for run in runs[tau]:
-                    qualities.append(_reconstruction_and_order(run, cohort, device))
+                    qualities.append(_Quality.of(run, cohort, device))
                     task.advance()
                 projections.append(project(embed(runs[tau][0], device=device), colour="truth"))
                 missing = Metric(np.nan, reason=NO_SEED)
@@ -246,27 +251,39 @@ def order(first: Float, truth: Float | None, duration: Float, event: NDArray[np.
     return float(abs(kendalltau(first, by).statistic))
 
 
-def _row(tau: float, qualities: Sequence[tuple[Reconstruction, float]], c: Metric, ibs: Metric) -> TauRow:
-    orders = [ordered for _, ordered in qualities]
-    dice = [decoded.dice for decoded, _ in qualities if decoded.dice is not None]
+@dataclass(frozen=True)
+class _Quality:
+    """Latent space of one run."""
+
+    reconstruction: Reconstruction
+    space: LatentSpace
+    order: float
+
+    @classmethod
+    def of(cls, run: Run, cohort: Cohort, device: str) -> _Quality:
+        """Reconstruction of the validation part (the training part where there is none), and order of the test set."""
+        latents = embed(run, device=device)
+        train, validation, test = (np.flatnonzero(latents.split == part) for part in SPLITS)
+        truth = None if latents.truth is None else latents.truth[test]
+        ordered = order(project(latents).points[:, 0], truth, latents.duration[test], latents.event[test])
+        decoded = reconstruct(
+            TrainedModel.open(run, device=device), cohort, train, validation if len(validation) else train
+        )
+        return cls(decoded, latent_space(run, latents, device=device), ordered)
+
+
+def _row(tau: float, runs: Sequence[_Quality], c: Metric, ibs: Metric) -> TauRow:
+    orders = [run.order for run in runs]
+    dice = [run.reconstruction.mean_dice for run in runs if run.reconstruction.mean_dice is not None]
     return TauRow(
         tau,
         c,
         ibs,
-        float(np.mean([decoded.mse for decoded, _ in qualities])),
-        float(np.mean([decoded.explained for decoded, _ in qualities])),
+        float(np.mean([run.reconstruction.mean_explained for run in runs])),
         float(np.mean(dice)) if dice else None,
+        float(np.mean([run.space.effective_dimensions for run in runs])),
+        float(np.mean([run.space.reencoding_slope for run in runs])),
         float(np.mean(orders)),
-        float(np.std(orders, ddof=1)) if len(qualities) > 1 else float("nan"),
-        len(qualities),
+        float(np.std(orders, ddof=1)) if len(runs) > 1 else float("nan"),
+        len(runs),
     )
-
-
-def _reconstruction_and_order(run: Run, cohort: Cohort, device: str) -> tuple[Reconstruction, float]:
-    """Reconstruction of the validation part (the training part where there is none), and order of the test set."""
-    latents = embed(run, device=device)
-    train, validation, test = (np.flatnonzero(latents.split == part) for part in SPLITS)
-    decoded = validation if len(validation) else train
-    truth = None if latents.truth is None else latents.truth[test]
-    ordered = order(project(latents).points[:, 0], truth, latents.duration[test], latents.event[test])
-    return reconstruction(load_model(run, device), cohort, latents.z, train, decoded), ordered

@@ -24,7 +24,7 @@ from survembed.workflows.tau import TauRow, advise, order, recommend
 def row(tau: float, explained: float, dice: float | None = None, c: float = 0.7) -> TauRow:
     rng = np.random.default_rng(int(tau * 1000))
     metric = Metric.of(c, c + 0.01 * rng.normal(size=200), "")
-    return TauRow(tau, metric, metric, 0.1, explained, dice, 0.5, 0.1, 2)
+    return TauRow(tau, metric, metric, explained, dice, 4.0, 0.9, 0.5, 0.1, 2)
 
 
 def test_the_smallest_meaningful_tau_is_recommended() -> None:
@@ -75,11 +75,11 @@ def test_advice_and_figure_of_a_sweep(swept: Sweep, tmp_path) -> None:
     assert (advice.synthetic, advice.colour) == (True, "duration (days)")
     for each in advice.rows:
         assert each.n_runs == 4
-        assert np.isfinite([each.harrell_c.low, each.ibs.high, each.mse, each.order, each.order_sd]).all()
+        assert np.isfinite([each.harrell_c.low, each.ibs.high, each.reencoding_slope, each.order, each.order_sd]).all()
         assert each.dice is not None
         assert 0 <= each.dice <= 1
         assert each.explained < 1
-    assert advice.rows[1].mse < advice.rows[0].mse  # more weight on reconstruction
+    assert advice.rows[1].explained > advice.rows[0].explained  # more weight on reconstruction
     assert advice.to_dict()["recommended"] == advice.recommended
     assert "validation subjects of each fold" in advice.to_dict()["chosen_on"]
     files = draw_tau(advice, tmp_path / "tau.png")
