@@ -10,12 +10,12 @@ import pytest
 
 from survembed.cohort.cohort import Cohort
 from survembed.errors import UsageError
-from survembed.evaluation.reconstruction import Reconstruction
+from survembed.evaluation.reconstruction import Reconstruction, reconstruct
 from survembed.figures.tau import draw_tau
-from survembed.models.base import Model
 from survembed.runs.jobs.options import SweepOptions
 from survembed.runs.jobs.sweep import Sweep
 from survembed.runs.latents import Latents
+from survembed.runs.trained_model import TrainedModel
 from survembed.survival.bootstrap import Metric
 from survembed.workflows import tau
 from survembed.workflows.tau import TauRow, advise, order, recommend
@@ -91,11 +91,11 @@ def test_advice_and_figure_of_a_sweep(swept: Sweep, tmp_path) -> None:
 def test_images_of_test_subjects_do_not_decide(swept: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[set[int]] = []
 
-    def spy(model: Model, cohort: Cohort, mu: Any, train: Any, shown: Any) -> Reconstruction:
+    def spy(trained: TrainedModel, cohort: Cohort, train: Any, shown: Any) -> Reconstruction:
         decoded.append({*train.tolist(), *shown.tolist()})
-        return Reconstruction(0.1, 0.5, None)
+        return reconstruct(trained, cohort, train, shown)
 
-    monkeypatch.setattr(tau, "reconstruction", spy)
+    monkeypatch.setattr(tau, "reconstruct", spy)
     only = replace(swept, jobs=tuple(job for job in swept.jobs if job.model == "coxvae"))
     advise(only, n_resamples=0, device="cpu")
     runs = [run for value in (0.1, 0.9) for job, run in only.runs().items() if job.tau == value]
