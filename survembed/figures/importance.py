@@ -34,13 +34,14 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
     with drawing():
         figure = new_figure(6.4, 1.5 + 0.36 * (len(dimensions) + bool(silent)))
         axis = figure.subplots()
-        place = np.arange(len(dimensions), dtype=float)
         intervals = []
         for shift, colour, marker, fit, name in (
             (-0.14, BLUE, "s", "train", "training part"),
             (0.14, ORANGE, "o", "test", "test part"),
         ):
-            fitted = [(index + shift, getattr(each, fit)) for index, each in enumerate(dimensions) if getattr(each, fit)]
+            fitted = [
+                (index + shift, getattr(each, fit)) for index, each in enumerate(dimensions) if getattr(each, fit)
+            ]
             if fitted:
                 rows = np.array([[y, each.value, each.low, each.high] for y, each in fitted])
                 y, value, low, high = rows.T
@@ -65,8 +66,15 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
         if silent:
             names.append("silent")
             text = f"{', '.join(silent)}: left out of the Cox models"
-            axis.text(0.02, len(dimensions), "\n".join(wrap(text, 80)), va="center", fontsize=8, color=GREY,
-                      transform=axis.get_yaxis_transform())
+            axis.text(
+                0.02,
+                len(dimensions),
+                "\n".join(wrap(text, 80)),
+                va="center",
+                fontsize=8,
+                color=GREY,
+                transform=axis.get_yaxis_transform(),
+            )
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.5)
         axis.set_xlabel("hazard ratio for one standard deviation of μ")

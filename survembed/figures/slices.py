@@ -74,9 +74,7 @@ def draw_scale(axis: Axes, header: CohortHeader, plane: str) -> None:
         return
     along = 1 if plane == "sagittal" else 0
     pixel_mm, n_pixels = header.spacing_mm[along], header.shape[along]
-    length = max(
-        (step for step in LENGTHS_MM if step <= 0.4 * n_pixels * pixel_mm), default=LENGTHS_MM[0]
-    )
+    length = max((step for step in LENGTHS_MM if step <= 0.4 * n_pixels * pixel_mm), default=LENGTHS_MM[0])
     axis.autoscale(enable=False)
     x = np.array([0.05, 0.05 + length / pixel_mm / n_pixels])
     style: dict[str, Any] = {"transform": axis.transAxes, "color": "white"}

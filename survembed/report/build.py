@@ -224,6 +224,7 @@ def _facts(
         n_resamples=request.n_resamples,
         decodes=run.can("decode"),
         version=str(record["versions"]["survembed"]),
+        conclusion=scores.conclusion,
     )
 
 

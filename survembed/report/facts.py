@@ -43,6 +43,8 @@ class Facts:
         Whether the model decodes latents into images.
     version
         Of survembed.
+    conclusion
+        Three sentences on the scores.
     """
 
     title: str
@@ -66,3 +68,4 @@ class Facts:
     n_resamples: int
     decodes: bool
     version: str
+    conclusion: tuple[str, ...] = ()

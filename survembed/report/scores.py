@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from survembed.evaluation.benchmark_result import Benchmark
-from survembed.evaluation.score_tables import horizon_table, score_table
+from survembed.evaluation.score_tables import horizon_table, score_table, with_reasons_below
 from survembed.evaluation.scores import ModelScores
 from survembed.evaluation.table1 import SHOWN, caption, grid
 from survembed.evaluation.test_set import EvaluationSet
-from survembed.figures.request import FigureRequest
+from survembed.figures.request import FigureRequest, header_of
 from survembed.progress import Reporter
+from survembed.report.conclusion import conclusion_of_run, conclusion_of_sweep
 from survembed.runs.jobs.sweep import Sweep
 from survembed.survival.bootstrap import Metric, with_interval
 from survembed.workflows.benchmark import benchmark
@@ -22,20 +23,21 @@ from survembed.workflows.evaluate import Evaluation, score_run
 
 @dataclass(frozen=True)
 class ScoreSection:
-    """Scores in the report: tables, remarks, tiles at the top of the page, and sentences for the model card."""
+    """Scores in the report: tables, remarks, tiles and conclusion for the top of the page, sentences for the card."""
 
     tables: list[dict[str, Any]]
     notes: list[str]
     tiles: list[tuple[str, str, str]]
     sentences: tuple[str, ...]
     calibration: str = ""
+    conclusion: tuple[str, ...] = ()
 
 
 def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Reporter) -> ScoreSection:
     """Scores of the run's own head and of the downstream models on its test set."""
     evaluation, _ = score_run(subjects, request.downstream, **request.bootstrap, reporter=reporter)
     times, unit = evaluation.times, evaluation.time_unit
-    columns, rows = score_table(evaluation.rows)
+    columns, rows, reasons = with_reasons_below(*score_table(evaluation.rows))
     rows.insert(0, ["Kaplan–Meier", "–", "–", with_interval(evaluation.ibs_km), "–"])
     over = f" over {times[0]:.4g} to {times[-1]:.4g} {unit}" if len(times) else ""
     text = (
@@ -49,14 +51,21 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
             "Discrimination at three horizons, and calibration: a slope of 1 is right; a small p means not calibrated."
         )
         tables.append({"columns": horizons[0], "rows": horizons[1], "caption": about})
-    notes = [f"{row.column}: {note}" for row in evaluation.rows for note in row.notes]
+    notes = [*reasons, *(f"{row.column}: {note}" for row in evaluation.rows for note in row.notes)]
     if "harrell_c" in evaluation.truth:
         notes.append(
             f"The true log-hazard reaches C = {evaluation.truth['harrell_c']:.3f} on these subjects; no model can be "
             "expected to exceed it."
         )
     first = evaluation.rows[0] if evaluation.rows else None
-    return ScoreSection(tables, notes, _score_tiles(first, evaluation.ibs_km), *_sentences(evaluation))
+    tiles, notes = _score_tiles(first, evaluation.ibs_km), list(dict.fromkeys(notes))
+    return ScoreSection(
+        tables,
+        notes,
+        tiles,
+        *_sentences(evaluation),
+        conclusion_of_run(evaluation, synthetic=header_of(request.runs[0]).synthetic),
+    )
 
 
 def _score_tiles(row: ModelScores | None, null: Metric) -> list[tuple[str, str, str]]:
@@ -93,9 +102,10 @@ def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) ->
         device=request.device,
         reporter=reporter,
     )
-    tables = []
+    tables, missing = [], []
     for number, (metric, title) in enumerate(SHOWN.items()):
-        columns, rows = grid(table, metric)
+        columns, rows, reasons = with_reasons_below(*grid(table, metric))
+        missing += reasons
         about = f"{title}. " + (" ".join(caption(table)[1:]) if number == 0 else "As above.")
         tables.append({"columns": [columns[0] or "features", *columns[1:]], "rows": rows, "caption": about})
     best = _best(table)
@@ -105,8 +115,12 @@ def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) ->
         f"{first.row}, {first.column}: {title} {with_interval(first.scores[metric])}."
         for metric, title in (("harrell_c", "Harrell's C"), ("ibs", "IBS"))
     )
-    notes = [*table.notes, *(f"{cell.row}, {cell.column}: {note}" for cell in table.cells for note in cell.notes)]
-    return ScoreSection(tables, list(dict.fromkeys(notes)), tiles, scores)
+    notes = [
+        *table.notes,
+        *missing,
+        *(f"{cell.row}, {cell.column}: {note}" for cell in table.cells for note in cell.notes),
+    ]
+    return ScoreSection(tables, list(dict.fromkeys(notes)), tiles, scores, conclusion=conclusion_of_sweep(table))
 
 
 def _best(table: Benchmark) -> tuple[str, Metric] | None:

@@ -49,9 +49,7 @@ def test_distances_in_a_projection_are_equal_in_both_directions(a_run: Made, tmp
     assert np.ptp(axis.get_xlim()) / box.width == pytest.approx(np.ptp(axis.get_ylim()) / box.height, rel=1e-6)
 
 
-def test_titles_are_over_their_panels_and_legends_off_the_curves(
-    a_run: Made, tmp_path: Path, drawn: list[Any]
-) -> None:
+def test_titles_are_over_their_panels_and_legends_off_the_curves(a_run: Made, tmp_path: Path, drawn: list[Any]) -> None:
     from survembed import registry
 
     models = [(name, registry.load("downstream", name)()) for name in ("coxph", "survival-tree")]
@@ -95,7 +93,9 @@ def test_hazard_ratios_are_sorted_and_clipped_intervals_have_arrows(
     (axis,) = drawn[0].axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["z1", "z0", "silent"]
     assert [text.get_text() for text in axis.texts] == ["z2, z3: left out of the Cox models"]
-    arrows = {line.get_marker(): line for line in axis.lines if line.get_marker() in ("<", ">") and len(line.get_xdata())}
+    arrows = {
+        line.get_marker(): line for line in axis.lines if line.get_marker() in ("<", ">") and len(line.get_xdata())
+    }
     assert set(arrows) == {"<", ">"}
     for mark, edge in zip("<>", axis.get_xlim(), strict=True):
         assert arrows[mark].get_xdata().tolist() == [edge]
@@ -105,7 +105,9 @@ def test_hazard_ratios_are_sorted_and_clipped_intervals_have_arrows(
 def test_the_difference_is_drawn_inside_the_organ(trained_on: Made, tmp_path: Path, drawn: list[Any]) -> None:
     explanation = explain_subject(trained_on("liver"), "s20", n_steps=3)
     draw_explanation(explanation, tmp_path / "a.png")
-    images = [axis.images[0].get_array() for axis in drawn[0].axes if axis.images and axis.images[0].get_array().ndim == 2]
+    images = [
+        axis.images[0].get_array() for axis in drawn[0].axes if axis.images and axis.images[0].get_array().ndim == 2
+    ]
     assert len(images) == 3 * len(explanation.header.channels)
     for image in images:
         assert 0 < np.ma.getmaskarray(np.ma.masked_invalid(image)).mean() < 1
