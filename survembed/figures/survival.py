@@ -67,7 +67,11 @@ def _draw_curves(axis: Axes, curves: Sequence[GroupCurve], test: LogRank | None,
         axis.plot(censored, survival[np.searchsorted(times, censored)], "|", color=colour, ms=4, mew=0.7)
     axis.set_ylim(0, 1.02)
     title = f"{name}: log-rank {p_value_text(test.p_value)}" if test else f"{name}: no log-rank test"
-    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.2}  # never on the curves
+    above: dict[str, Any] = {
+        "loc": "lower center",
+        "bbox_to_anchor": (0.5, 1.0),
+        "borderaxespad": 0.2,
+    }  # never on the curves
     axis.legend(title=title, title_fontsize=9, fontsize=7, handlelength=2.4, **above)
 
 
