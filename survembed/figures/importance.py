@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LARGEST_RATIO = 100.0
 """Larger ratios, or smaller than its inverse, come from models with too little data; an arrow marks them."""
 
+SILENT = 0.005
+"""Smaller effects of one standard deviation on the log-hazard, half a per cent, are none."""
+
 
 def draw_importance(importance: Importance, path: Path) -> list[Path]:
     """Draw hazard ratios for one standard deviation of μ to `path` as PNG and PDF.
@@ -29,8 +32,8 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
     """
     from matplotlib.ticker import LogLocator
 
-    dimensions = sorted((each for each in importance.dimensions if not each.note), key=_strength, reverse=True)
-    silent = [f"z{each.number}" for each in importance.dimensions if each.note]
+    dimensions = sorted((each for each in importance.dimensions if not _is_silent(each)), key=_strength, reverse=True)
+    silent = [f"z{each.number}" for each in importance.dimensions if _is_silent(each)]
     with drawing():
         figure = new_figure(6.4, 1.5 + 0.36 * (len(dimensions) + bool(silent)))
         axis = figure.subplots()
@@ -81,6 +84,11 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
         entitle(figure, f"{data_name(importance.title, importance.synthetic)}: {importance.model}, hazard ratios")
         figure.legend(loc="outside lower center", frameon=False, fontsize=8, ncols=3)
         return save(figure, path)
+
+
+def _is_silent(dimension: Dimension) -> bool:
+    """Whether a dimension is left out of the Cox models and has no effect in the head either."""
+    return bool(dimension.note) and abs(dimension.psi_sd or 0.0) < SILENT
 
 
 def _strength(dimension: Dimension) -> float:

@@ -90,9 +90,8 @@ def organ_of(image: NDArray[np.float32], header: CohortHeader) -> NDArray[np.boo
     All voxels of a 2-D image or of an empty volume.
     """
     masks = [index for index, channel in enumerate(header.channels) if channel.organ]
-    organ: NDArray[np.bool_] = np.asarray(np.any((image[masks] if masks else image) > 0, axis=0))
-    inside: NDArray[np.bool_] = organ if len(header.shape) == 3 and organ.any() else np.ones_like(organ)
-    return inside
+    organ: NDArray[np.bool_] = np.any((image[masks] if masks else image) > 0, axis=0)
+    return organ if len(header.shape) == 3 and organ.any() else np.ones(organ.shape, dtype=np.bool_)
 
 
 def hide_frame(axis: Axes) -> None:

@@ -231,6 +231,7 @@ def _facts(
         version=str(record["versions"]["survembed"]),
         shown=_shown(request.sweep) if request.sweep else "",
         models=tuple(_description(name, each) for name, each in models.items()),
+        conclusion=scores.conclusion,
     )
 
 

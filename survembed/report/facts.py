@@ -47,6 +47,8 @@ class Facts:
         Name of the model that the report shows, in a sweep; else empty.
     models
         One sentence for each model of a sweep; else empty.
+    conclusion
+        Three sentences on the scores.
     """
 
     title: str
@@ -72,6 +74,7 @@ class Facts:
     version: str
     shown: str = ""
     models: tuple[str, ...] = ()
+    conclusion: tuple[str, ...] = ()
 
     @property
     def scope(self) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from survembed.evaluation.predictions import BASE, KAPLAN_MEIER
-from survembed.evaluation.score_tables import horizon_table, score_table
+from survembed.evaluation.score_tables import horizon_table, score_table, with_reasons_below
 from survembed.evaluation.scores import ModelScores
 from survembed.evaluation.table1 import SHOWN, caption, grid
 from survembed.evaluation.test_set import EvaluationSet
-from survembed.figures.request import FigureRequest
+from survembed.figures.request import FigureRequest, header_of
 from survembed.progress import Reporter
+from survembed.report.conclusion import conclusion_of_run, conclusion_of_sweep
 from survembed.runs.jobs.sweep import Sweep
 from survembed.survival.bootstrap import Metric, with_interval
 from survembed.workflows.benchmark import benchmark
@@ -22,20 +23,21 @@ from survembed.workflows.evaluate import Evaluation, score_run
 
 @dataclass(frozen=True)
 class ScoreSection:
-    """Scores in the report: tables, remarks, tiles at the top of the page, and sentences for the model card."""
+    """Scores in the report: tables, remarks, tiles and conclusion for the top of the page, sentences for the card."""
 
     tables: list[dict[str, Any]]
     notes: list[str]
     tiles: list[tuple[str, str, str]]
     sentences: tuple[str, ...]
     calibration: str = ""
+    conclusion: tuple[str, ...] = ()
 
 
 def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Reporter) -> ScoreSection:
     """Scores of the run's own head and of the downstream models on its test set."""
     evaluation, _ = score_run(subjects, request.downstream, **request.bootstrap, reporter=reporter)
     times, unit = evaluation.times, evaluation.time_unit
-    columns, rows = score_table(evaluation.rows)
+    columns, rows, reasons = with_reasons_below(*score_table(evaluation.rows))
     rows.insert(0, ["Kaplan–Meier", "–", "–", with_interval(evaluation.ibs_km), "–"])
     over = f" over {times[0]:.4g} to {times[-1]:.4g} {unit}" if len(times) else ""
     text = (
@@ -49,18 +51,20 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
             "Discrimination at three horizons, and calibration: a slope of 1 is right; a small p means not calibrated."
         )
         tables.append({"columns": horizons[0], "rows": horizons[1], "caption": about})
-    notes = [f"{row.column}: {note}" for row in evaluation.rows for note in row.notes]
+    notes = [*reasons, *(f"{row.column}: {note}" for row in evaluation.rows for note in row.notes)]
     if "harrell_c" in evaluation.truth:
         notes.append(
             f"The true log-hazard reaches C = {evaluation.truth['harrell_c']:.3f} on these subjects; no model can be "
             "expected to exceed it."
         )
+    conclusion = conclusion_of_run(evaluation, synthetic=header_of(request.runs[0]).synthetic)
     if not evaluation.rows:
-        return ScoreSection(tables, notes, [], *_sentences(evaluation))
+        return ScoreSection(tables, notes, [], *_sentences(evaluation), conclusion=conclusion)
     first = evaluation.rows[0]
     if len(evaluation.rows) > 1:
         notes.insert(0, about_the_best(first.column, "the first model", len(evaluation.rows)))
-    return ScoreSection(tables, notes, _score_tiles(first, first.column, evaluation.ibs_km), *_sentences(evaluation))
+    tiles = _score_tiles(first, first.column, evaluation.ibs_km)
+    return ScoreSection(tables, list(dict.fromkeys(notes)), tiles, *_sentences(evaluation), conclusion=conclusion)
 
 
 def _score_tiles(row: ModelScores, name: str, null: Metric | None) -> list[tuple[str, str, str]]:
@@ -97,9 +101,10 @@ def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) ->
         device=request.device,
         reporter=reporter,
     )
-    tables = []
+    tables, missing = [], []
     for number, (metric, title) in enumerate(SHOWN.items()):
-        columns, rows = grid(table, metric)
+        columns, rows, reasons = with_reasons_below(*grid(table, metric))
+        missing += reasons
         about = f"{title}. " + (" ".join(caption(table)[1:]) if number == 0 else "As above.")
         tables.append({"columns": [columns[0] or "features", *columns[1:]], "rows": rows, "caption": about})
     scored = [cell for cell in table.cells if np.isfinite(cell.scores["harrell_c"].value)]
@@ -107,8 +112,8 @@ def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) ->
     tiles = _score_tiles(first, f"{first.row}, {first.column}", null.scores["ibs"] if null else None)
     scores = tuple(_sentence(f"{cell.row}, {cell.column}", cell) for cell in table.cells)
     notes = [about_the_best(f"{first.row}, {first.column}", "the first model of the sweep", len(scored)), *table.notes]
-    notes = [*notes, *(f"{cell.row}, {cell.column}: {note}" for cell in table.cells for note in cell.notes)]
-    return ScoreSection(tables, list(dict.fromkeys(notes)), tiles, scores)
+    notes += [*missing, *(f"{cell.row}, {cell.column}: {note}" for cell in table.cells for note in cell.notes)]
+    return ScoreSection(tables, list(dict.fromkeys(notes)), tiles, scores, conclusion=conclusion_of_sweep(table))
 
 
 def about_the_best(shown: str, why: str, n: int) -> str:

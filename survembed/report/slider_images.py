@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 STEPS = 17
 
+FIRST_SHOWN = 2.0
+"""Step shown first. At 0, all dimensions would show the same image."""
+
 
 @dataclass(frozen=True)
 class Strip:
@@ -35,6 +38,8 @@ class Strip:
         Size of one step in pixels.
     texts
         Description of each step.
+    start
+        Index of the step shown first: 2 standard deviations towards the higher hazard, or along the dimension.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Strip:
     width: int
     height: int
     texts: tuple[str, ...]
+    start: int = 0
 
 
 def strips(traversal: Traversal) -> list[Strip]:
@@ -65,7 +71,9 @@ def _strip(walk: Walk, traversal: Traversal, voxel: tuple[int, ...]) -> Strip:
     height, width = frames[0].shape[:2]
     slope = "" if walk.hr_per_sd is None else ", ".join(hazard_ratio_lines(walk))
     texts = tuple(_step_text(walk, index, step, traversal) for index, step in enumerate(traversal.steps))
-    return Strip("hazard" if walk.name == "risk" else walk.name, slope, _png(frames), width, height, texts)
+    towards = FIRST_SHOWN if walk.psi is None or walk.psi >= 0 else -FIRST_SHOWN
+    start = int(np.abs(traversal.steps - towards).argmin())
+    return Strip("hazard" if walk.name == "risk" else walk.name, slope, _png(frames), width, height, texts, start)
 
 
 def _step_text(walk: Walk, index: int, step: float, traversal: Traversal) -> str:

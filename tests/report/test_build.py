@@ -91,6 +91,20 @@ def test_of_a_run(a_run: Made, capsys, tmp_path: Path) -> None:
     texts = json.loads(page.of("div", "data-texts")[0])
     assert (len(texts), texts[8][:5], texts[-1][:7]) == (17, "start", "+4.0\u00a0SD")
     assert re.search(r"re-encoded\u00a0×\u00a0[\d.]+ · tumour\u00a0[\d.]+\u00a0ml$", texts[8])
+    starts = [
+        json.loads(texts)[int(at)][:7]
+        for texts, at in zip(page.of("div", "data-texts"), page.of("input", "value"), strict=True)
+    ]
+    assert set(starts) <= {"+2.0\u00a0SD", "-2.0\u00a0SD"}
+    assert starts[0] == "+2.0\u00a0SD"  # the hazard
+    head = page.text[: page.text.index("Data")]
+    for words in ("Harrell's C", "integrated Brier score", "calibration"):
+        assert words in head
+    assert page.text.index("survembed report") > page.text.index("At the time of the training.")
+    checked = page.text[page.text.index("TRIPOD+AI checklist") :]
+    open_items, answered = checked.split("Items that the run answers")
+    assert "To be answered by the authors." in open_items
+    assert "To be answered by the authors." not in answered
     for words in ("not a medical device", "27 items", "Model card", "reverse Kaplan–Meier", "latent dimensions"):
         assert words in page.text
     assert run.record["outcome"]["rule"] in page.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -21,6 +22,14 @@ def test_one_strip_per_row_with_the_hazard_first() -> None:
     assert found[0].slope == "HR per SD 1.22, test set 1.4 (0.9–2.1)"
     assert found[0].texts[1].startswith("start · claimed")
     assert found[0].texts[2].startswith("+4.0\u00a0SD · ")
+
+
+def test_a_strip_starts_two_deviations_towards_the_higher_hazard() -> None:
+    for head, psi, first in ((True, 0.3, "+2.0"), (True, -0.3, "-2.0"), (False, None, "+2.0")):
+        traversal = made("volume", steps=np.linspace(-4, 4, 17), head=head)
+        walks = [replace(walk, psi=psi) for walk in traversal.walks]
+        for strip in strips(replace(traversal, walks=walks)):
+            assert strip.texts[strip.start].startswith(f"{first}\u00a0SD")
 
 
 def test_no_strip_for_tables_and_no_slope_without_a_head() -> None:
