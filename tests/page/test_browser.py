@@ -365,13 +365,14 @@ def test_columns_are_labelled(tabs: Callable[..., Tab]) -> None:
 
 
 def test_the_browser_reaches_the_page_through_a_file(chromium: Any, pages: Pages, tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        opened: list[str] = []
+    opened: list[str] = []
+    with pytest.MonkeyPatch.context() as patch, chromium.new_context() as context:
         patch.setattr("webbrowser.open", opened.append)
         with opened_in_browser(pages("phantom").url, tmp_path, QUIET):
-            tab = Tab(chromium, opened[0])
-            tab.until("location.protocol === 'http:' && !location.search")
-            tab.context.close()
+            page = context.new_page()
+            page.goto(opened[0])
+            page.wait_for_url(f"{pages('phantom').home}**")
+            page.wait_for_selector("#main:not([hidden])")
 
 
 def test_the_address_brings_everything_back_and_holds_no_token(tabs: Callable[..., Tab]) -> None:
