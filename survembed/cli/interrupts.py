@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 A_MOMENT = 0.02
@@ -47,7 +47,9 @@ def interrupts() -> Iterator[Callable[[], bool]]:
     try:
         yield lambda: bool(received)
     finally:
-        for timer in again:
-            timer.cancel()
+        with suppress(KeyboardInterrupt):  # of a timer that has just ended: the command ends anyway
+            for timer in again:
+                timer.cancel()
+                timer.join()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.unraisablehook = report
