@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from survembed.cli.interrupts import interrupts
 from survembed.errors import PluginError, SurvembedError, UsageError, corrected, nearest
 
 if TYPE_CHECKING:
@@ -29,14 +30,17 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
     Parameters
     ----------
     work
-        May raise any exception; an integer that it returns is the exit code.
+        May raise any exception; an integer that it returns is the exit code. Where it returns none after Ctrl-C, a
+        library has swallowed the exception: the command counts as interrupted.
     command
         The command line, for errors.
     """
+    interrupted: Callable[[], bool] = bool  # False
     try:
-        result = work()
-        if result == INTERRUPTED:  # Typer returns this code after a KeyboardInterrupt
-            raise KeyboardInterrupt
+        with interrupts() as interrupted:
+            result = work()
+            if result == INTERRUPTED or (result is None and interrupted()):  # the code is Typer's
+                raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except TyperUsageError as error:
         if not error.format_message():  # a group without command: Typer has printed its help
@@ -48,6 +52,9 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
     except Exception as error:
+        if interrupted():  # in the middle of a library that did not expect it
+            sys.stderr.write("interrupted\n")
+            return INTERRUPTED
         traceback.print_exc()
         if plugin := plugin_behind(error):
             return print_error(

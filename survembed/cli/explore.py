@@ -45,3 +45,4 @@ def explore(
             if browser:
                 until_the_end.enter_context(opened_in_browser(url, chosen.path, progress))
             page_server(page_app(explorer, token, port)).run(sockets=[listening])
+    raise typer.Exit  # with code 0 after Ctrl-C, too

@@ -61,6 +61,7 @@ def page_app(explorer: Explorer, token: str, port: int) -> ASGIApp:
             Route("/api/run", site.run),
             Route("/api/subjects", site.subjects),
             Route("/api/subject/{name:path}", site.subject),
+            Route("/api/image/{name:path}", site.image),
             Route("/api/decode", site.decode, methods=["POST"]),
             Route("/api/nifti", site.nifti, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -89,6 +90,10 @@ class _Site:
 
     async def subject(self, request: Request) -> Response:
         return JSONResponse(self.explorer.subject(request.path_params["name"]))
+
+    async def image(self, request: Request) -> Response:
+        content = await self._work(lambda: self.explorer.stored_image(request.path_params["name"]))
+        return Response(content, media_type="application/octet-stream")
 
     async def decode(self, request: Request) -> Response:
         parameters = await _body(request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.jobs.sweep import Sweep
 from survembed.runs.run import Run
 from survembed.storage.result import Result
+from survembed.storage.scratch import scratch_folder
 from survembed.survival.kaplan_meier import follow_up
 from survembed.workflows.traverse import traverse
 
@@ -106,8 +106,8 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
     latents = embed(run, device=request.device, reporter=reporter)
     with open_cohort(run, reporter) as cohort:
         subjects = cohort.subjects
-    with tempfile.TemporaryDirectory() as folder:
-        pictures, absent = _pictures(replace(request, folder=Path(folder)), reporter)
+    with scratch_folder() as folder:
+        pictures, absent = _pictures(replace(request, folder=folder), reporter)
     if request.sweep:
         scores = scores_of_sweep(request, request.sweep, reporter)
     else:

@@ -32,7 +32,7 @@ def stop_requests() -> Iterator[Callable[[], StopRequest | None]]:
         received.append("terminated")
 
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, record_termination)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a worker of a sweep ignores Ctrl-C
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a worker of a sweep ignores Ctrl-C
         before[signal.SIGINT] = signal.signal(signal.SIGINT, record_interrupt)
     try:
         yield lambda: received[0] if received else None

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.captions import data_name
+from survembed.cohort.cohort import Cohort
 from survembed.cohort.physical_space import centred_affine, physical
+from survembed.cohort.prepare import cohort_path
 from survembed.errors import UsageError
 from survembed.evaluation.out_of_distribution import FAR, mahalanobis, percentile, reference_subjects
 from survembed.evaluation.projection import principal_axes
@@ -58,7 +60,7 @@ class Scene:
         numbers = self.numbers | ({"row": self.image[0].tolist()} if table else {})
         head = json.dumps(numbers, allow_nan=False).encode()
         head += b" " * (-len(head) % 4)
-        voxels = b"" if table else np.rint(np.clip(self.image, 0, 1) * 255).astype(np.uint8).tobytes()
+        voxels = b"" if table else _voxels(self.image)
         return struct.pack("<I", len(head)) + head + voxels
 
 
@@ -86,6 +88,8 @@ class Explorer:
             psi = trained.gradient(self.axes.centre)
             self._gradient = lambda _: psi
         self.survival_band = SurvivalBand(trained, reporter) if self.has_head else None
+        path = cohort_path(trained.run.dataset, trained.run.record["cohort"]["fingerprint"])
+        self.cohort = Cohort(path) if path.is_file() and len(self.header.shape) > 1 else None
 
     def describe(self) -> dict[str, Any]:
         """Properties of the whole run, as `survembed/page/static/api.js` reads them."""
@@ -108,6 +112,7 @@ class Explorer:
             "components": self.components.tolist(),
             "compared_with": self.part,
             "far": FAR,
+            "has_images": self.cohort is not None,
             "times": self.survival_band.times.tolist() if self.survival_band else [],
             "has_interval": self.survival_band is not None and self.survival_band.has_interval,
         }
@@ -140,6 +145,21 @@ class Explorer:
             "event": bool(self.latents.event[row]),
             "part": str(self.latents.split[row]),
         }
+
+    def stored_image(self, name: str) -> bytes:
+        """Voxels of a subject's own image, (C, *spatial) uint8 with 255 for 1, as in `Scene.to_bytes`.
+
+        Raises
+        ------
+        DataError
+            When no subject has this id.
+        UsageError
+            When the images of the cohort are not on this computer, or are rows of a table.
+        """
+        row = self.latents.position(name)
+        if self.cohort is None:
+            raise UsageError("the images of the cohort are not here", where="image", expected="a cohort of images")
+        return _voxels(self.cohort.images([row])[0])
 
     def place(self, request: Mapping[str, Any]) -> Float:
         """Latents (L,) of a request: `z`, moved by `hazard` units along the hazard axis.
@@ -199,6 +219,12 @@ class Explorer:
         voxels = physical(self.trained.decode(z[None])[0, index], self.header.channels[index])
         whole = nifti_bytes(voxels, centred_affine(self.header))
         return gzip.compress(whole, compresslevel=1, mtime=0)
+
+
+def _voxels(image: NDArray[np.float32]) -> bytes:
+    """Values in [0, 1] as uint8, 255 for 1."""
+    stored: NDArray[np.uint8] = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return stored.tobytes()
 
 
 def _within(value: object, limit: float) -> bool:

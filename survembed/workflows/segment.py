@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.registry.segmenter import Segmenter
 from survembed.storage.files import sha256
+from survembed.storage.scratch import scratch_folder
 
 VOXEL_LIMIT = 500_000_000
 
@@ -71,8 +71,8 @@ def segment(
         reporter.say(f"{len(cases.images)} CTs to segment with {name}, {len(cases.segmented)} already have a mask")
     masks: dict[str, Path] = {}
     problems: dict[str, DataError] = {}
-    with tempfile.TemporaryDirectory(prefix="survembed-") as folder:
-        images, out = Path(folder, "images"), Path(folder, "masks")
+    with scratch_folder() as folder:
+        images, out = folder / "images", folder / "masks"
         images.mkdir()
         out.mkdir()
         try:

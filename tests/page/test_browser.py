@@ -14,6 +14,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from survembed.page.opening import opened_in_browser
+from survembed.progress import QUIET
 from survembed.runs.trained_model import TrainedModel
 from tests.page.conftest import Explorers, Pages
 from tests.page.served import Served
@@ -314,6 +316,63 @@ def test_a_click_in_the_cohort_starts_from_that_subject(
     assert tab.hash()["from"] == name
     row = trained.latents.position(name)
     assert_shown(tab, on_screen(trained.decode(trained.latents.z[row : row + 1])[0], (10, 8, 6)))
+
+
+READ_SCAN = READ.replace("data-plane", "data-scan")
+
+
+def test_the_scan_is_shown_with_the_slices_of_the_decoded_image(tabs: Callable[..., Tab], explorers: Explorers) -> None:
+    tab, explorer = tabs(), explorers("phantom")
+    assert not tab.page.locator("#scan").is_visible()
+    name = explorer.latents.id[5]
+    tab.page.fill("#search", name)
+    tab.page.keyboard.press("Enter")
+    tab.until(f"document.querySelector('#scanned').textContent === 'Scan of {name}, the start'")
+    tab.page.focus("canvas[data-scan=axial]")
+    tab.page.keyboard.press("PageUp")
+    tab.move("z0", 2.0)
+    tab.until("document.querySelectorAll('#planes figcaption')[0].textContent === 'Axial 8 of 12'")
+    assert tab.page.locator("#scan figcaption").first.inner_text() == "Axial 8 of 12"
+    assert explorer.cohort is not None
+    expected = on_screen(explorer.cohort.images([5])[0], (10, 8, 7))
+    for plane, values in expected.items():
+        width, height, data = tab.page.evaluate(READ_SCAN, plane)
+        shown = np.array(data).reshape(height, width, 4)
+        assert np.abs(shown[..., :3] - values).max() <= 1, plane
+    tab.page.click("#zero")
+    tab.until("document.querySelector('#scan').hidden")
+
+
+def test_an_error_is_beside_its_field(chromium: Any, pages: Pages) -> None:
+    tab = Tab(chromium, pages("phantom").url)
+    tab.page.fill("#search", "nobody")
+    tab.page.keyboard.press("Enter")
+    tab.until("!document.querySelector('#search-trouble').hidden")
+    assert tab.page.locator("#search-trouble").inner_text().startswith("No subject 'nobody'")
+    assert tab.page.get_attribute("#search", "aria-invalid") == "true"
+    assert not tab.page.locator("#trouble").is_visible()
+    tab.page.fill("#search", "")
+    assert not tab.page.locator("#search-trouble").is_visible()
+    tab.context.close()
+
+
+def test_columns_are_labelled(tabs: Callable[..., Tab]) -> None:
+    tab = tabs()
+    heads, row = (tab.page.locator(f"{place} .psi").first for place in ("#heads", "#dims"))
+    assert heads.inner_text().split() == ["ψ", "×exp(ψ)"]
+    assert heads.bounding_box()["x"] == pytest.approx(row.bounding_box()["x"], abs=1)
+    assert not tabs("headless").page.locator("#heads .psi").is_visible()
+
+
+def test_the_browser_reaches_the_page_through_a_file(chromium: Any, pages: Pages, tmp_path: Path) -> None:
+    opened: list[str] = []
+    with pytest.MonkeyPatch.context() as patch, chromium.new_context() as context:
+        patch.setattr("webbrowser.open", opened.append)
+        with opened_in_browser(pages("phantom").url, tmp_path, QUIET):
+            page = context.new_page()
+            page.goto(opened[0])
+            page.wait_for_url(f"{pages('phantom').home}**")
+            page.wait_for_selector("#main:not([hidden])")
 
 
 def test_the_address_brings_everything_back_and_holds_no_token(tabs: Callable[..., Tab]) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -111,6 +112,22 @@ def test_decode(client: TestClient, explorers: Explorers) -> None:
     assert re.fullmatch(r"decode;dur=\d+\.\d\d", answer.headers["server-timing"])
     moved, _ = unpacked(client.post("/api/decode", json=HERE | {"hazard": 1}).content)
     assert moved["log_hazard"] == pytest.approx(numbers["log_hazard"] + numbers["hazard_sd"], rel=1e-4)
+
+
+def test_the_image_of_a_subject(client: TestClient, explorers: Explorers) -> None:
+    cohort = explorers("volume").cohort
+    assert cohort is not None
+    answer = client.get("/api/image/s001")
+    assert answer.content == np.rint(cohort.images([1])[0] * 255).astype(np.uint8).tobytes()
+    assert client.get("/api/image/s01").status_code == 404
+
+
+def test_images_that_are_not_on_this_computer(
+    client: TestClient, explorers: Explorers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explorers("volume"), "cohort", None)
+    assert client.get("/api/run").json()["has_images"] is False
+    assert client.get("/api/image/s001").json()["error"]["message"] == "the images of the cohort are not here"
 
 
 def test_nifti(client: TestClient) -> None:

@@ -25,7 +25,9 @@ class Page {
     this.moves = this.turns = 0;
     this.ask = api.latest(api.decode, (...answer) => this.receive(...answer), trouble);
     this.table = run.shape.length === 1;
-    this.views = this.table ? null : new Views($("#planes"), run, this.state, () => this.moved(), (...by) => this.window(...by));
+    const views = (place) => new Views($(place), run, this.state, () => this.redraw(), (...by) => this.window(...by));
+    this.views = this.table ? null : views("#planes");
+    this.scan = this.table || !run.has_images ? null : views("#scan");
     this.numbers = new Numbers($("#numbers"), run);
     this.curve = run.has_head ? new Curve($("#curve"), run) : null;
     this.scatter = new Scatter($("#cohort"), run, cohort, (id) => this.begin(id));
@@ -105,8 +107,9 @@ class Page {
     const [turn, moves] = [++this.turns, this.moves];
     try {
       const at = from === null ? this.zero() : (await api.subject(from)).z;
-      const scene = await api.decode({ z: at });
+      const [scene, scan] = await Promise.all([api.decode({ z: at }), from === null ? null : this.scan && api.image(from)]);
       if (turn !== this.turns) return;
+      this.showScan(from, scan);
       this.state.from = from;
       const middle = this.state.axes === "raw" ? "zero" : "mean of the training subjects";
       this.start = { z: at, scene, name: from === null ? middle : from };
@@ -115,12 +118,29 @@ class Page {
       this.order();
       this.go(moves === this.moves ? (z ?? [...at]) : this.state.z);
     } catch (error) {
-      trouble(error);
+      if (from !== null && this.start !== null && error.error && "where" in error.error) this.refuse(message(error));
+      else trouble(error);
       if (this.start === null && from !== null) await this.begin(null, z); // the address may contain an unknown subject
     }
   }
 
+  // The image of the subject at the start, below the decoded one, with the same slices and window.
+  showScan(id, voxels) {
+    $("#decoded").hidden = $("#scan").hidden = voxels === null;
+    $("#scanned").hidden = this.table || id === null;
+    $("#scanned").textContent = voxels === null ? `The scan of ${id} is not on this computer.` : `Scan of ${id}, the start`;
+    if (voxels !== null) this.scan.show(voxels);
+  }
+
+  // An error of the field "Start from", shown below it; empty without one.
+  refuse(text) {
+    $("#search-trouble").textContent = text;
+    $("#search-trouble").hidden = text === "";
+    $("#search").setAttribute("aria-invalid", String(text !== ""));
+  }
+
   showStart() {
+    this.refuse("");
     $("#search").value = "";
     const row = this.cohort.id.indexOf(this.state.from);
     const { duration, event, part } = this.cohort;
@@ -182,6 +202,7 @@ class Page {
   redraw() {
     this.settings();
     this.views?.draw();
+    this.scan?.draw();
     this.moved();
   }
 
@@ -244,7 +265,10 @@ class Page {
     for (const kind of ["pointerdown", "keydown"]) this.hazard.input.addEventListener(kind, () => this.halt());
     $("#zero").addEventListener("click", () => this.begin(null));
     $("#back").addEventListener("click", () => this.go([...this.start.z]));
-    $("#search").addEventListener("input", (event) => this.suggest(event.target.value));
+    $("#search").addEventListener("input", (event) => {
+      this.refuse("");
+      this.suggest(event.target.value);
+    });
     $("#starting").addEventListener("submit", (event) => {
       event.preventDefault();
       const typed = $("#search").value.trim();
@@ -289,10 +313,14 @@ class Page {
   }
 }
 
+function message(error) {
+  const told = error.error ?? { message: String(error) };
+  const more = [told.expected && `Expected: ${told.expected}.`, told.try && `Try: ${told.try}.`].filter(Boolean);
+  return [`${told.message[0].toUpperCase()}${told.message.slice(1)}.`, ...more].join(" ");
+}
+
 function trouble(error) {
-  const message = error.error ?? { message: String(error) };
-  const more = [message.expected && `Expected: ${message.expected}.`, message.try && `Try: ${message.try}.`].filter(Boolean);
-  $("#trouble").textContent = [`${message.message[0].toUpperCase()}${message.message.slice(1)}.`, ...more].join(" ");
+  $("#trouble").textContent = message(error);
   $("#trouble").hidden = false;
 }
 

@@ -16,6 +16,7 @@ const IMAGE = { name: "Image", through: null, across: 1, down: 0, flips: false, 
 export class Views {
   // `moved` is called when the crosshair moves, `windowed` with changes of level and width in shares of the window.
   constructor(place, run, state, moved, windowed) {
+    this.kind = place.id === "scan" ? "scan" : "plane";
     this.run = run;
     this.state = state;
     this.moved = moved;
@@ -31,7 +32,7 @@ export class Views {
 
   build(place, plane) {
     const [width, height] = [this.shape[plane.across], this.shape[plane.down]];
-    const canvas = element("canvas", { width, height, tabindex: "0", role: "application", "data-plane": plane.name.toLowerCase() });
+    const canvas = element("canvas", { width, height, tabindex: "0", role: "application", [`data-${this.kind}`]: plane.name.toLowerCase() });
     const mm = this.run.spacing_mm ?? this.shape.map(() => 1);
     canvas.style.aspectRatio = `${width * mm[plane.across]} / ${height * mm[plane.down]}`;
     const [column, line] = [element("i", { class: "column" }), element("i", { class: "line" })];
@@ -153,7 +154,7 @@ export class Views {
     const slice = plane.through === null ? "" : ` ${this.state.at[plane.through] + 1} of ${this.shape[plane.through]}`;
     plane.caption.textContent = `${plane.name}${slice}`;
     const more = plane.through === null ? "" : ", Page Up and Page Down the slice";
-    plane.canvas.setAttribute("aria-label", `${plane.name}${slice}. Arrow keys move the crosshair${more}.`);
+    plane.canvas.setAttribute("aria-label", `${this.kind === "scan" ? "Scan, " : ""}${plane.name}${slice}. Arrow keys move the crosshair${more}.`);
   }
 
   // Position and values at the crosshair, as text.
