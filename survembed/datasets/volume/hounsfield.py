@@ -116,7 +116,7 @@ def unusual_hu(median: float | None) -> tuple[str, ...]:
 def _cause(
     ct: Volume, median: float, low: float, high: float, window: tuple[float, float], is_whole: bool
 ) -> str | None:
-    """Likely cause of values that are not HU; None if they can be HU. `is_whole`: the scan shows more than the organ."""
+    """Likely cause of values that are not HU; None if they can be. `is_whole`: the scan shows more than the organ."""
     is_soft = window[0] >= SOFT_WINDOW
     lowest, highest = SOFT_TISSUE_HU if is_soft else window
     is_plausible = lowest <= median <= highest
@@ -133,11 +133,8 @@ def _cause(
             if lowest <= median - sign * offset <= highest:
                 return f"likely an offset of {sign * offset:g}: {reason}"
     if not is_plausible:
-        return (
-            "likely its sign is inverted"
-            if is_soft and lowest <= -median <= highest
-            else "likely another unit or scale"
-        )
+        is_inverted = is_soft and lowest <= -median <= highest
+        return "likely its sign is inverted" if is_inverted else "likely another unit or scale"
     if is_whole and low >= FAT_HU:
         return "nothing is as dark as fat or air: it was scaled, shifted or cut off"
     if is_whole and is_soft and median < USUAL_HU[0] and low > AIR_HU:
