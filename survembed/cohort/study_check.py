@@ -64,6 +64,11 @@ class CaseCheck:
     problem: Problem | None = None
     thumbnail: bytes | None = field(default=None, metadata={"json": False})
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the case has a problem or a warning."""
+        return self.problem is not None or bool(self.warnings)
+
 
 @dataclass(frozen=True)
 class FollowUpCheck:
