@@ -49,14 +49,15 @@ def segment_name(item: Any) -> str:
 def segment_role(item: Any, names: MaskNames) -> Role:
     """Role of an item of the segment sequence.
 
-    A declared pattern or a known word in the label decides. Where the label has no known word, the type decides: as
-    viewers write the type of a whole segmentation into each segment, it never overrules a label. A lesion in another
-    organ by its anatomic region is no lesion of the liver.
+    A declared pattern or a known word in the label decides. Where the label has no known word, the type of a lesion
+    decides; where it says nothing at all, any type. Viewers write one type into all segments, so it never overrules a
+    label. A lesion in another organ by its anatomic region is no lesion of the liver.
     """
     label = str(item.get("SegmentLabel") or "").strip()
     role = names.role(label)
     if role is Role.UNKNOWN:
-        role = _role_of_type(item, names)
+        by_type = _role_of_type(item, names)
+        role = by_type if by_type is Role.LESION or is_uninformative(label) else role
     region = _meaning(item, "AnatomicRegionSequence")
     if role is Role.LESION and region and not names.lesion and role_of(f"{label} lesion {region}") is not Role.LESION:
         return Role.OTHER

@@ -26,6 +26,7 @@ UNLIKE_HU, MIN_COHORT = 100.0, 3
 """Distance from the median of the cohort above which an unusual organ is refused, in a cohort of this size."""
 PADDING_HU = -1024.0
 """Smaller values are padding of the scanner."""
+LOWEST_PADDING_HU = -3100.0
 ASSUME = "--set data.assume_hu=true if all CTs are right"
 OFFSETS = (1024.0, 1000.0)
 MAX_SAMPLE = 200_000
@@ -130,7 +131,7 @@ def _cause(
         return "it was scaled to a window of 0 to 255"
     for offset in () if is_plausible else OFFSETS:
         for sign, reason in ((1, "the rescale intercept was not applied"), (-1, "it was subtracted twice")):
-            if lowest <= median - sign * offset <= highest:
+            if lowest <= median - sign * offset <= highest and low - sign * offset >= LOWEST_PADDING_HU:
                 return f"likely an offset of {sign * offset:g}: {reason}"
     if not is_plausible:
         is_inverted = is_soft and lowest <= -median <= highest

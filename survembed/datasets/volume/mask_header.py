@@ -50,9 +50,8 @@ def _is_lost(volume: Volume, other: Volume) -> bool:
     That is an origin of exactly 0, as software without orientations writes it; or, on equal axes, other directions or
     voxel sizes.
     """
-    if volume.shape == other.shape and not np.allclose(
-        volume.affine[:3, :3], other.affine[:3, :3], atol=0.01 * float(other.spacing_mm.min())
-    ):
+    axes, expected = volume.stored_affine[:3, :3], other.stored_affine[:3, :3]
+    if volume.stored_shape == other.stored_shape and np.abs(axes - expected).max() > 0.01 * other.spacing_mm.min():
         return True
     has_origin = volume.stored_affine[:3, 3].any() and not any("no orientation" in text for text in volume.warnings)
     return sorted(volume.shape) == sorted(other.shape) and not has_origin
