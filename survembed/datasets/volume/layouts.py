@@ -199,6 +199,8 @@ def _case_of_folder(folder: Path, names: MaskNames) -> Case | DataError | None:
         roles = {name: names.role(name, organ) for name in masks}
         if Role.ORGAN in roles.values():
             break
+    else:
+        roles = {name: names.role(name) for name in masks}
     organs, lesions = ([name for name in masks if roles[name] is role] for role in (Role.ORGAN, Role.LESION))
     if len(organs) == 1 or (organs and "liver" in special):
         organ = organs[0] if len(organs) == 1 else special["liver"]

@@ -49,6 +49,7 @@ def item(
         (item("Segment_2", ("M-01100", "SNM3", "Lesion")), Role.LESION),
         (item("", ("x", "99LOCAL", "Hepatocellular carcinoma")), Role.LESION),
         (item("abc", NEOPLASM), Role.LESION),
+        (item("abc", LIVER), Role.UNKNOWN),
         (item("Segment_1", LIVER), Role.ORGAN),
         (item("Segment_1", ("T-62000", "SRT", "Liver")), Role.ORGAN),
         (item("Segment_1"), Role.UNKNOWN),
