@@ -42,7 +42,7 @@ class Liver(Component):
     )
     tumour_labels: Labels | None = option(
         None,
-        help="Labels of the tumour in the mask, a part of the organ; empty for none. Default: by dataset.json, else 2.",
+        help="Labels of the tumour in the mask, a part of the organ, or none. Default: by dataset.json, else 2.",
     )
     organ_segments: Names = option(
         (),

@@ -11,7 +11,7 @@ from survembed.errors import DataError
 
 ORGAN_LABEL, TUMOUR_LABEL = 1, 2
 """The convention of label maps without names."""
-NO_TUMOUR = "--set data.tumour_labels= (empty) for no tumour"
+NO_TUMOUR = "--set data.tumour_labels=none for no tumour"
 
 
 @dataclass(frozen=True)

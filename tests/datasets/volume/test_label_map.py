@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from survembed.datasets import Liver
 from survembed.datasets.volume.cube import make_cube
 from survembed.datasets.volume.new_volume import read_volume
 from survembed.datasets.volume.organ_mask import read_mask
 from survembed.errors import DataError
 from survembed.storage.nifti import write_nifti
+from survembed.workflows.check import check
 from tests.datasets.cases import PREPROCESSING, affine_of, anatomy, write_case, write_cohort
 from tests.datasets.checking import SPACING, case_of, checked, mask_of
 from tests.datasets.preparing import RecordingReporter, liver, prepared
@@ -105,6 +107,8 @@ def test_declared_labels_are_exact(tmp_path: Path) -> None:
     assert [(case.organ_ml, case.tumour_ml) for case in found.cases] == [
         (pytest.approx(organ), 0) for organ, _ in truth.values()
     ]
+    typed = Liver.configure("data", {"root": str(root), "organ_labels": "1", "tumour_labels": "none"})
+    assert check(typed, "liver").n_bad == 0  # as the remedy says
     (root / "dataset.json").write_text(json.dumps({"labels": {"liver": 1, "kidney": 2, "spleen": 4}}))
     assert case_of(checked(root, organ_labels=(1,)), "s0").organ_ml == pytest.approx(truth["s0"][0])
 
