@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +21,12 @@ Name = Annotated[str, typer.Argument(help="Name of an image dataset.", autocompl
 Page = Annotated[
     Path | None, typer.Option("--html", help="Write an HTML page with a preview of each case to this file.")
 ]
+Every = Annotated[bool, typer.Option("--all", help="Show good cases too, and every warning.")]
+
+SHORT = 20
+"""Largest number of cases of a study whose good cases are shown as well."""
+OF_ONE_KIND = 5
+"""Largest number of lines that differ only in their case and numbers."""
 
 
 def check(
@@ -28,6 +37,7 @@ def check(
     config: Config = None,
     assignments: Assignments = None,
     page: Page = None,
+    every: Every = False,
     as_json: AsJson = False,
 ) -> None:
     """Check all files and list errors and warnings. Exit code 4 if a case cannot be used."""
@@ -38,7 +48,7 @@ def check(
     from survembed.workflows import check as workflow
 
     study_check = workflow.check(component, name, reporter=reporter())
-    show_json(study_check.to_dict()) if as_json else _show(study_check)
+    show_json(study_check.to_dict()) if as_json else _show(study_check, every)
     if page:
         workflow.write_check_page(study_check, page)
         say(f"wrote {page}")
@@ -50,13 +60,14 @@ def check(
         )
 
 
-def _show(study_check: StudyCheck) -> None:
+def _show(study_check: StudyCheck, every: bool) -> None:
     follow_up = study_check.follow_up
     show_facts(
         {
             "data": study_check.title,
             "synthetic": study_check.synthetic,
             "layout": study_check.layout,
+            "masks": " | ".join(study_check.masks) or None,
             "field of view": None if study_check.fov_mm is None else f"{_by(study_check.fov_mm)} mm",
             "suggested": None
             if study_check.suggested_fov_mm is None
@@ -67,20 +78,41 @@ def _show(study_check: StudyCheck) -> None:
             and ("not reached" if follow_up.median_follow_up is None else f"{follow_up.median_follow_up:.0f} days"),
         }
     )
-    columns = ["case", "grid", "spacing_mm", "orientation", "organ_ml", "tumour_ml", "outside", "state"]
-    if study_check.cases:
-        show_table(columns, [_row(case) for case in study_check.cases])
+    cases = study_check.cases
+    shown = [case for case in cases if every or len(cases) <= SHORT or case.is_doubtful]
+    columns = ["case", "grid", "spacing_mm", "orientation", "organ_ml", "tumour_ml", "organ_hu", "outside", "state"]
+    if shown:
+        show_table(columns, [_row(case) for case in shown])
+    if len(shown) < len(cases):
+        show_lines([f"{len(cases) - len(shown)} of {len(cases)} cases are good and not shown: --all shows them"])
+    problems = [(case.id, _sentence(case.problem)) for case in cases if case.problem]
     show_lines(f"problem: {_sentence(problem)}" for problem in study_check.problems)
-    show_lines(f"problem: {case.id}: {_sentence(case.problem)}" for case in study_check.cases if case.problem)
+    show_lines(f"problem: {line}" for line in _by_kind(problems, every))
     show_lines(f"warning: {warning}" for warning in study_check.warnings)
-    show_lines(f"warning: {case.id}: {warning}" for case in study_check.cases for warning in case.warnings)
+    warnings = [(case.id, warning) for case in cases for warning in case.warnings]
+    show_lines(f"warning: {line}" for line in _by_kind(warnings, every))
+
+
+def _by_kind(lines: Iterable[tuple[str, str]], every: bool) -> list[str]:
+    """Lines of cases, at most `OF_ONE_KIND` of those that differ only in numbers and names, and how many more."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for case, text in lines:
+        kind = re.sub(r"\(.*?\)|[-\d.,]+", "#", text.replace(case, "#"))
+        kinds[kind].append(f"{case}: {text}")
+    shown = []
+    for similar in kinds.values():
+        n_shown = len(similar) if every or len(similar) <= OF_ONE_KIND + 1 else OF_ONE_KIND
+        shown += similar[:n_shown]
+        if len(similar) > n_shown:
+            shown.append(f"… and {len(similar) - n_shown} more cases like this: --all lists them")
+    return shown
 
 
 def _row(case: CaseCheck) -> list[object]:
     outside = None if case.outside is None else f"{case.outside:.1%}"
     state = "bad" if case.problem else f"{len(case.warnings)} warning(s)" if case.warnings else "good"
     grid, spacing = _by(case.shape), _by(case.spacing_mm)
-    return [case.id, grid, spacing, case.orientation, case.organ_ml, case.tumour_ml, outside, state]
+    return [case.id, grid, spacing, case.orientation, case.organ_ml, case.tumour_ml, case.organ_hu, outside, state]
 
 
 def _by(numbers: tuple[float, ...] | None) -> str | None:

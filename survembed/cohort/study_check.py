@@ -37,6 +37,8 @@ class CaseCheck:
         Voxels and mm along the stored axes of the CT (else of the mask), and their orientation, such as `RAS`.
     organ_ml, tumour_ml
         Volumes at full resolution; the organ includes its tumour.
+    organ_hu
+        Median of the CT inside the organ.
     extent_mm
         Edge lengths of the organ's bounding box along right, anterior, superior.
     outside
@@ -55,11 +57,17 @@ class CaseCheck:
     orientation: str | None = None
     organ_ml: float | None = None
     tumour_ml: float | None = None
+    organ_hu: float | None = None
     extent_mm: tuple[float, ...] | None = None
     outside: float | None = None
     warnings: tuple[str, ...] = ()
     problem: Problem | None = None
     thumbnail: bytes | None = field(default=None, metadata={"json": False})
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the case has a problem or a warning."""
+        return self.problem is not None or bool(self.warnings)
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,8 @@ class StudyCheck(Result):
     ----------
     title, synthetic, layout
         Name of the study, whether it is simulated, and the layout of its files.
+    masks
+        What is read as organ and as lesions, and why.
     fov_mm
         Field of view; None if organs are stretched.
     suggested_fov_mm
@@ -109,6 +119,7 @@ class StudyCheck(Result):
     title: str
     synthetic: bool
     layout: str
+    masks: tuple[str, ...]
     fov_mm: tuple[float, ...] | None
     suggested_fov_mm: float | None
     cases: tuple[CaseCheck, ...]

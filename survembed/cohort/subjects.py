@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -77,6 +77,8 @@ class CohortHeader(Result):
         Sentences on the preparation of the cohort (warnings, encoded columns, excluded subjects), for reports.
     exclusions
         Subjects excluded, by reason; empty too for a cohort that was prepared before exclusions were recorded.
+    mask_labels
+        Labels of `organ`, `tumour` and `ignored` structures in its label maps, for new subjects; may be empty.
     """
 
     dataset: str
@@ -90,6 +92,7 @@ class CohortHeader(Result):
     features: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
+    mask_labels: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CohortHeader:

@@ -37,14 +37,27 @@ class Liver(Component):
         help="Unit of the durations in the table; converted to days. Default: from the column name, else days.",
     )
     truth_column: str | None = option(None, help="Column of true log-hazards, if the subjects are simulated.")
-    organ_labels: Labels = option((), help="Labels of the organ in the mask, such as 1,2. Default: all labels above 0.")
-    tumour_labels: Labels = option((2,), help="Labels of the tumour in the mask; the tumour is part of the organ.")
+    organ_labels: Labels = option(
+        (), help="Labels of the organ in the mask, such as 1,2, and no others. Default: by dataset.json, else 1."
+    )
+    tumour_labels: Labels | None = option(
+        None,
+        help="Labels of the tumour in the mask, a part of the organ, or none. Default: by dataset.json, else 2.",
+    )
     organ_segments: Names = option(
-        ("liver",), help="Labels of the organ in DICOM segmentations, case-insensitive; * matches any characters."
+        (),
+        help="Names of the organ's mask file or DICOM segment, case-insensitive; * matches any characters. "
+        "Default: by known words.",
     )
     tumour_segments: Names = option(
-        ("tumor*", "tumour*", "lesion*", "mass*", "metast*"), help="Labels of the tumour in DICOM segmentations."
+        (), help="Names of mask files or DICOM segments of the tumour, such as tumor*,met*. Default: by known words."
     )
+    mask_grid: Literal["header", "ct"] | None = option(
+        None,
+        help="Grid of a mask with the shape of its CT and another header: ct takes the CT's, header its own. "
+        "Default: refuse.",
+    )
+    assume_hu: bool = option(False, help="Take CTs as Hounsfield units without a check of their values.")
     size: Voxels = option((64, 64, 64), help="Voxels of the cube: one number, or three (right, anterior, superior).")
     fov_mm: Edges | None = option(
         None,

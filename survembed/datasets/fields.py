@@ -13,6 +13,11 @@ def _split(value: Any) -> Any:
     return [value] if isinstance(value, int | float) else value
 
 
+def _split_labels(value: Any) -> Any:
+    is_none = isinstance(value, str) and value.strip().lower() == "none"
+    return [] if is_none else _split(value)
+
+
 def _split_or_repeat(value: Any) -> Any:
     numbers = _split(value)
     return list(numbers) * 3 if isinstance(numbers, list | tuple) and len(numbers) == 1 else numbers
@@ -27,8 +32,8 @@ def _require_increasing(window: tuple[float, float]) -> tuple[float, float]:
 _Edge = Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
 _Voxels = Annotated[int, Field(ge=8, le=512)]
 
-Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)]
-"""Label values of a mask, separated by commas."""
+Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split_labels)]
+"""Label values of a mask, separated by commas; `none` for no label."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Names, separated by commas."""
 Edges = Annotated[tuple[_Edge, _Edge, _Edge], BeforeValidator(_split_or_repeat)]

@@ -42,6 +42,8 @@ def check(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Study
 def write_check_page(study_check: StudyCheck, path: Path) -> None:
     """Write a check as one self-contained HTML file, without scripts and external addresses.
 
+    Cases with problems come first, then those with warnings; each kind can be shown alone.
+
     Raises
     ------
     DataError
@@ -52,4 +54,13 @@ def write_check_page(study_check: StudyCheck, path: Path) -> None:
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters["picture"] = lambda png: f"data:image/png;base64,{b64encode(png).decode()}"
     template = page.from_string(files("survembed.workflows").joinpath("check.html").read_text(encoding="utf-8"))
-    write_text(path, template.render(study=study_check))
+    cases = sorted(study_check.cases, key=lambda case: (case.problem is None, not case.warnings))
+    n_bad = sum(case.problem is not None for case in cases)
+    n_doubtful = sum(case.is_doubtful for case in cases)
+    filters = [
+        ("all", "All", len(cases)),
+        ("bad", "With a problem", n_bad),
+        ("doubt", "With a warning", n_doubtful - n_bad),
+        ("good", "Good", len(cases) - n_doubtful),
+    ]
+    write_text(path, template.render(study=study_check, cases=cases, filters=filters))

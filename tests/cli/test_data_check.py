@@ -47,6 +47,25 @@ def test_bad_case_ends_with_4_after_the_whole_table(capsys: pytest.CaptureFixtur
     )
 
 
+def test_many_cases_show_the_doubtful_and_count_the_good(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    root = write_cohort(tmp_path / "many", n=22)
+    for number in range(1, 9):
+        mask = root / "labelsTr" / f"s{number}.nii.gz"
+        mask.write_bytes(mask.read_bytes()[:200])
+    answer = survembed(capsys, "data", "check", "--root", str(root))
+    assert answer.code == 4
+    rows = [line.split()[0] for line in answer.out.splitlines() if "30 × 28 × 24" in line]
+    assert rows == [f"s{number}" for number in range(1, 9)]
+    assert "14 of 22 cases are good and not shown: --all shows them" in answer.out
+    assert "problem: s5: s5.nii.gz is truncated" in answer.out
+    assert "problem: … and 3 more cases like this: --all lists them" in answer.out
+    assert "masks             organ = label 1; lesion = label 2; by convention" in answer.out
+    answer = survembed(capsys, "data", "check", "--root", str(root), "--all")
+    assert answer.out.count("30 × 28 × 24") == 22
+    assert answer.out.count("is truncated") == 8
+    assert "--all" not in answer.out
+
+
 def test_cts_that_wait_for_masks(capsys: pytest.CaptureFixture[str], root: Path) -> None:
     shutil.rmtree(root / "labelsTr")
     answer = survembed(capsys, "data", "check", "--root", str(root))

@@ -36,6 +36,26 @@ def test_page_shows_every_case_escapes_everything_and_asks_for_nothing(tmp_path:
     assert not re.search(r"https?:|<script|//", re.sub(r"base64,[^\"]*", "", text))
     assert "s1.nii.gz is not a NIfTI file" in text
     assert "image(s) without a row" in text
+    order = re.findall(r'<section class="case is-(\w+)">\s*<h2>(.*?) <', text)
+    assert [state for state, _ in order] == sorted((state for state, _ in order), key=["bad", "doubt", "good"].index)
+    assert order[0] == ("bad", "s1")
+    assert "With a problem (1)" in text
+    assert "Masks: organ = label 1; lesion = label 2" in text
+
+
+def test_filters_of_the_page_show_one_kind_without_scripts(tmp_path: Path) -> None:
+    root = write_cohort(tmp_path / "study", n=3)
+    mask_of(root, "s1").write_bytes(b"no")
+    page = tmp_path / "check.html"
+    write_check_page(checked(root), page)
+    text = page.read_text(encoding="utf-8")
+    names = re.findall(r'<input class="filter" type="radio" name="filter" id="(\w+)"', text)
+    assert names == ["all", "bad", "doubt", "good"]
+    for name in names[1:]:
+        assert f"#{name}:checked ~ main .case:not(.is-{name})" in text
+        assert f'<label for="{name}">' in text
+    assert "prefers-color-scheme: dark" in text
+    assert 'name="viewport"' in text
 
 
 def test_other_datasets_and_no_images(tmp_path: Path) -> None:

@@ -14,6 +14,11 @@ from survembed.datasets.scan.grid import Float
 from survembed.errors import DataError
 
 REQUIRED = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient")
+ACQUISITION = (
+    *("AcquisitionNumber", "AcquisitionTime", "ContentTime", "TemporalPositionIdentifier"),
+    *("ContrastBolusAgent", "ConvolutionKernel", "SliceThickness"),
+)
+"""Elements that tell phases and reconstructions apart and cannot identify a patient."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,11 @@ class CTSlice:
     position
         (3,) centre of the first pixel in LPS mm.
     scale
-        Slope and intercept to Hounsfield units.
+        Slope and intercept to Hounsfield units; 1 and 0 without `has_rescale`.
+    has_rescale
+        Whether the header has both.
+    acquisition
+        Values of `ACQUISITION`, for messages; "" for a missing one.
     is_signed, bits
         Format of the stored pixels.
     """
@@ -48,6 +57,8 @@ class CTSlice:
     axes: Float
     position: Float
     scale: tuple[float, float]
+    has_rescale: bool
+    acquisition: tuple[str, ...]
     is_signed: bool
     bits: int
 
@@ -74,7 +85,10 @@ def read_slice_header(path: Path) -> CTSlice:
             )
         numbers = [*header.PixelSpacing, *header.ImageOrientationPatient, *header.ImagePositionPatient]
         values = np.array([float(number) for number in numbers])
-        scale = (float(header.get("RescaleSlope", 1)), float(header.get("RescaleIntercept", 0)))
+        rescale = [header.get(name) for name in ("RescaleSlope", "RescaleIntercept")]
+        has_rescale = all(value not in (None, "") for value in rescale)
+        slope, intercept = map(float, rescale if has_rescale else (1, 0))
+        scale = (slope, intercept)
         if len(values) != 11 or not np.isfinite([*values, *scale]).all() or scale[0] == 0:
             raise DataError(
                 "a CT slice has an invalid position, direction, spacing or rescale",
@@ -90,6 +104,8 @@ def read_slice_header(path: Path) -> CTSlice:
             axes=values[2:8].reshape(2, 3),
             position=values[8:],
             scale=scale,
+            has_rescale=has_rescale,
+            acquisition=tuple(str(header.get(name) or "").strip() for name in ACQUISITION),
             is_signed=bool(header.get("PixelRepresentation", 0)),
             bits=int(header.get("BitsStored", 16)),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.datasets.dicom.parsing import parsing
+from survembed.datasets.dicom.segment_names import segment_name, segment_role
 from survembed.datasets.dicom.series import CTSeries
 from survembed.datasets.scan.case import DicomFiles
+from survembed.datasets.scan.structure_names import MaskNames, Role
 from survembed.errors import DataError
 
-ORGAN, TUMOUR = 1, 2
+CODES = {Role.ORGAN: 1, Role.LESION: 2}
 MAX_DISTANCE = 0.1
 """Largest distance of a frame from its slice, as a share of the smallest spacing."""
 DESCRIPTION = "a DICOM segmentation"
 
-Patterns = tuple[Sequence[str], Sequence[str]]
-"""Label patterns of the organ and of the tumour."""
-
 
 def read_segments(
-    files: DicomFiles, series: CTSeries, organ: Sequence[str], tumour: Sequence[str]
+    files: DicomFiles, series: CTSeries, organ: Sequence[str] = (), tumour: Sequence[str] = ()
 ) -> NDArray[np.uint8]:
     """Read the segments of organ and tumour on the grid of their CT.
 
@@ -36,7 +34,7 @@ def read_segments(
     files
         The segmentations drawn on `series`.
     organ, tumour
-        Labels of segments, case-insensitive; `*` matches any characters.
+        Patterns for labels of segments, case-insensitive; `*` matches any characters. Empty: by `segment_role`.
 
     Returns
     -------
@@ -47,36 +45,48 @@ def read_segments(
     ------
     DataError
         If a file is damaged, has another frame of reference or grid than the CT, or if not exactly one file contains
-        the organ.
+        the organ, or two segments of it may be the organ.
     """
     columns, rows, count = series.stored_shape
     codes = np.zeros((count, rows, columns), np.uint8)
-    labels: list[str] = []
+    names = MaskNames(tuple(organ), tuple(tumour))
+    segments: list[tuple[str, Role]] = []
     n_with_organ = 0
     for path in files.files:
         with parsing(path, DESCRIPTION):
-            file_labels = _draw_file(path, series, (organ, tumour), codes)
-        labels += file_labels
-        n_with_organ += any(_matches(label, organ) for label in file_labels)
+            drawn = _draw_file(path, series, names, codes)
+        segments += drawn
+        n_with_organ += any(role is Role.ORGAN for _, role in drawn)
+    labels = ", ".join(label for label, _ in segments) or "none"
     if n_with_organ != 1:
         raise DataError(
-            f"{n_with_organ} segmentations contain the organ: segments {', '.join(labels) or 'none'}",
+            f"{n_with_organ} segmentations contain the organ: segments {labels}",
             where=str(files),
-            expected=f"one with a segment {' or '.join(organ)}",
+            expected=f"one with a segment {' or '.join(organ) or 'named liver'}",
             try_="--set data.organ_segments=LABEL" if not n_with_organ else "keep the segmentation to be used",
+        )
+    organs = {label.casefold() for label, role in segments if role is Role.ORGAN}
+    if len(organs) > 1 and not organ:
+        raise DataError(
+            f"{len(organs)} segments may be the organ: {', '.join(sorted(organs))}",
+            where=str(files),
+            expected="one segment of the organ",
+            try_="--set data.organ_segments=LABEL",
         )
     return np.asarray(series.to_ras(codes))
 
 
-def _draw_file(path: Path, series: CTSeries, patterns: Patterns, codes: NDArray[np.uint8]) -> list[str]:
-    """Draw the segments of one file into `codes` (slice, row, column); return the labels of all its segments."""
+def _draw_file(path: Path, series: CTSeries, names: MaskNames, codes: NDArray[np.uint8]) -> list[tuple[str, Role]]:
+    """Draw the segments of one file into `codes` (slice, row, column); return name and role of all its segments."""
     from highdicom.seg import segread
 
     with path.open("rb") as file:  # given a path, highdicom would leave its file open
-        return _draw_segments(segread(file, lazy_frame_retrieval=True), path, series, patterns, codes)
+        return _draw_segments(segread(file, lazy_frame_retrieval=True), path, series, names, codes)
 
 
-def _draw_segments(seg: Any, path: Path, series: CTSeries, patterns: Patterns, codes: NDArray[np.uint8]) -> list[str]:
+def _draw_segments(
+    seg: Any, path: Path, series: CTSeries, names: MaskNames, codes: NDArray[np.uint8]
+) -> list[tuple[str, Role]]:
     from highdicom.seg import SegmentationTypeValues
 
     frame_of_reference = str(seg.get("FrameOfReferenceUID", series.slices[0].frame_of_reference))
@@ -88,8 +98,8 @@ def _draw_segments(seg: Any, path: Path, series: CTSeries, patterns: Patterns, c
         )
     if (int(seg.Rows), int(seg.Columns)) != codes.shape[1:]:
         raise _other_grid(path, f"{seg.Rows} × {seg.Columns} pixels, the CT has {codes.shape[1]} × {codes.shape[2]}")
-    labels = {int(item.SegmentNumber): str(item.SegmentLabel) for item in seg.SegmentSequence}
-    code_of = {number: _code(label, *patterns) for number, label in labels.items()}
+    roles = {int(item.SegmentNumber): segment_role(item, names) for item in seg.SegmentSequence}
+    code_of = {number: CODES.get(role, 0) for number, role in roles.items()}
     is_label_map = seg.segmentation_type == SegmentationTypeValues.LABELMAP
     half = float(seg.get("MaximumFractionalValue", 1)) / 2
     shared = seg.SharedFunctionalGroupsSequence[0]
@@ -103,15 +113,7 @@ def _draw_segments(seg: Any, path: Path, series: CTSeries, patterns: Patterns, c
             inside = pixels == value if segment is None else pixels > half
             if code:
                 np.maximum(slice_codes, np.uint8(code), out=slice_codes, where=inside)
-    return list(labels.values())
-
-
-def _matches(label: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(label.strip().lower(), pattern.lower()) for pattern in patterns)
-
-
-def _code(label: str, organ: Sequence[str], tumour: Sequence[str]) -> int:
-    return TUMOUR if _matches(label, tumour) else ORGAN if _matches(label, organ) else 0
+    return [(segment_name(item), roles[int(item.SegmentNumber)]) for item in seg.SegmentSequence]
 
 
 def _functional_group(frame: Any, shared: Any, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.datasets.dicom.ct_slice import CTSlice, read_pixels, read_slice_header
+from survembed.datasets.dicom.ct_slice import ACQUISITION, CTSlice, read_pixels, read_slice_header
 from survembed.datasets.dicom.parsing import require_pydicom
 from survembed.datasets.scan.case import DicomFiles
 from survembed.datasets.scan.grid import Float, Volume, require_valid_affine
@@ -18,6 +19,8 @@ from survembed.errors import DataError
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """DICOM coordinates run to left, posterior, superior."""
+SAME_POSITION_MM = 0.01
+"""Slices closer than this are at one position."""
 MAX_UNEVEN = 0.05
 """Largest deviation of a distance between slices from the median, as a share; positions are rounded in files."""
 
@@ -65,7 +68,7 @@ def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
     ------
     DataError
         If a file is damaged, or the series has fewer than two slices, slices of different grids or frames of reference,
-        two slices at one position, uneven distances (a missing slice), or axes that are not at right angles.
+        two different slices at one position, uneven distances (a missing slice), or axes that are not at right angles.
     PluginError
         If pydicom is not installed.
     """
@@ -85,7 +88,10 @@ def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
         )
     normal = np.cross(*first.axes)
     slices.sort(key=lambda each: float(each.position @ normal))
+    slices, warnings = _without_copies(slices, normal, where)
     _require_even_distances(np.array([each.position @ normal for each in slices]), where)
+    if not all(each.has_rescale for each in slices):
+        warnings += ("slices without a rescale: stored numbers are taken as Hounsfield units",)
     affine = _series_affine(slices)
     require_valid_affine(affine, "the CT series", Path(where))
     scales = {each.scale for each in slices}
@@ -97,7 +103,7 @@ def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
         dtype=np.dtype(np.float32 if len(scales) > 1 else np.int16 if fits_int16 else np.int32),
         slope=first.scale[0] if len(scales) == 1 else 1.0,
         intercept=first.scale[1] if len(scales) == 1 else 0.0,
-        warnings=(),
+        warnings=warnings,
         slices=tuple(slices),
     )
 
@@ -122,17 +128,45 @@ def _require_same_grid(slices: Sequence[CTSlice], where: str) -> None:
             )
 
 
-def _require_even_distances(positions: Float, where: str) -> None:
-    """Refuse slices at one position and missing slices; `positions` in mm are sorted."""
-    steps = np.diff(positions)
-    median = float(np.median(steps))
-    if (steps < 0.01).any():
+def _without_copies(slices: Sequence[CTSlice], normal: Float, where: str) -> tuple[list[CTSlice], tuple[str, ...]]:
+    """The slices without copies at the same position, and a note; `slices` are sorted along `normal`.
+
+    Raises
+    ------
+    DataError
+        If slices at one position differ in their pixels or rescale, as those of two phases do.
+    """
+    kept: list[CTSlice] = []
+    n_differing = 0
+    for each in slices:
+        if not kept or abs(float((each.position - kept[-1].position) @ normal)) >= SAME_POSITION_MM:
+            kept.append(each)
+        elif each.scale != kept[-1].scale or not np.array_equal(read_pixels(each), read_pixels(kept[-1])):
+            n_differing += 1
+    if n_differing:
         raise DataError(
-            f"a CT series has {int((steps < 0.01).sum())} slice(s) at the position of another",
+            f"a CT series has {n_differing} slice(s) at the position of another with other pixels{_candidates(slices)}",
             where=where,
             expected="one slice at each position",
-            try_="keep one phase or one reconstruction in a series",
+            try_="keep the slices of one phase or one reconstruction in a folder of its own",
         )
+    n_copies = len(slices) - len(kept)
+    return kept, (f"{n_copies} slice(s) with the pixels of another at their position are left out",) if n_copies else ()
+
+
+def _candidates(slices: Sequence[CTSlice]) -> str:
+    """Phases or reconstructions among slices, by the first element with a few values that each have several slices."""
+    for name, values in zip(ACQUISITION, zip(*(each.acquisition for each in slices), strict=True), strict=True):
+        counts = Counter(values)
+        if 1 < len(counts) <= len(slices) / 2:
+            return ": " + ", ".join(f"{name} {value or 'missing'} ({n} slices)" for value, n in sorted(counts.items()))
+    return ""
+
+
+def _require_even_distances(positions: Float, where: str) -> None:
+    """Refuse missing slices; `positions` in mm are sorted."""
+    steps = np.diff(positions)
+    median = float(np.median(steps))
     if (np.abs(steps - median) > max(MAX_UNEVEN * median, 0.02)).any():
         worst = int(np.abs(steps - median).argmax())
         raise DataError(

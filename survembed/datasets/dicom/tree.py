@@ -11,6 +11,7 @@ from typing import Any
 from survembed.cohort.exclusions import SubjectError
 from survembed.datasets.dicom.parsing import parsing, require_pydicom
 from survembed.datasets.scan.case import Case, DicomFiles
+from survembed.datasets.scan.structure_names import composed
 from survembed.errors import DataError
 
 TAGS = ["Modality", "PatientID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "ImageType"]
@@ -91,7 +92,7 @@ def _read_header(path: Path) -> _FileHeader | None:
         return _FileHeader(
             path=path,
             modality=modality,
-            subject=str(header.get("PatientID") or "").strip(),
+            subject=composed(str(header.get("PatientID") or "").strip()),
             series=str(header.get("SeriesInstanceUID", "")),
             uid=str(header.get("SOPInstanceUID", "")),
             frame_of_reference=str(header.get("FrameOfReferenceUID", "")),

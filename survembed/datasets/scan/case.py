@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from survembed.datasets.scan.structure_names import Role
 from survembed.errors import DataError
 
 
@@ -42,12 +43,15 @@ class Case:
         the DICOM series `ct`.
     tumours
         Masks of lesions; None if `mask` is a label map.
+    masks
+        Name and role of each file of masks in the subject's folder; empty for other layouts.
     """
 
     id: str
     ct: Path | DicomFiles | None
     mask: Path | DicomFiles
     tumours: tuple[Path, ...] | None = None
+    masks: tuple[tuple[str, Role], ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -107,7 +107,12 @@ class Volume(ABC):
         """Volume of one voxel in ml."""
         return float(np.prod(self.spacing_mm)) / 1000
 
-    def read(self, box: Box | None = None, encode: LabelEncoder | None = None) -> NDArray[Any]:
+    def read(
+        self,
+        box: Box | None = None,
+        encode: LabelEncoder | None = None,
+        see: Callable[[NDArray[Any]], None] | None = None,
+    ) -> NDArray[Any]:
         """Read stored numbers in native byte order.
 
         Parameters
@@ -116,6 +121,8 @@ class Volume(ABC):
             Index ranges in RAS order; None for the whole volume.
         encode
             Encodes each slab as uint8 before the next is read, so that wide types need no memory for the whole volume.
+        see
+            Receives each slab that is read, also outside the box.
 
         Returns
         -------
@@ -132,6 +139,8 @@ class Volume(ABC):
         shape = (k.stop - k.start, j.stop - j.start, i.stop - i.start)
         planes = np.empty(shape, np.uint8 if encode else self.dtype.newbyteorder("="))
         for start, slab in self.slabs(k):
+            if see is not None:
+                see(slab)
             first, last = max(start, k.start), min(start + len(slab), k.stop)
             if first < last:
                 part = slab[first - start : last - start, j, i]

@@ -24,7 +24,9 @@ from survembed.datasets.volume.field_of_view import (
     shares_outside,
     smallest_edge_mm,
 )
+from survembed.datasets.volume.hounsfield import NotHounsfieldError, unlike_cohort
 from survembed.datasets.volume.layouts import find_cases
+from survembed.datasets.volume.mask_choice import choose_masks
 from survembed.datasets.volume.organ_mask import read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.datasets.volume.sanity_checks import cohort_warnings, duplicates, organ_warnings, outcome_warnings
@@ -42,12 +44,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _CaseContent:
-    """Check of a case, shares of the organ outside `FIELDS_OF_VIEW` and the given one, and hashes of its images."""
+    """Check of a case, shares of the organ outside `FIELDS_OF_VIEW` and the given one, hashes of its images, its CT."""
 
     check: CaseCheck
     outside: tuple[float, ...] | None = None
     outside_given: float | None = None
     hashes: tuple[str, ...] = ()
+    where: str | None = None
 
 
 def check_study(root: Path, options: Liver, preprocessing: Preprocessing, reporter: Reporter) -> StudyCheck:
@@ -58,7 +61,9 @@ def check_study(root: Path, options: Liver, preprocessing: Preprocessing, report
     DataError
         If `root` is not a folder or contains no images.
     """
-    layout = find_cases(root)
+    layout = find_cases(root, preprocessing.mask_names)
+    choice = choose_masks(root, layout.cases, options, preprocessing)
+    preprocessing = choice.preprocessing
     contents: list[_CaseContent] = []
     with threadpool_limits(1, user_api="blas"), reporter.task("Reading cases", len(layout.cases), "volumes") as task:
         for content in map_in_threads(lambda case: _read_case(case, preprocessing), layout.cases):
@@ -68,6 +73,8 @@ def check_study(root: Path, options: Liver, preprocessing: Preprocessing, report
     edge = float(smallest_edge_mm(shares)) if len(shares) else None
     fov_mm = None if options.stretch else preprocessing.fov_mm or (None if edge is None else (edge, edge, edge))
     checks = [_with_outside(content, fov_mm, edge, preprocessing.fov_mm is not None) for content in contents]
+    unlike = unlike_cohort({check.id: check.organ_hu for check in checks if check.organ_hu is not None})
+    checks = [_with_problem(check, unlike.get(check.id), contents[i].where) for i, check in enumerate(checks)]
     organ_ml = {check.id: check.organ_ml for check in checks if check.organ_ml is not None}
     more = [organ_warnings(organ_ml), duplicates({content.check.id: content.hashes for content in contents})]
     cases = tuple(
@@ -79,12 +86,14 @@ def check_study(root: Path, options: Liver, preprocessing: Preprocessing, report
         title=study_title(root, options),
         synthetic=clinical_columns(root, options).truth is not None,
         layout=layout.name,
+        masks=choice.sentences,
         fov_mm=fov_mm,
         suggested_fov_mm=edge,
         cases=cases,
         follow_up=follow_up_check,
         problems=(*(_to_problem(error, layout.name == "DICOM") for error in layout.problems), *problems),
         warnings=(
+            *choice.warnings,
             *cohort_warnings(list(organ_ml.values()), [case.tumour_ml for case in cases if case.tumour_ml is not None]),
             *warnings,
         ),
@@ -95,12 +104,20 @@ def _to_problem(error: DataError, hide_path: bool = False) -> Problem:
     return Problem(error.message, error.remedy, None if hide_path else error.where)
 
 
+def _with_problem(check: CaseCheck, error: DataError | None, where: str | None) -> CaseCheck:
+    """The check with a problem, unless it has one already."""
+    if error is None or check.problem is not None:
+        return check
+    return replace(check, problem=Problem(error.message, error.remedy, where))
+
+
 def _read_case(case: Case, preprocessing: Preprocessing) -> _CaseContent:
     """Read a case as far as possible; the first error becomes the problem of its check."""
-    content = _CaseContent(CaseCheck(case.id))
+    where = None if isinstance(case.ct, DicomFiles) else str(case.ct)
+    content = _CaseContent(CaseCheck(case.id), where=where)
     try:
         check = _check_grid(case, preprocessing)
-        content = _CaseContent(check)
+        content = _CaseContent(check, where=where)
         mask = read_mask(case, preprocessing)
         duplicate_files = _duplicate_file_warnings(case)
         check = replace(
@@ -111,14 +128,22 @@ def _read_case(case: Case, preprocessing: Preprocessing) -> _CaseContent:
             warnings=mask.warnings + duplicate_files,
         )
         given = mask.outside(np.array(preprocessing.fov_mm)) if preprocessing.fov_mm else None
-        content = _CaseContent(check, tuple(shares_outside(mask)), given)
-        cube = make_cube(case, replace(preprocessing, size=(THUMBNAIL,) * 3, fov_mm=None))
+        content = replace(content, check=check, outside=tuple(shares_outside(mask)), outside_given=given)
+        cube, error = _thumbnail_cube(case, replace(preprocessing, size=(THUMBNAIL,) * 3, fov_mm=None))
         png = thumbnail_png(cube.image, mask.extent_mm)
-        check = replace(check, warnings=cube.warnings + duplicate_files, thumbnail=png)
-        return replace(content, check=check, hashes=_image_hashes(case, cube))
+        check = replace(check, organ_hu=cube.organ_hu, warnings=cube.warnings + duplicate_files, thumbnail=png)
+        return replace(content, check=_with_problem(check, error, where), hashes=_image_hashes(case, cube))
     except DataError as error:
         problem = _to_problem(error, isinstance(case.ct, DicomFiles))
         return replace(content, check=replace(content.check, problem=problem))
+
+
+def _thumbnail_cube(case: Case, preprocessing: Preprocessing) -> tuple[Cube, DataError | None]:
+    """The cube of a case, and why its CT is refused: a picture shows what is wrong with its values."""
+    try:
+        return make_cube(case, preprocessing), None
+    except NotHounsfieldError as error:
+        return make_cube(case, replace(preprocessing, assume_hu=True)), error
 
 
 def _check_grid(case: Case, preprocessing: Preprocessing) -> CaseCheck:

@@ -12,8 +12,10 @@ from survembed.datasets.scan.grid import Float, Volume
 from survembed.datasets.scan.nifti import open_nifti
 from survembed.datasets.volume.cube_channels import average_channels
 from survembed.datasets.volume.field_of_view import WARN_OUTSIDE, share_outside
+from survembed.datasets.volume.hounsfield import Extremes, organ_hu, unusual_hu
+from survembed.datasets.volume.label_map import TUMOUR
 from survembed.datasets.volume.mask_on_ct_grid import resample_to_ct
-from survembed.datasets.volume.organ_mask import FURTHER, TUMOUR, OrganMask, read_mask
+from survembed.datasets.volume.organ_mask import FURTHER, OrganMask, read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.datasets.volume.resample import fractions_to_bytes
 
@@ -36,6 +38,8 @@ class Cube:
         Share of the organ outside the cube.
     warnings
         Doubts about the files.
+    organ_hu
+        Median of the CT inside the organ; None without a CT, or if it is taken as HU unchecked.
     """
 
     image: NDArray[np.uint8]
@@ -45,6 +49,7 @@ class Cube:
     outside: float
     warnings: tuple[str, ...]
     further_ml: tuple[float, ...] = ()
+    organ_hu: float | None = None
 
     def measures(self, preprocessing: Preprocessing) -> dict[str, float]:
         """Measurements by name: volumes in ml and the share of the organ outside the cube."""
@@ -60,7 +65,7 @@ def make_cube(case: Case, preprocessing: Preprocessing) -> Cube:
     ------
     DataError
         If a file is invalid (see `open_nifti`), the organ is empty or has NaN in the CT, less than half of it lies
-        inside the CT, or more than 5 % of it outside the cube.
+        inside the CT, more than 5 % of it outside the cube, or the CT is not in Hounsfield units.
     """
     ct = open_ct(case, preprocessing.voxel_limit)
     mask = read_mask(case, preprocessing)
@@ -71,8 +76,13 @@ def make_cube(case: Case, preprocessing: Preprocessing) -> Cube:
     warnings = mask.warnings + (ct.warnings if ct else ())
     if outside > WARN_OUTSIDE:
         warnings += (f"{outside:.1%} of the organ lies outside the cube",)
-    stored = ct.read(mask.box) if ct else None
+    scan = Extremes()
+    stored = ct.read(mask.box, see=scan.see) if ct else None
     scale = (1.0, 0.0) if ct is None else _window_scale(ct, preprocessing.window)
+    median = None
+    if ct is not None and stored is not None and not preprocessing.assume_hu:
+        median = organ_hu(ct, stored, mask.codes, scan, preprocessing.window, str(case.ct))
+        warnings += unusual_hu(median)
     lesion_codes = tuple(range(TUMOUR, FURTHER + len(preprocessing.further_labels)))
     weights = mask.weights(preprocessing.size, fov_mm)
     intensity, organ, *lesions = average_channels(mask.codes, stored, scale, weights, lesion_codes, case)
@@ -83,7 +93,7 @@ def make_cube(case: Case, preprocessing: Preprocessing) -> Cube:
         mean_inside = np.divide(intensity, organ, out=np.zeros_like(organ), where=organ >= 0.5)
         image.insert(0, np.rint(np.clip(mean_inside, 0, 1) * 255).astype(np.uint8))
     affine = _cube_affine(mask, fov_mm, fov_mm / preprocessing.size)
-    return Cube(np.stack(image), affine, mask.organ_ml, mask.tumour_ml, outside, warnings, mask.further_ml)
+    return Cube(np.stack(image), affine, mask.organ_ml, mask.tumour_ml, outside, warnings, mask.further_ml, median)
 
 
 def open_ct(case: Case, voxel_limit: int) -> Volume | None:

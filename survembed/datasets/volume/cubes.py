@@ -19,8 +19,11 @@ from survembed.datasets.scan.case import Case
 from survembed.datasets.volume.cube import Cube, make_cube
 from survembed.datasets.volume.cube_cache import load_cube, save_cube
 from survembed.datasets.volume.field_of_view import FIELDS_OF_VIEW, note_of_choice, shares_outside, smallest_edge_mm
+from survembed.datasets.volume.hounsfield import unlike_cohort
+from survembed.datasets.volume.mask_choice import mask_labels
 from survembed.datasets.volume.organ_mask import read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
+from survembed.datasets.volume.sanity_checks import NO_TUMOUR_HINT
 from survembed.datasets.volume.study import LISTED, Study, report_problems
 from survembed.errors import DataError
 from survembed.progress import Reporter
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from survembed.cohort.cohort import Cohort
     from survembed.cohort.source import NewCases
 
-PREPROCESSING_VERSION = 2
+PREPROCESSING_VERSION = 3
 """Increased when the same files and options give other cubes."""
 
 Output = TypeVar("Output")
@@ -101,6 +104,7 @@ class CubeSource(ABC):
             valid = [case for case in study.cases if case.id not in problems]
             cube_paths = {case: _cube_path(case, hashes[case.id], preprocessing, path) for case in valid}
             cubes = _make_cubes(cube_paths, preprocessing, problems, reporter)
+            _drop_unlike_cohort(cubes, problems)
         of, where = f"{len(study.cases)} cases", study.title
         notes = study.notes + report_problems([*study.problems, *problems.values()], self.skip_bad, of, where, reporter)
         notes += chosen + _report_warnings(cubes, reporter)
@@ -152,6 +156,7 @@ class CubeSource(ABC):
             spacing_mm=None if fov_mm is None else tuple(e / s for e, s in zip(fov_mm, size, strict=True)),
             notes=notes,
             exclusions=exclusions,
+            mask_labels=mask_labels(study.cases, preprocessing),
         )
 
 
@@ -194,8 +199,7 @@ def _map_cases(
         try:
             return function(case)
         except DataError as error:
-            message, reason = f"{case.id}: {error.message}", error.message
-            return SubjectError(message, reason=reason, where=error.where, expected=error.expected, try_=error.try_)
+            return _of_subject(case, error)
 
     results = {}
     with reporter.task(title, len(cases), "volumes") as task:
@@ -223,19 +227,34 @@ def _make_cubes(
     return _map_cases(make, list(cube_paths), "Preparing volumes", problems, reporter)
 
 
+def _drop_unlike_cohort(cubes: dict[Case, Cube], problems: dict[str, DataError]) -> None:
+    """Move the cases whose CT seems to be in another unit than the others from `cubes` to `problems`."""
+    medians = {case.id: cube.organ_hu for case, cube in cubes.items() if cube.organ_hu is not None}
+    for case in [case for case in cubes if case.id in (unlike := unlike_cohort(medians))]:
+        del cubes[case]
+        problems[case.id] = _of_subject(case, unlike[case.id])
+
+
+def _of_subject(case: Case, error: DataError) -> SubjectError:
+    where = error.where or str(case.ct)
+    message = f"{case.id}: {error.message}"
+    return SubjectError(message, reason=error.message, where=where, expected=error.expected, try_=error.try_)
+
+
 def _subjects(study: Study, preprocessing: Preprocessing, cubes: dict[Case, Cube], hashes: Hashes) -> Subjects:
     rows = study.rows[np.array([case in cubes for case in study.cases], dtype=np.bool_)]
+    ids = [case.id for case in cubes]
     clinical = study.clinical
     measures = [cube.measures(preprocessing) for cube in cubes.values()]
     return Subjects(
-        id=clinical.id[rows],
+        id=np.array(ids, dtype=np.str_),
         duration=clinical.duration[rows],
         event=clinical.event[rows],
         truth=None if clinical.truth is None else clinical.truth[rows],
         covariates={name: values[rows] for name, values in clinical.covariates.items()},
         measures={name: np.array([each[name] for each in measures]) for name in (measures[0] if measures else ())},
         affine=np.array([cube.affine for cube in cubes.values()]).reshape(-1, 4, 4),
-        source=np.array([" ".join(hashes[subject]) for subject in clinical.id[rows].tolist()], dtype=np.str_),
+        source=np.array([" ".join(hashes[subject]) for subject in ids], dtype=np.str_),
     )
 
 
@@ -248,7 +267,7 @@ def _report_warnings(cubes: dict[Case, Cube], reporter: Reporter) -> tuple[str, 
         reporter.warn(f"… and {len(warnings) - LISTED} more, all in the notes of the cohort")
     if cubes and not any(cube.tumour_ml for cube in cubes.values()):
         warnings = (*warnings, "no case has any tumour")
-        reporter.warn("no case has any tumour: check --set data.tumour_labels=…")
+        reporter.warn(f"no case has any tumour: {NO_TUMOUR_HINT}")
     return warnings
 
 

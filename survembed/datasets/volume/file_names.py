@@ -8,6 +8,7 @@ from pathlib import Path
 
 from survembed.cohort.exclusions import SubjectError
 from survembed.datasets.scan.case import Case, DicomFiles
+from survembed.datasets.scan.structure_names import composed
 from survembed.errors import DataError
 
 IMAGE_FOLDERS = ("imagesTr", "imagesTs", "images")
@@ -23,9 +24,9 @@ def case_problem(case_id: str, path: Path | DicomFiles, reason: str, remedy: str
 
 
 def nifti_stem(path: Path) -> str | None:
-    """File name without `.nii` or `.nii.gz`; None for other files and hidden files."""
+    """File name without `.nii` or `.nii.gz`, in the normal form NFC; None for other files and hidden files."""
     match = re.fullmatch(r"([^.].*?)\.nii(\.gz)?", path.name)
-    return match.group(1) if match else None
+    return composed(match.group(1)) if match else None
 
 
 def nifti_files(*folders: Path) -> FilesByName:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from survembed.datasets.scan.case import Case, Layout
+from survembed.datasets.scan.structure_names import MaskNames, Role, composed
 from survembed.datasets.volume.file_names import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
@@ -24,7 +25,8 @@ from survembed.storage.files import read_json
 
 CT_NAMES = ("ct", "imaging", "image", "volume")
 LABEL_NAMES = ("segmentation", "seg", "mask", "label", "labels")
-ORGAN_NAMES = ("liver", "organ", "kidney")
+ORGANS = ("liver", "organ", "kidney")
+"""Organs whose mask is looked for in a folder of a subject, in this order."""
 
 EXPECTED = (
     "labelsTr/CASE.nii.gz (and imagesTr/CASE_0000.nii.gz); a dataset.json of the Medical Segmentation Decathlon; "
@@ -33,8 +35,15 @@ EXPECTED = (
 )
 
 
-def find_cases(root: Path) -> Layout:
+def find_cases(root: Path, names: MaskNames = MaskNames()) -> Layout:  # noqa: B008  # frozen
     """Recognise the layout of `root` and pair its files. The first layout with cases is used.
+
+    Parameters
+    ----------
+    root
+        Folder of the study.
+    names
+        Names of the masks of organ and lesions in a folder for each subject.
 
     Raises
     ------
@@ -45,7 +54,7 @@ def find_cases(root: Path) -> Layout:
         raise DataError(f"no folder '{root.name}'", where=str(root), expected=EXPECTED)
     without_cases: Layout | None = None  # such as CTs that are not segmented yet
     for name, finder in LAYOUTS.items():
-        cases, problems = finder(root)
+        cases, problems = finder(root, names)
         if cases:
             return _unique_cases(name, cases, problems)
         if problems and without_cases is None:
@@ -55,7 +64,7 @@ def find_cases(root: Path) -> Layout:
     raise DataError(f"no images or masks found in '{root.name}'", where=str(root), expected=EXPECTED)
 
 
-def find_single_case(folder: Path) -> Case:
+def find_single_case(folder: Path, names: MaskNames = MaskNames()) -> Case:  # noqa: B008  # frozen
     """Find the only subject of a folder: `ct.nii.gz` and its masks, or any known layout.
 
     Raises
@@ -63,9 +72,9 @@ def find_single_case(folder: Path) -> Case:
     DataError
         If there is no subject, or more than one.
     """
-    case = _case_of_folder(folder) if folder.is_dir() else None
+    case = _case_of_folder(folder, names) if folder.is_dir() else None
     if case is None:
-        layout = find_cases(folder)
+        layout = find_cases(folder, names)
         if layout.problems:
             raise layout.problems[0]
         if len(layout.cases) > 1:
@@ -99,7 +108,7 @@ def _unique_cases(name: str, cases: list[Case], problems: list[DataError]) -> La
 # Medical Segmentation Decathlon: dataset.json lists images and labels
 
 
-def _find_decathlon(root: Path) -> CasesAndProblems:
+def _find_decathlon(root: Path, _: MaskNames) -> CasesAndProblems:
     description = root / "dataset.json"
     content = read_json(description) if description.is_file() else None
     entries = content.get("training") if isinstance(content, dict) else None
@@ -132,16 +141,23 @@ def _find_decathlon(root: Path) -> CasesAndProblems:
 
 def _decathlon_paths(root: Path, entry: dict[str, str]) -> tuple[Path, Path]:
     """Image and label of an entry; nnU-Net lists CASE.nii.gz for an image stored as CASE_0000.nii.gz."""
-    image, label = root / entry["image"], root / entry["label"]
+    image, label = (_as_stored(root / entry[name]) for name in ("image", "label"))
     if not image.exists():
-        image = image.with_name(re.sub(r"(\.nii(\.gz)?)$", r"_0000\1", image.name))
+        image = _as_stored(image.with_name(re.sub(r"(\.nii(\.gz)?)$", r"_0000\1", image.name)))
     return image, label
+
+
+def _as_stored(path: Path) -> Path:
+    """The file of this name, also if the file system stores its accented letters in another form."""
+    if path.exists() or not path.parent.is_dir():
+        return path
+    return next((each for each in path.parent.iterdir() if composed(each.name) == composed(path.name)), path)
 
 
 # nnU-Net: imagesTr/CASE_0000.nii.gz and labelsTr/CASE.nii.gz
 
 
-def _find_nnunet(root: Path) -> CasesAndProblems:
+def _find_nnunet(root: Path, _: MaskNames) -> CasesAndProblems:
     masks, images = nifti_files_in(root, MASK_FOLDERS), nifti_files_in(root, IMAGE_FOLDERS)
     if images and not masks:  # predictions beside the folder of images
         masks = nifti_files(root)
@@ -151,7 +167,7 @@ def _find_nnunet(root: Path) -> CasesAndProblems:
 # LiTS: volume-N.nii and segmentation-N.nii
 
 
-def _find_lits(root: Path) -> CasesAndProblems:
+def _find_lits(root: Path, _: MaskNames) -> CasesAndProblems:
     files: dict[str, FilesByName] = {"volume": {}, "segmentation": {}}
     for path in sorted([*root.glob("*.nii*"), *root.glob("*/*.nii*")]):
         match = re.fullmatch(r"(volume|segmentation)-(\d+)", nifti_stem(path) or "")
@@ -163,33 +179,62 @@ def _find_lits(root: Path) -> CasesAndProblems:
 # A folder for each subject: ct.nii.gz, liver.nii.gz, tumour*.nii.gz
 
 
-def _find_subject_folders(root: Path) -> CasesAndProblems:
+def _find_subject_folders(root: Path, names: MaskNames) -> CasesAndProblems:
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    results = [_case_of_folder(folder) for folder in folders]
+    results = [_case_of_folder(folder, names) for folder in folders]
     cases = [result for result in results if isinstance(result, Case)]
     return cases, [result for result in results if isinstance(result, DataError)]
 
 
-def _case_of_folder(folder: Path) -> Case | DataError | None:
-    """The case of a folder with the file names of one subject; the problem, if it has no mask."""
-    volumes = {name.lower(): path for name, paths in nifti_files(folder).items() for path in paths}
-    ct = next((volumes[name] for name in CT_NAMES if name in volumes), None)
-    organ = next((volumes[name] for name in ORGAN_NAMES if name in volumes), None)
-    labels = next((volumes[name] for name in LABEL_NAMES if name in volumes), None)
-    if organ:
-        tumours = tuple(path for name, path in sorted(volumes.items()) if re.match(r"tumou?r|lesion", name))
-        return Case(folder.name, ct, organ, tumours or None)  # without lesion masks it may be a label map
+def _case_of_folder(folder: Path, names: MaskNames) -> Case | DataError | None:
+    """The case of a folder with the file names of one subject; the problem, if its mask is missing or not clear."""
+    subject = composed(folder.name)
+    volumes = {name: path for name, paths in nifti_files(folder).items() for path in paths}
+    special = {name.lower(): name for name in volumes}
+    ct = next((volumes[special[name]] for name in CT_NAMES if name in special), None)
+    labels = next((volumes[special[name]] for name in LABEL_NAMES if name in special), None)
+    masks = [name for name, path in sorted(volumes.items()) if path != ct]
+    roles: dict[str, Role] = {}
+    for organ in ORGANS:
+        roles = {name: names.role(name, organ) for name in masks}
+        if Role.ORGAN in roles.values():
+            break
+    else:
+        roles = {name: names.role(name) for name in masks}
+    organs, lesions = ([name for name in masks if roles[name] is role] for role in (Role.ORGAN, Role.LESION))
+    if len(organs) == 1 or (organs and "liver" in special):
+        organ = organs[0] if len(organs) == 1 else special["liver"]
+        roles |= dict.fromkeys(set(organs) - {organ}, Role.OTHER)
+        tumours = tuple(volumes[name] for name in lesions)
+        return Case(subject, ct, volumes[organ], tumours or None, tuple(roles.items()))
+    if organs:
+        return _unclear(subject, volumes[organs[0]], "several masks of the organ", organs)
+    if labels and lesions:
+        return _unclear(subject, labels, f"{labels.name} beside masks of lesions", lesions)
     if labels:
-        return Case(folder.name, ct, labels)
+        others = tuple((name, role) for name, role in roles.items() if volumes[name] != labels)
+        return Case(subject, ct, labels, None, others)
+    if lesions and ct:
+        return _unclear(subject, ct, "masks of lesions without a mask of the organ", masks)
     if ct:
-        return case_problem(folder.name, ct, "a CT without its mask", "add liver.nii.gz or segmentation.nii.gz")
+        remedy = "add liver.nii.gz or segmentation.nii.gz"
+        return case_problem(subject, ct, "a CT without its mask", f"{remedy}{_or_declare(masks)}")
     return None
+
+
+def _unclear(subject: str, path: Path, reason: str, candidates: list[str]) -> DataError:
+    listed = ", ".join(f"'{name}'" for name in candidates)
+    return case_problem(subject, path, f"{reason}: {listed}", "--set data.organ_segments=NAME, or remove the others")
+
+
+def _or_declare(masks: list[str]) -> str:
+    return f", or --set data.organ_segments={masks[0]} (of {', '.join(masks)})" if masks else ""
 
 
 # One flat folder: CASE.nii.gz, perhaps with CASE_0000.nii.gz
 
 
-def _find_flat(root: Path) -> CasesAndProblems:
+def _find_flat(root: Path, _: MaskNames) -> CasesAndProblems:
     volumes = nifti_files(root)
     image_names = _flat_image_names(volumes)
     images = {name: paths for name, paths in volumes.items() if name in image_names}
@@ -207,7 +252,7 @@ def _flat_image_names(names: Collection[str]) -> set[str]:
 # DICOM: a tree of CT series and segmentations
 
 
-def _find_dicom(root: Path) -> CasesAndProblems:
+def _find_dicom(root: Path, _: MaskNames) -> CasesAndProblems:
     from survembed.datasets.dicom.tree import find_dicom_cases
 
     return find_dicom_cases(root)

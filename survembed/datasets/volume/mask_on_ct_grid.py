@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from survembed.datasets.scan.grid import Volume, same_grid
-from survembed.datasets.volume.organ_mask import TUMOUR, OrganMask
+from survembed.datasets.volume.label_map import TUMOUR
+from survembed.datasets.volume.organ_mask import OrganMask
 from survembed.errors import DataError
 
 MIN_OVERLAP = 0.5

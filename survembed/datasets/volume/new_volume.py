@@ -13,6 +13,7 @@ from survembed.cohort.subjects import CohortHeader
 from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.datasets.volume.cube import make_cube
 from survembed.datasets.volume.layouts import find_single_case
+from survembed.datasets.volume.mask_choice import for_new_case
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.errors import DataError
 
@@ -38,7 +39,10 @@ def read_volume(files: Mapping[str, Path], header: CohortHeader, preprocessing: 
     """
     with_ct = header.channels[0].name == "ct"
     require_files(files, ("ct", "mask") if with_ct else ("mask",), ("folder",))
-    case = find_single_case(files["folder"]) if "folder" in files else Case("subject", files.get("ct"), files["mask"])
+    if "folder" in files:
+        case = find_single_case(files["folder"], preprocessing.mask_names)
+    else:
+        case = Case("subject", files.get("ct"), files["mask"])
     if (case.ct is not None) != with_ct:
         raise DataError(
             "the folder contains no CT" if with_ct else "the folder contains a CT, the run was trained on masks only",
@@ -46,7 +50,8 @@ def read_volume(files: Mapping[str, Path], header: CohortHeader, preprocessing: 
             expected="a CT and its mask" if with_ct else "a mask",
         )
     try:
-        cube = make_cube(case, replace(preprocessing, fov_mm=_field_of_view(header)))
+        labelled = for_new_case(case, preprocessing, header.mask_labels)
+        cube = make_cube(case, replace(labelled, fov_mm=_field_of_view(header)))
     except DataError as error:  # a changed option is no remedy, because the options of the run apply
         remedy = None if error.try_ and "--set" in error.try_ else error.try_
         raise DataError(error.message, where=error.where, expected=error.expected, try_=remedy) from error
@@ -67,6 +72,8 @@ def _field_of_view(header: CohortHeader) -> tuple[float, float, float] | None:
 
 def _without_file_names(warning: str, case: Case) -> str:
     """Replace file names, which may contain the name of a patient, by the kind of file."""
+    for name, _ in case.masks:
+        warning = warning.replace(f"'{name}'", "a file")
     parts = (("CT", case.ct), ("mask", case.mask), *(("mask of a lesion", path) for path in case.tumours or ()))
     for kind, part in parts:
         if part is not None and not isinstance(part, DicomFiles):

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from survembed.datasets.scan.case import Case, DicomFiles
-from survembed.datasets.scan.grid import Box, Float, LabelEncoder, Shape, Volume, same_grid
-from survembed.datasets.scan.nifti import open_nifti
+from survembed.datasets.scan.grid import Box, Float, Shape, Volume, same_grid
 from survembed.datasets.volume.cube_channels import average_channels
+from survembed.datasets.volume.label_map import ORGAN, TUMOUR, any_label, read_label_map
+from survembed.datasets.volume.mask_files import naming_warnings
+from survembed.datasets.volume.mask_header import open_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.datasets.volume.resample import Weights, overlap_weights
 from survembed.errors import DataError
 
-ORGAN, TUMOUR, FURTHER = 1, 2, 3
-"""Codes of `OrganMask`; further structures are numbered from `FURTHER`."""
+FURTHER = 3
+"""Code of the first further structure in `OrganMask`."""
 
 
 @dataclass(frozen=True)
@@ -78,19 +78,18 @@ def read_mask(case: Case, preprocessing: Preprocessing) -> OrganMask:
     Raises
     ------
     DataError
-        If a file is invalid, contains fractions, or the organ is empty. An empty tumour is valid.
+        If a file is invalid, contains fractions or a label without a known meaning, its grid is refused (see
+        `open_mask`), or the organ is empty. An empty tumour is valid.
     """
-    further = tuple(labels for _, labels in preprocessing.further_labels)
+    n_further = len(preprocessing.further_labels)
+    warnings = naming_warnings(case, preprocessing.mask_names)
     if isinstance(case.mask, DicomFiles):
-        return _read_segments(case, case.mask, preprocessing)
-    volume = open_nifti(case.mask, preprocessing.voxel_limit)
-    if case.tumours is None:
-        lesions = (preprocessing.tumour_labels, *further)
-        codes = volume.read(encode=_label_encoder(volume, preprocessing.organ_labels, lesions))
-    else:
-        codes = volume.read(encode=_label_encoder(volume))
+        codes, volume = _read_segments(case, case.mask, preprocessing)
+        return _crop_to_organ(codes, volume, case, n_further, warnings)
+    volume = open_mask(case, case.mask, preprocessing)
+    codes = read_label_map(volume, preprocessing) if case.tumours is None else volume.read(encode=any_label(volume))
     for path in case.tumours or ():
-        lesion = open_nifti(path, preprocessing.voxel_limit)
+        lesion = open_mask(case, path, preprocessing)
         if not same_grid(volume, lesion):
             raise DataError(
                 f"{path.name} and {case.mask.name} are on different grids",
@@ -98,51 +97,22 @@ def read_mask(case: Case, preprocessing: Preprocessing) -> OrganMask:
                 expected="all masks of a subject on one grid",
                 try_=f"resample {path.name} to the grid of {case.mask.name}",
             )
-        codes[lesion.read(encode=_label_encoder(lesion)) > 0] = TUMOUR
-    return _crop_to_organ(codes, volume, case, len(further))
+        codes[lesion.read(encode=any_label(lesion)) > 0] = TUMOUR
+    return _crop_to_organ(codes, volume, case, n_further, warnings)
 
 
-def _read_segments(case: Case, mask: DicomFiles, preprocessing: Preprocessing) -> OrganMask:
+def _read_segments(case: Case, mask: DicomFiles, preprocessing: Preprocessing) -> tuple[NDArray[np.uint8], Volume]:
     from survembed.datasets.dicom.segmentation import read_segments
     from survembed.datasets.dicom.series import open_series
 
     assert isinstance(case.ct, DicomFiles)
     series = open_series(case.ct, preprocessing.voxel_limit)
-    codes = read_segments(mask, series, preprocessing.organ_segments, preprocessing.tumour_segments)
-    return _crop_to_organ(codes, series, case, len(preprocessing.further_labels))
+    return read_segments(mask, series, preprocessing.organ_segments, preprocessing.tumour_segments), series
 
 
-def _label_encoder(
-    volume: Volume, organ: tuple[int, ...] = (), lesions: tuple[tuple[int, ...], ...] = ()
-) -> LabelEncoder:
-    """Function from stored labels to the codes of `OrganMask`; `lesions` are the labels of code 2, 3, …"""
-    is_unscaled = volume.dtype.kind in "iu" and (volume.slope, volume.intercept) == (1.0, 0.0)
-
-    def is_any_of(values: NDArray[Any], labels: tuple[int, ...]) -> NDArray[np.bool_]:
-        return reduce(np.logical_or, [values == label for label in labels])
-
-    def encode(stored: NDArray[Any]) -> NDArray[np.uint8]:
-        values = stored
-        if not is_unscaled:
-            scaled = stored.astype(np.float64) * volume.slope + volume.intercept
-            values = np.rint(scaled)
-            if not (np.abs(scaled - values) <= 1e-3).all():
-                raise DataError(
-                    f"{volume.name} contains fractions or NaN",
-                    where=str(volume.path),
-                    expected="whole numbers, one per label",
-                    try_="resample masks with nearest-neighbour interpolation",
-                )
-        codes = (is_any_of(values, organ) if organ else values > 0).view(np.uint8)
-        for code, labels in enumerate(lesions, start=TUMOUR):
-            if labels:
-                codes[is_any_of(values, labels)] = code
-        return codes
-
-    return encode
-
-
-def _crop_to_organ(codes: NDArray[np.uint8], volume: Volume, case: Case, n_further: int) -> OrganMask:
+def _crop_to_organ(
+    codes: NDArray[np.uint8], volume: Volume, case: Case, n_further: int, doubts: tuple[str, ...]
+) -> OrganMask:
     in_plane = np.bitwise_or.reduce(codes, axis=2) > 0
     spans = [np.flatnonzero(in_plane.any(axis=1)), np.flatnonzero(in_plane.any(axis=0))]
     spans.append(np.flatnonzero(codes.reshape(-1, codes.shape[2], order="F").any(axis=0)))
@@ -151,10 +121,10 @@ def _crop_to_organ(codes: NDArray[np.uint8], volume: Volume, case: Case, n_furth
             f"{case.mask.name} contains no organ: the mask is empty",
             where=str(case.mask),
             expected="at least one voxel with a label of the organ",
-            try_="check the mask, or --set data.organ_labels=…",
+            try_="check the mask, or --set data.organ_labels=LABEL",
         )
     x, y, z = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
-    warnings = volume.warnings
+    warnings = volume.warnings + doubts
     if any(span[0] == 0 or span[-1] == count - 1 for span, count in zip(spans, codes.shape, strict=True)):
         warnings += (f"{case.mask.name}: the organ touches the edge of the scan and may be cut",)
     organ = np.asfortranarray(codes[x, y, z])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from survembed.cohort.subjects import Channel
+from survembed.datasets.scan.structure_names import MaskNames
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,18 @@ class Preprocessing:
     organ_labels
         Labels of the organ in a label map; if empty, all labels above 0. The tumour is always part of the organ.
     tumour_labels
-        Labels of the tumour.
+        Labels of the tumour; may be empty.
     voxel_limit
         Largest number of voxels that a header may declare.
+    ignored_labels
+        Other labels that a label map may contain; a mask with any further label is refused. None for any label.
     organ_segments, tumour_segments
-        Labels of DICOM segments, case-insensitive; `*` matches any characters.
+        Patterns for names of masks and DICOM segments; empty to recognise them by their words. See `MaskNames`.
+    mask_grid
+        `header` to trust the grid of each mask, `ct` to give each mask the grid of its CT, voxel by voxel; None to
+        refuse masks whose header seems lost.
+    assume_hu
+        Take the CT as Hounsfield units without a check of its values.
     organ_name
         Name of the channel of the organ mask.
     further_labels
@@ -47,6 +55,14 @@ class Preprocessing:
     organ_name: str = "organ"
     further_labels: tuple[tuple[str, tuple[int, ...]], ...] = ()
     keep_organ: bool = False
+    ignored_labels: tuple[int, ...] | None = None
+    mask_grid: str | None = None
+    assume_hu: bool = False
+
+    @property
+    def mask_names(self) -> MaskNames:
+        """Names of the masks of organ and tumour."""
+        return MaskNames(self.organ_segments, self.tumour_segments)
 
     def channels(self, has_ct: bool) -> tuple[Channel, ...]:
         """Channels of a cube, in order."""

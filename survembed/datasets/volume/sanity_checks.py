@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from survembed.survival.kaplan_meier import follow_up
 
+NO_TUMOUR_HINT = (
+    "if there are tumours, --set data.tumour_labels=LABEL for label maps, --set data.tumour_segments=NAME for masks"
+)
 ORGAN_ML = (50.0, 6000.0)
 """Plausible volume of an abdominal organ of an adult."""
 LIVER_ML = (500.0, 4000.0)
@@ -43,7 +46,7 @@ def cohort_warnings(organ_ml: Sequence[float], tumour_ml: Sequence[float]) -> li
             "is it another organ, or are labels or voxel sizes wrong?"
         )
     if tumour_ml and not any(tumour_ml):
-        warnings.append("no case has any tumour: check --set data.tumour_labels=…")
+        warnings.append(f"no case has any tumour: {NO_TUMOUR_HINT}")
     return warnings
 
 

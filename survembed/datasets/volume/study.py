@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from survembed.cohort.exclusions import Exclusion, SubjectError, count_exclusions
 from survembed.datasets.scan.case import Case
+from survembed.datasets.scan.structure_names import MaskNames, composed
 from survembed.datasets.tabular.clinical_table import ClinicalTable, Columns, find_table, read_clinical
 from survembed.datasets.volume.layouts import find_cases
 from survembed.datasets.volume.phantom import TITLE, TRUTH_COLUMN, is_phantom
@@ -74,7 +75,7 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
         If images or table are missing or invalid, or no id is in both. Files without a case and subjects in only one of
         the two are `problems` of the study, or excluded with `options.skip_bad`.
     """
-    layout = find_cases(root)
+    layout = find_cases(root, MaskNames(options.organ_segments, options.tumour_segments))
     source = f"'{root.resolve().name}'"
     if not layout.cases:
         report_problems(layout.problems, False, source, root, reporter)
@@ -109,8 +110,8 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
 
 
 def rows_by_subject(clinical: ClinicalTable) -> dict[str, int]:
-    """Row number of each subject in the clinical table."""
-    return {subject: row for row, subject in enumerate(clinical.id.tolist())}
+    """Row number of each subject in the clinical table; ids in the normal form NFC, like those of the cases."""
+    return {composed(subject): row for row, subject in enumerate(clinical.id.tolist())}
 
 
 def study_title(root: Path, options: Liver) -> str:

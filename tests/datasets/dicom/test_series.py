@@ -76,6 +76,47 @@ def test_bad_series_are_refused(tmp_path: Path, name: str) -> None:
     assert refused.value.remedy
 
 
+def test_copies_of_slices_are_left_out_with_a_note(tmp_path: Path) -> None:
+    planes = stored()
+    paths = write_series(tmp_path / "a", planes, FrameOfReferenceUID="1.2.3")
+    copies = write_series(tmp_path / "b", planes, FrameOfReferenceUID="1.2.3")
+    series = open_series(series_of([*paths, *copies[2:5]]), LIMIT)
+    assert series.shape == (24, 30, 10)
+    np.testing.assert_array_equal(series.read(), ras(planes))
+    assert series.warnings == ("3 slice(s) with the pixels of another at their position are left out",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "candidates"),
+    [
+        (({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}), "AcquisitionNumber 1 (10 slices), AcquisitionNumber 2"),
+        (({"ContentTime": "101500"}, {"ContentTime": "101540"}), "ContentTime 101500 (10 slices), ContentTime 101540"),
+        (({"ConvolutionKernel": "B30f"}, {"ConvolutionKernel": "B70f"}), "ConvolutionKernel B30f (10 slices)"),
+        (({}, {}), "with other pixels"),
+        (({}, {"RescaleIntercept": 0}), "with other pixels"),
+    ],
+)
+def test_phases_at_one_position_are_refused_with_the_candidates(
+    tmp_path: Path, changes: tuple[dict[str, Any], dict[str, Any]], candidates: str
+) -> None:
+    seeds = (0, 0) if "RescaleIntercept" in changes[1] else (0, 1)
+    paths = [
+        path
+        for number, (seed, change) in enumerate(zip(seeds, changes, strict=True))
+        for path in write_series(tmp_path / str(number), stored(seed), FrameOfReferenceUID="1.2.3", **change)
+    ]
+    with pytest.raises(DataError, match=r"10 slice\(s\) at the position of another") as refused:
+        open_series(series_of(paths), LIMIT)
+    assert candidates in refused.value.message
+
+
+@pytest.mark.parametrize("missing", [{"RescaleIntercept": None}, {"RescaleSlope": "", "RescaleIntercept": ""}])
+def test_a_missing_or_empty_rescale_is_said(tmp_path: Path, missing: dict[str, Any]) -> None:
+    series = open_series(series_of(write_series(tmp_path, stored(), **missing)), LIMIT)
+    assert (series.slope, series.intercept) == (1.0, 0.0)
+    assert any("without a rescale" in warning for warning in series.warnings)
+
+
 def test_tilted_gantry_and_single_slice_and_size_are_refused(tmp_path: Path) -> None:
     paths = write_series(tmp_path / "a", stored())
     for k, path in enumerate(paths):

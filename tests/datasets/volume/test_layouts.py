@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from survembed.datasets.scan.case import Layout
+from survembed.datasets.scan.structure_names import MaskNames
 from survembed.datasets.volume.layouts import find_cases
 from survembed.errors import DataError
 
@@ -150,6 +151,65 @@ def test_subject_folders(tmp_path: Path) -> None:
     }
     assert [case.tumours is None for case in layout.cases] == [False, True, True]
     assert [problem.message for problem in layout.problems] == ["P4: a CT without its mask"]
+
+
+def test_names_of_lesion_masks_in_any_form(tmp_path: Path) -> None:
+    layout = laid_out(
+        tmp_path,
+        *("P1/ct.nii.gz", "P1/liver.nii.gz", "P1/liver_tumor.nii.gz", "P1/liver_vessels.nii.gz"),
+        *("P2/CT.nii.gz", "P2/Liver.nii.gz", "P2/HCC 1.nii.gz", "P2/GTV-2.nii.gz", "P2/No tumor.nii.gz"),
+        *("P3/ct.nii.gz", "P3/liver.nii.gz", "P3/liver_segment_3.nii.gz", "P3/kidney_tumor.nii.gz"),
+        *("P4/ct.nii.gz", "P4/liver.nii.gz", "P4/liver_lesions.nii.gz", "P4/foo.nii.gz"),
+    )
+    tumours = {case.id: sorted(path.name for path in case.tumours or ()) for case in layout.cases}
+    assert tumours == {
+        "P1": ["liver_tumor.nii.gz"],
+        "P2": ["GTV-2.nii.gz", "HCC 1.nii.gz"],
+        "P3": [],
+        "P4": ["liver_lesions.nii.gz"],
+    }
+    assert dict(layout.cases[3].masks)["foo"] == "unknown"
+    declared = find_cases(tmp_path, MaskNames(lesion=("foo", "kidney*")))
+    tumours = {case.id: sorted(path.name for path in case.tumours or ()) for case in declared.cases}
+    assert tumours == {"P1": [], "P2": [], "P3": ["kidney_tumor.nii.gz"], "P4": ["foo.nii.gz"]}
+
+
+def test_masks_that_are_not_clear_are_refused_with_the_candidates(tmp_path: Path) -> None:
+    layout = laid_out(
+        tmp_path,
+        *("P1/ct.nii.gz", "P1/liver.nii.gz"),
+        *("P2/ct.nii.gz", "P2/kidney_left.nii.gz", "P2/kidney_right.nii.gz"),
+        *("P3/ct.nii.gz", "P3/segmentation.nii.gz", "P3/tumor.nii.gz"),
+        *("P4/ct.nii.gz", "P4/liver_tumor.nii.gz", "P4/foo.nii.gz"),
+        *("P5/ct.nii.gz", "P5/parenchym_roi.nii.gz", "P5/spleen.nii.gz"),
+        *("P6/ct.nii.gz", "P6/spleen.nii.gz"),
+    )
+    assert [case.id for case in layout.cases] == ["P1", "P5"]
+    assert [problem.message for problem in layout.problems] == [
+        "P2: several masks of the organ: 'kidney_left', 'kidney_right'",
+        "P3: segmentation.nii.gz beside masks of lesions: 'tumor'",
+        "P4: masks of lesions without a mask of the organ: 'foo', 'liver_tumor'",
+        "P6: a CT without its mask",
+    ]
+    assert "data.organ_segments=spleen" in str(layout.problems[3].try_)
+    declared = find_cases(tmp_path, MaskNames(organ=("spleen", "kidney_left", "foo")))
+    assert [case.id for case in declared.cases] == ["P2", "P4", "P5", "P6"]
+
+
+def test_names_pair_up_in_either_unicode_form(tmp_path: Path) -> None:
+    composed, apart = "M\u00fcller", "Mu\u0308ller"
+    layout = laid_out(tmp_path / "a", f"imagesTr/{composed}_0000.nii.gz", f"labelsTr/{apart}.nii.gz")
+    assert ([case.id for case in layout.cases], layout.problems) == ([composed], ())
+    layout = laid_out(tmp_path / "b", f"{apart}/ct.nii.gz", f"{apart}/liver.nii.gz")
+    assert [case.id for case in layout.cases] == [composed]
+    root = tmp_path / "c"
+    root.mkdir()
+    entry = {"image": f"./imagesTr/{composed}.nii.gz", "label": f"./labelsTr/{composed}.nii.gz"}
+    (root / "dataset.json").write_text(json.dumps({"training": [entry]}))
+    layout = laid_out(root, f"imagesTr/{apart}_0000.nii.gz", f"labelsTr/{apart}.nii.gz")
+    assert ([case.id for case in layout.cases], layout.problems) == ([composed], ())
+    layout = laid_out(tmp_path / "d", *(f"labelsTr/{name}.nii.gz" for name in (composed, apart)))
+    assert "several files" in layout.problems[0].message
 
 
 def test_a_ct_or_a_mask_alone_and_two_of_one_are_named(tmp_path: Path) -> None:
