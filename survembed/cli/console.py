@@ -6,9 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
+
+from survembed.errors import DataError, printable
+from survembed.registry.foreign_code import results
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +36,7 @@ def console(stream: TextIO) -> Console:
 
 def say(text: str) -> None:
     """Print one line on stderr."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
 
 
 def show_json(value: Any) -> None:
@@ -67,7 +71,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str
         full.append(max(map(len, texts)))
         longest = max((len(word) for text in texts for word in text.split()), default=0)
         least.append(full[-1] if numbers or index == 0 else min(longest, LONGEST_WORD))
-    screen = console(sys.stdout)
+    screen = console(results() or sys.stderr)
     edges = 3 * len(columns)
     for column_of, width in zip(table.columns, _column_widths(least, full, screen.width - edges), strict=True):
         column_of.width = width
@@ -100,7 +104,7 @@ def _column_widths(least: list[int], full: list[int], available: int) -> list[in
 
 def show_facts(facts: Mapping[str, Any], title: str = "") -> None:
     """Print names and values on stdout, one pair per line; None is omitted."""
-    texts = {name: as_text(value) for name, value in facts.items() if value is not None}
+    texts = {printable(name): as_text(value) for name, value in facts.items() if value is not None}
     width = max(map(len, texts), default=0)
     lines = [f"{name:<{width}}  {value}".rstrip() for name, value in texts.items()]
     _write("\n".join([title, *lines] if title else lines))
@@ -121,12 +125,28 @@ def show_settings(settings: Settings, as_json: bool) -> None:
 
 
 def _write(text: str) -> None:
+    """Write a line on stdout; a reader of a pipe that has closed it, such as `head`, is not an error."""
+    stream = results()
+    if stream is None or stream.closed:
+        return
     try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe has closed it, such as `head`: not an error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout again at exit
+        stream.write(f"{text}\n")
+        stream.flush()
+    except BrokenPipeError:
+        discard_stdout()
         raise typer.Exit from None
+    except OSError as error:
+        discard_stdout()
+        raise DataError(
+            f"cannot write the result: {error.strerror}", where="stdout", expected="an output with space left"
+        ) from error
+
+
+def discard_stdout() -> None:
+    """Send stdout nowhere: Python flushes it again at exit, and would fail again."""
+    for stream in {results(), sys.stdout}:
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]  # None is closed
 
 
 def as_text(value: Any) -> str:
@@ -139,7 +159,7 @@ def as_text(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
         return ", ".join(map(as_text, value))
-    return str(value)
+    return printable(str(value))
 
 
 def _as_plain(component: Any) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from survembed.errors import UsageError, corrected, nearest
+from survembed.errors import PluginError, UsageError, corrected, nearest
+from survembed.registry.foreign_code import contained_build
 
 API_VERSION = 2
 """Version of the plugin interface, an integer. A component written for another one is refused, with a reason.
@@ -54,6 +56,14 @@ class Component(BaseModel):
         build: ClassVar[Callable[..., Any]]  # each kind has its own arguments; see CONTRIBUTING.md
 
     @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Limit `build` of a component of another package; see `foreign_code.contained`."""
+        build = vars(cls).get("build")
+        package = cls.__module__.partition(".")[0]
+        if callable(build) and package != "survembed":
+            cls.build = _contained(build, package, cls.__name__)
+
+    @classmethod
     def summary(cls) -> str:
         """The first line of the docstring."""
         lines = (cls.__doc__ or "").strip().splitlines()
@@ -97,3 +107,20 @@ class Component(BaseModel):
             else:  # a validator of several options at once
                 message, reason = f"{name}: {reason}", ""
             raise UsageError(message, where=where.get(field, name), expected=reason or None) from error
+
+
+def _contained(build: Callable[..., Any], package: str, name: str) -> Callable[..., Any]:
+    @wraps(build)
+    def limited(self: Component, *arguments: Any, **options: Any) -> Any:
+        with contained_build(package, name):
+            built = build(self, *arguments, **options)
+        if built is None:
+            raise PluginError(
+                f"{name}.build of {package} returns nothing",
+                where=f"{package}.{name}",
+                expected="the object that its kind describes",
+                try_="survembed plugins list --check",
+            )
+        return built
+
+    return limited

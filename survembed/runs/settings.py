@@ -28,7 +28,14 @@ NAMED = ("data", "model")
 SAME_AS = {"head.name": "model.head"}
 """Two keys of one setting: `config.json` of a run has both."""
 
-RESERVED = ("SURVEMBED_RUN", "SURVEMBED_CACHE", "SURVEMBED_TEST_DATA", "SURVEMBED_PLUGINS", "SURVEMBED_PLUGIN_PATH")
+RESERVED = (
+    "SURVEMBED_RUN",
+    "SURVEMBED_CACHE",
+    "SURVEMBED_TEST_DATA",
+    "SURVEMBED_PLUGINS",
+    "SURVEMBED_PLUGIN_PATH",
+    "SURVEMBED_PLUGIN_TIMEOUT",
+)
 """Environment variables that are not options."""
 
 C = TypeVar("C", bound=Component)
