@@ -64,18 +64,18 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
     except SurvembedError as error:
         return print_error(error)
     except SystemExit as end:  # of torchrun
-        return _unexpected(end, command) if plugin_behind(end) else _outcome(end.code)
+        return _unexpected(end, command) if plugin_behind(end) else _outcome(end.code or 0)
     except BrokenPipeError as error:  # the reader of a pipe has closed it while Typer printed help
         if plugin_behind(error):
             return _unexpected(error, command)
         discard_stdout()
         return 0
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) and plugin_behind(error) is None:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return print_error(full_disk(error, command))
         return _unexpected(error, command)
     except BaseException as error:  # a plugin may raise anything
-        if (memory := out_of_memory(error, command)) and plugin_behind(error) is None:
+        if memory := out_of_memory(error, command):
             return print_error(memory)
         return _unexpected(error, command)
 
@@ -84,7 +84,7 @@ def _outcome(result: object) -> int:
     """Exit code of a command that returned `result`."""
     if result == INTERRUPTED:
         _write_error("interrupted\n")
-    return result if isinstance(result, int) else 0
+    return result if isinstance(result, int) else 0 if result is None else BUG
 
 
 def _unexpected(error: BaseException, command: str) -> int:
@@ -105,11 +105,12 @@ def _unexpected(error: BaseException, command: str) -> int:
 
 
 def plugin_behind(error: BaseException) -> ComponentEntry | None:
-    """The component of another package whose code raised `error`, directly or in a call; None if ours did."""
+    """The component of another package in whose code, or in a call of it, `error` was raised; None if in none."""
+    frames = [
+        str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
     modules = _plugins_by_module()
-    frames = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
-    deepest = [entry for name in frames if (entry := modules.get(name.partition(".")[0]))][-1:]
-    return deepest[0] if deepest and not deepest[0].builtin else None
+    return next((modules[name] for name in reversed(frames) if name in modules), None)
 
 
 def last_used() -> ComponentEntry | None:
@@ -121,7 +122,8 @@ def _plugins_by_module() -> dict[str, ComponentEntry]:
     from survembed import registry
 
     with suppress(SurvembedError):
-        return {entry.root: entry for kind in registry.KINDS for entry in registry.entries(kind)}
+        found = (entry for kind in registry.KINDS for entry in registry.entries(kind))
+        return {entry.root: entry for entry in found if not entry.builtin}
     return {}
 
 

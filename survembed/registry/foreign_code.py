@@ -23,7 +23,7 @@ TIMEOUT_VARIABLE = "SURVEMBED_PLUGIN_TIMEOUT"
 TIMEOUT = 120.0
 """Default of `TIMEOUT_VARIABLE`."""
 
-GRACE = 5
+GRACE = 3
 """Seconds after the time limit in which a plugin may still end, before the process ends."""
 
 ENDING = ("_exit", "execv", "execve")
