@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shlex
 import sys
@@ -73,6 +74,8 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return print_error(full_disk(error, command))
+        if error.filename is not None and plugin_behind(error) is None:
+            return print_error(unusable_path(error))
         return _unexpected(error, command)
     except BaseException as error:  # a plugin may raise anything
         if memory := out_of_memory(error, command):
@@ -134,6 +137,15 @@ def full_disk(error: OSError, command: str) -> DataError:
         where=str(error.filename or command),
         expected="space on the disk",
         try_="the same command, after other files are removed",
+    )
+
+
+def unusable_path(error: OSError) -> DataError:
+    """The error of a path that the system refuses: too long, a circle of links, without permission."""
+    return DataError(
+        f"cannot use {Path(os.fsdecode(error.filename)).name[:100]}: {error.strerror}",
+        where=os.fsdecode(error.filename)[:300],
+        expected="a path that exists, that the user may use, and that is a file or folder as the option needs",
     )
 
 

@@ -239,16 +239,17 @@ def _restored() -> Iterator[None]:
 
 def _keep_stdout() -> None:
     """Keep stdout for results; what a plugin or its C code prints goes to stderr, for the rest of the command."""
+    stdout = sys.__stdout__
     if _command.results is not None or sys.stdout is None:
         return
-    if sys.stdout is sys.__stdout__:
-        sys.stdout.flush()
-        _command.results = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+    if stdout is not None and sys.stdout is stdout:
+        stdout.flush()
+        _command.results = os.fdopen(os.dup(1), "w", encoding=stdout.encoding, errors=stdout.errors)
         with suppress(OSError):  # stderr is closed
             os.dup2(2, 1)
     else:
         _command.results = sys.stdout
-    sys.stdout = _ToStderr()  # type: ignore[assignment]  # a text stream
+    sys.stdout = _ToStderr()
 
 
 _ends: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in ENDING}

@@ -103,7 +103,7 @@ def test_the_command_goes_on_as_it_was(tmp_path: Path) -> None:
     work = """
         import os, sys, locale, logging, warnings
         print('loud'); os.write(1, b'loud'); sys.stdout.close(); os.chdir('/'); os.umask(0)
-        warnings.simplefilter('error'); logging.disable(50); sys.path.clear(); os.fork()
+        warnings.simplefilter('error'); logging.disable(50); sys.path.insert(0, '/nowhere'); os.fork()
         from tests.planted import Planted
         return Planted(kind='table').build()"""
     code = component("A \\x1b[31mred\\x07 thing.").replace(
