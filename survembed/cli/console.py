@@ -142,6 +142,12 @@ def _write(text: str) -> None:
         ) from error
 
 
+def flush_stdout() -> None:
+    """Write what Typer has printed, so that an error of the disk or pipe has its message."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
 def discard_stdout() -> None:
     """Send stdout nowhere: Python flushes it again at exit, and would fail again."""
     for stream in {results(), sys.stdout}:

@@ -73,6 +73,7 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
         return 0
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            discard_stdout()
             return print_error(full_disk(error, command))
         if error.filename is not None and plugin_behind(error) is None:
             return print_error(unusable_path(error))

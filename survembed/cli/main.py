@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from survembed import __version__
 from survembed.cli import completion
+from survembed.cli.console import flush_stdout
 from survembed.cli.error_messages import exit_code_of
 from survembed.cli.lazy_group import import_help, lazy_group
 from survembed.registry.foreign_code import command_running
@@ -103,8 +104,14 @@ def main(arguments: list[str] | None = None) -> None:
         completion.complete_and_exit(lambda: command.main(given, prog_name="survembed", obj=line))
 
     def work() -> object:
-        with command.make_context("survembed", list(given), obj=line) as context:
-            return command.invoke(context)
+        try:
+            with command.make_context("survembed", list(given), obj=line) as context:
+                result = command.invoke(context)
+        except typer.Exit:  # after help
+            flush_stdout()
+            raise
+        flush_stdout()
+        return result
 
     with command_running(divert="--help" not in given):
         code = exit_code_of(work, line)

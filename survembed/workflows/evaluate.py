@@ -109,9 +109,9 @@ def evaluate(
         check_format(predictions)
     subjects = EvaluationSet.of(run, embed(run, device=device, reporter=reporter), reporter)
     evaluation, used = score_run(subjects, downstream, n_resamples=n_resamples, seed=seed, reporter=reporter)
-    evaluation.save(run.path / "metrics.json")
     if predictions:
         write_table(predictions, subjects.predictor.cohort, used)
+    evaluation.save(run.path / "metrics.json")
     return evaluation
 
 

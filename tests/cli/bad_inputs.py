@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -64,8 +65,8 @@ INTEGERS = {
     "data phantom phantom --n 2": "n-subjects seed",
 }
 FLOATS = {
-    TRAIN: "dropout beta reconstruction-weight tau split-test split-validation rate head-rate weight-decay clip average "
-    "kl-warm-up shift rotate intensity checkpoint",
+    TRAIN: "dropout beta reconstruction-weight tau split-test split-validation rate head-rate weight-decay clip "
+    "average kl-warm-up shift rotate intensity checkpoint",
     f"traverse {NO_RUN} --risk": "low high",
     f"explain s01 {NO_RUN}": "low high",
     f"sweep {SWEEP}": "taus",
@@ -274,7 +275,6 @@ CONFIGS: dict[str, bytes] = {
     "empty_key.toml": b'"" = 1',
     "model.toml": b"[model]\nname = 'vae'",
     "model_list.toml": b"[model]\nname = ['coxvae']",
-    "data_number.toml": b"[data]\nroot = 3",
     "flip.toml": b"[train]\nflip = ['x']",
     "control.toml": b'[train]\noptimizer = "\\u001b[31mred"',
 }
@@ -553,6 +553,82 @@ def catalogue() -> Iterator[tuple[str, list[Case]]]:
     """All kinds of bad inputs."""
     for part in (numbers, options, configurations, files, runs):
         yield from part()
+
+
+ODD = (
+    "",
+    " ",
+    "-",
+    "0",
+    "-0",
+    "nan",
+    "1e400",
+    "0x1",
+    "1_0",
+    "١",
+    "é",
+    "\x1b[31m",
+    "true",
+    "[]",
+    "{}",
+    "a=b",
+    "..",
+    "/",
+    LONG,
+    HUGE,
+)
+"""Values for any option."""
+
+
+def random_cases(world: Path, n: int) -> Iterator[Case]:
+    """Lines with odd values, and lines that read a file or run of which some bytes were changed."""
+    rng = random.Random(0)
+    lines = [line for table in (INTEGERS, FLOATS) for line in table]
+    known = [case for _, cases_of in catalogue() for case in cases_of]
+    for number in range(n):
+        way = number % 4
+        if way == 0:  # an odd value of an option of the line
+            line = rng.choice(lines)
+            names = (INTEGERS.get(line, "") + " " + FLOATS.get(line, "")).split()
+            yield Case(words(line, f"--{rng.choice(names)}={rng.choice(ODD)}"), 2)
+        elif way == 1:  # two bad inputs at once
+            one, other = rng.choice(known), rng.choice(known)
+            if not {"liver", "phantom"} & {*one.line, *other.line}:
+                yield Case((*one.line, *other.line[1:]), 2, {**one.environment, **other.environment})
+        elif way == 2:  # a changed configuration or table
+            name = rng.choice(["configs/section.toml", "tables/codes.csv", "tables/double.csv"])
+            path = world / f"changed-{number}{Path(name).suffix}"
+            path.write_bytes(_changed(rng, (world / name).read_bytes()))
+            yield Case(
+                words(
+                    f"{TRAIN} --config {path.name}"
+                    if path.suffix == ".toml"
+                    else f"data prepare tabular --root {path.name}"
+                ),
+                2,
+            )
+        else:  # a run with a changed file
+            run = world / f"changed-{number}"
+            shutil.copytree(next((world / "runs").glob("*/run.json")).parent, run / "run")
+            file = (
+                run
+                / "run"
+                / rng.choice(["run.json", "config.json", "split.json", "model.safetensors", "metrics.jsonl"])
+            )
+            file.write_bytes(_changed(rng, file.read_bytes()))
+            verb = rng.choice(["embed --device cpu", "runs show", "figure history"])
+            yield Case(words(f"{verb} --run {run.name}/run --runs-dir {run.name}"), 5)
+            shutil.rmtree(run)
+
+
+def _changed(rng: random.Random, content: bytes) -> bytes:
+    """The content cut, or with some bytes replaced or inserted."""
+    data = bytearray(content)
+    for _ in range(rng.choice([1, 1, 3, 20])):
+        at = rng.randrange(len(data) + 1)
+        part = bytes(rng.randrange(256) for _ in range(rng.choice([1, 2, 8])))
+        data[at : at + rng.choice([0, len(part)])] = part
+    return bytes(data[: rng.randrange(len(data) + 1)] if rng.random() < 0.2 else data)
 
 
 def make_world(folder: Path, run: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ import pytest
 
 from survembed.cli import main
 from survembed.cli.train import make_command as make_train
-from tests.cli.bad_inputs import Case, catalogue, make_world
+from tests.cli.bad_inputs import Case, catalogue, make_world, random_cases, words
 from tests.cli.command import Answer, survembed
 from tests.conftest import ROOT
 from tests.studies import write_rows
@@ -71,6 +75,83 @@ def test_every_bad_input_has_its_error(world: Path, capsys: Capture) -> None:
     assert PAGE.read_text(encoding="utf-8") == text, "UPDATE_BAD_INPUTS=1 pytest tests/cli/test_bad_inputs.py writes it"
 
 
+@pytest.mark.slow
+def test_random_bad_inputs(world: Path, capsys: Capture) -> None:
+    """Each ends with 0 or a documented code, an error in the house shape, and no file of a failed command."""
+    violations = []
+    for case in random_cases(world, 1600):
+        answer, written = tried_case(capsys, world, case)
+        if answer.code:
+            found = problems(case.line, {2, 3, 4, 5}, answer, written)
+            violations += [f"{case.line!r} {case.environment}: {problem}" for problem in found]
+    assert not violations, f"{len(violations)}:\n" + "\n".join(violations)
+
+
+@pytest.mark.parametrize("line", ["plugins list --json", "train coxvae --help", "--version", "runs list"])
+def test_a_full_disk_behind_stdout(line: str, world: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "survembed", *line.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert re.match(r"error: cannot write.*: No space left on device\n  where: ", done.stderr)
+
+
+@pytest.mark.parametrize("line", ["train coxvae --help", "plugins list"])
+def test_a_closed_stdout_is_quiet(line: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m survembed {line}"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}; {command} >&-; echo $?"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.split(), done.stderr) == (["0", "0"], "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a.h5"), 4, "cannot write a.h5: No space left on device"),
+        (OSError(errno.EACCES, "Permission denied", "a.h5"), 4, "cannot use a.h5: Permission denied"),
+        (MemoryError(), 5, "out of memory: an allocation failed"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096 bytes"),
+            5,
+            "out of memory: 4096 bytes cannot be allocated",
+        ),
+        (
+            torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has"),
+            5,
+            "out of memory: 2.50 GiB cannot be allocated",
+        ),
+    ],
+)
+def test_limits_of_the_machine(
+    error: BaseException, code: int, text: str, world: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("survembed.workflows.training_run.fit", fail)
+    line = words("train coxvae --data tabular --root rows.csv --updates 1 --width 4 --runs-dir new")
+    answer, written = tried_case(capsys, world, Case(line, code))
+    assert f"error: {text}\n" in answer.err
+    assert not list(problems(line, {code}, answer, [path for path in written if not path.endswith("/new")]))
+    assert ("--batch-size" in answer.err) == (code == 5)
+
+
+def test_an_allocation_that_fails(world: Path, capsys: Capture) -> None:
+    line = words("train coxvae --data tabular --root rows.csv --updates 1 --latent-dim 2000000000 --runs-dir new")
+    answer, written = tried_case(capsys, world, Case(line, 5))
+    assert not list(problems(line, {5}, answer, written))
+    assert re.search(r"error: out of memory: [\d.]+ ?\w+ cannot be allocated", answer.err)
+
+
 def _cell(text: str) -> str:
     return "`" + re.sub(r"\s+", " ", text).replace("|", "\\|").replace("`", "'")[:120] + "`"
 
@@ -119,7 +200,7 @@ def problems(line: tuple[str, ...], codes: set[int], answer: Answer, written: li
         yield f"no error: {answer.err!r}"
         return
     following = answer.err[start.end() :].splitlines()[1:]
-    if not all(re.match(rf"  ({'|'.join(FIELDS)}): +\S", each) for each in following):
+    if not all(re.match(rf"  ({'|'.join(FIELDS)}): +\S|    \S", each) for each in following):
         yield f"shape: {answer.err!r}"
     if not re.search(r"^  (expected|try):", answer.err, re.M):
         yield f"no remedy: {answer.err!r}"
