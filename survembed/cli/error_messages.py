@@ -64,7 +64,9 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
         return print_error(usage_error_from(error, command))
     except SurvembedError as error:
         return print_error(error)
-    except SystemExit as end:  # of torchrun
+    except SystemExit as end:  # of torchrun, or of Rich after a BrokenPipeError
+        if isinstance(end.__context__, BrokenPipeError):
+            return 0
         return _unexpected(end, command) if plugin_behind(end) else _outcome(end.code or 0)
     except BrokenPipeError as error:  # the reader of a pipe has closed it while Typer printed help
         if plugin_behind(error):

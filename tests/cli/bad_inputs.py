@@ -535,7 +535,7 @@ def runs() -> Iterator[tuple[str, list[Case]]]:
     yield (
         "a subject or dimension that a run does not have",
         [
-            Case(words("traverse --dim 99"), 5),
+            Case(words("traverse --dim 99"), 2),
             Case(words("traverse --from nobody --risk"), 4),
         ],
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from survembed.cli import main
 from survembed.cli.train import make_command as make_train
