@@ -83,7 +83,7 @@ def numbers() -> Iterator[tuple[str, list[Case]]]:
     real = [(line, f"--{name}") for line, names in FLOATS.items() for name in names.split()]
     yield (
         "a number that is not finite",
-        [case for line, name in [*real, *whole] for case in cases(line, name, ("nan", "inf", "-inf", "1e999"))],
+        [case for line, name in [*real, *whole] for case in cases(line, name, ("nan", "1e999"))],
     )
     yield (
         "a word where a number belongs",
