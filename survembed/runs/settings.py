@@ -249,7 +249,7 @@ def read_toml(path: Path) -> dict[str, Setting]:
         deep = isinstance(error, RecursionError)
         reason, line = "it is nested too deeply" if deep else str(error), re.search(r"at line (\d+)", str(error))
         raise UsageError(
-            f"{path.name} is not valid TOML: {reason}",
+            f"{path.name} is not TOML: {reason}",
             where=f"{path}, line {line[1]}" if line else str(path),
             expected=expected,
         ) from error
