@@ -241,9 +241,9 @@ def read_toml(path: Path) -> dict[str, Setting]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         pairs = list(_flat(table))
     except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read {path}: not UTF-8", where=f"--config {path}", expected=expected) from error
+        raise UsageError(f"cannot read {path.name}: not UTF-8", where=f"--config {path}", expected=expected) from error
     except OSError as error:
-        reason = f"cannot read {path}: {error.strerror}"
+        reason = f"cannot read {path.name or path}: {error.strerror}"
         raise UsageError(reason, where=f"--config {path}", expected=expected) from error
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
