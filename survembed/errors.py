@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, such as the escape of a terminal, and marks that change the direction of writing."""
+
 
 class SurvembedError(Exception):
     """Base of every error that a user can correct.
@@ -70,6 +73,11 @@ class RunError(SurvembedError):
     """A run is missing, unfinished, damaged or does not support the request."""
 
     exit_code = 5
+
+
+def printable(text: str) -> str:
+    """`text` without characters that a terminal obeys or cannot show; line feeds and tabs stay."""
+    return CONTROL.sub("", text).encode("utf-8", "replace").decode("utf-8")
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from survembed.cli.shared_options import names_of
+from survembed.errors import printable
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -65,7 +66,7 @@ def flags_of(
         key = f"{section}.{name}" if section else name
         flag = "--" + (f"{section}-{name}" if prefixed or name in taken else name).replace("_", "-")
         extra = field.json_schema_extra
-        heading = str(extra["panel"]) if isinstance(extra, dict) and "panel" in extra else panel
+        heading = printable(str(extra["panel"])) if isinstance(extra, dict) and "panel" in extra else panel
         flags.append(Flag(key, flag, _parameter(key, flag, kind, field, heading)))
     return flags
 
@@ -137,5 +138,5 @@ def _heads() -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Text with escaped Rich markup."""
-    return text.replace("[", r"\[")
+    """Text with escaped Rich markup, without control characters."""
+    return printable(text).replace("[", r"\[")

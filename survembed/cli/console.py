@@ -6,10 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
+
+from survembed.errors import DataError, printable
+from survembed.registry.foreign_code import results
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +41,7 @@ def width_of(stream: TextIO) -> int:
 
 def say(text: str) -> None:
     """Print one line on stderr."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
 
 
 def show_json(value: Any) -> None:
@@ -62,7 +66,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str
             headers[index], *aligned = _aligned_at_point(column, [row[index] for row in texts])
             for row, text in zip(texts, aligned, strict=True):
                 row[index] = text
-    lines = table_lines(headers, texts, width_of(sys.stdout))
+    lines = table_lines(headers, texts, width_of(results() or sys.stderr))
     _write("\n".join([*([title] if title else []), *lines]))
 
 
@@ -76,7 +80,7 @@ def _aligned_at_point(column: str, numbers: list[str]) -> list[str]:
 
 def show_facts(facts: Mapping[str, Any], title: str = "") -> None:
     """Print names and values on stdout, one pair per line; None is omitted."""
-    texts = {name: as_text(value) for name, value in facts.items() if value is not None}
+    texts = {printable(name): as_text(value) for name, value in facts.items() if value is not None}
     width = max(map(len, texts), default=0)
     lines = [f"{name:<{width}}  {value}".rstrip() for name, value in texts.items()]
     _write("\n".join([title, *lines] if title else lines))
@@ -97,12 +101,34 @@ def show_settings(settings: Settings, as_json: bool) -> None:
 
 
 def _write(text: str) -> None:
+    """Write a line on stdout; a reader of a pipe that has closed it, such as `head`, is not an error."""
+    stream = results()
+    if stream is None or stream.closed:
+        return
     try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe has closed it, such as `head`: not an error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout again at exit
+        stream.write(f"{text}\n")
+        stream.flush()
+    except BrokenPipeError:
+        discard_stdout()
         raise typer.Exit from None
+    except OSError as error:
+        discard_stdout()
+        raise DataError(
+            f"cannot write the result: {error.strerror}", where="stdout", expected="an output with space left"
+        ) from error
+
+
+def flush_stdout() -> None:
+    """Write what Typer has printed, so that an error of the disk or pipe has its message."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
+def discard_stdout() -> None:
+    """Send stdout nowhere: Python flushes it again at exit, and would fail again."""
+    for stream in {results(), sys.stdout}:
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]  # None is closed
 
 
 def as_text(value: Any) -> str:
@@ -115,7 +141,7 @@ def as_text(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
         return ", ".join(map(as_text, value))
-    return str(value)
+    return printable(str(value))
 
 
 def _as_plain(component: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from survembed.cli.console import show_facts, show_json
-from survembed.cli.shared_options import AsJson
+from survembed.cli.shared_options import LARGEST_SEED, AsJson
 
 
 def phantom(
@@ -16,7 +16,7 @@ def phantom(
     n_subjects: Annotated[
         int, typer.Option("--n-subjects", "--n", min=2, max=100_000, help="Number of subjects.")
     ] = 300,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed.")] = 0,
     effect: Annotated[
         float, typer.Option("--effect", min=0, max=10, help="Standard deviation of the true log-hazard.")
     ] = 1.0,

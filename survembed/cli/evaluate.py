@@ -12,6 +12,7 @@ from survembed import registry
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_settings, show_table
 from survembed.cli.shared_options import (
     DEFAULT_RUNS_DIR,
+    LARGEST_SEED,
     AsJson,
     Assignments,
     Bootstrap,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from survembed.survival.kaplan_meier import FollowUp
     from survembed.workflows.evaluate import Evaluation
 
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of downstream models and bootstrap.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed of downstream models and bootstrap.")
+]
 PredictionsFile = Annotated[
     Path | None,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, OutFolder, RunName, RunsDir, chosen_run
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, OutFolder, RunName, RunsDir, chosen_run, finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 def explain(
     subject: Annotated[str, typer.Argument(help="Id of a subject in the cohort of the run.")],
-    low: Annotated[float, typer.Option("--low", help="First step, in standard deviations of the log-hazard.")] = -2.0,
-    high: Annotated[float, typer.Option("--high", help="Last step, in standard deviations of the log-hazard.")] = 2.0,
+    low: Annotated[
+        float, typer.Option("--low", callback=finite, help="First step, in standard deviations of the log-hazard.")
+    ] = -2.0,
+    high: Annotated[
+        float, typer.Option("--high", callback=finite, help="Last step, in standard deviations of the log-hazard.")
+    ] = 2.0,
     steps: Annotated[
-        int, typer.Option("--steps", min=2, help="Number of steps; step 0 (the unchanged subject) is added.")
+        int, typer.Option("--steps", min=2, max=1000, help="Number of steps; step 0 (the unchanged subject) is added.")
     ] = 5,
     nifti: Annotated[
         bool, typer.Option("--nifti", help="Also write each step as NIfTI volumes in the anatomy of the subject.")

@@ -14,8 +14,10 @@ from typer.main import get_command
 
 from survembed import __version__
 from survembed.cli import completion
+from survembed.cli.console import flush_stdout
 from survembed.cli.error_messages import exit_code_of
 from survembed.cli.lazy_group import import_help, lazy_group
+from survembed.registry.foreign_code import command_running
 
 COMMANDS = {
     "data": "List datasets; check, segment, prepare and show them.",
@@ -98,9 +100,19 @@ def main(arguments: list[str] | None = None) -> None:
             gc.disable()
         import_help()
 
-    def work() -> object:
-        return command.main(given, prog_name="survembed", standalone_mode=False, obj=line)
-
     if completion.requested():
-        completion.complete_and_exit(work)
-    sys.exit(exit_code_of(work, line))
+        completion.complete_and_exit(lambda: command.main(given, prog_name="survembed", obj=line))
+
+    def work() -> object:
+        try:
+            with command.make_context("survembed", list(given), obj=line) as context:
+                result = command.invoke(context)
+        except typer.Exit:  # after help
+            flush_stdout()
+            raise
+        flush_stdout()
+        return result
+
+    with command_running(divert="--help" not in given):
+        code = exit_code_of(work, line)
+    sys.exit(code)

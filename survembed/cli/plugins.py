@@ -43,7 +43,7 @@ Kind = Annotated[
 
 Name = Annotated[str, typer.Argument(help="Name of a component, or PACKAGE:NAME.", autocompletion=_names)]
 Timeout = Annotated[
-    float, typer.Option("--timeout", min=1, help="Time limit in seconds for all checks of one component.")
+    float, typer.Option("--timeout", min=1, max=604_800, help="Time limit in seconds for all checks of one component.")
 ]
 
 
@@ -56,7 +56,7 @@ def list_plugins(
     ] = False,
     timeout: Timeout = 300,
     wait: Annotated[
-        float, typer.Option("--wait", min=0.1, help="Time limit in seconds for the import of a package.")
+        float, typer.Option("--wait", min=0.1, max=604_800, help="Time limit in seconds for the import of a package.")
     ] = 10,
     as_json: AsJson = False,
 ) -> None:

@@ -54,7 +54,7 @@ def report(
     command = str(ctx.obj)
     settings = Settings.gather(config=config, assignments=assignments or (), command=command)
     models = resolve(settings, downstream or DOWNSTREAM, command)
-    runs, sweep = chosen(ctx, [run] if run else [], runs_dir, sweep_dir)
+    runs, sweep = chosen(ctx, [] if run is None else [run], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
     from survembed.figures.request import FigureRequest

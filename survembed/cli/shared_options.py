@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -30,6 +31,8 @@ def ids_of_runs(ctx: typer.Context) -> list[str]:
 
 
 DEFAULT_RUNS_DIR = Path("runs")
+LARGEST_SEED = 2**32 - 1
+"""As in `survembed.registry.component`, which help must not import."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that contains all runs.")]
 RunName = Annotated[
@@ -67,7 +70,9 @@ Downstream = Annotated[
 ]
 Bootstrap = Annotated[
     int,
-    typer.Option("--bootstrap", min=0, help="Bootstrap resamples of the test subjects per interval; 0 for none."),
+    typer.Option(
+        "--bootstrap", min=0, max=1_000_000, help="Bootstrap resamples of the test subjects per interval; 0 for none."
+    ),
 ]
 OutFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder for the output files. Default: a folder inside the run.")
@@ -76,6 +81,13 @@ StartSubject = Annotated[
     str | None,
     typer.Option("--from", metavar="SUBJECT", help="Start at the latents of this subject. Default: start at zero."),
 ]
+
+
+def finite(number: float) -> float:
+    """Callback of an option: refuse infinity and NaN."""
+    if not math.isfinite(number):
+        raise typer.BadParameter("a finite number")
+    return number
 
 
 @dataclass(frozen=True)

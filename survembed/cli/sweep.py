@@ -35,10 +35,10 @@ def sweep(ctx: typer.Context, request: SweepRequest, shard: Shard = "0/1") -> No
     from survembed.runs.jobs.options import SweepOptions
 
     command_line = str(ctx.obj)
-    planned = resolve_plan(request, SweepOptions, command_line)
+    planned, where = resolve_plan(request, SweepOptions, command_line), where_of(request, shard)
     if request.dry_run:
         show_plan(planned, request.as_json)
         return
-    done = run_plan(planned, request, where_of(request, shard))
+    done = run_plan(planned, request, where)
     show_progress(done, request.as_json)
     exit_if_failures(done)

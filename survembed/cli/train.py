@@ -25,7 +25,7 @@ from survembed.cli.train_options import (
     require_subject_per_process,
     resolve_training,
 )
-from survembed.errors import UsageError
+from survembed.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from survembed.cli.component_options import Flag
@@ -45,7 +45,7 @@ def make_command(model: str, command_line: str) -> Any:
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     set_parameters(train_model, [context, *(flag.parameter for flag in flags), *fixed_parameters()])
     app = typer.Typer(add_completion=False)
-    text = inspect.cleandoc(component.__doc__ or "").replace("[", r"\[")
+    text = printable(inspect.cleandoc(component.__doc__ or "")).replace("[", r"\[")
     epilog = (
         "Options of dataset and head: --set data.NAME=VALUE, --set head.NAME=VALUE. List: survembed plugins show NAME."
     )

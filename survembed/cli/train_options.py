@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DATA = "Data"
 RUN = "Run"
 Processes = Annotated[
-    int, typer.Option("--nproc", min=1, help="Number of processes that train together, each on its own GPU.")
+    int, typer.Option("--nproc", min=1, max=1024, help="Number of processes that train together, each on its own GPU.")
 ]
 
 

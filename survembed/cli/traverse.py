@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, OutFolder, RunName, RunsDir, StartSubject, chosen_run
+from survembed.cli.shared_options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    OutFolder,
+    RunName,
+    RunsDir,
+    StartSubject,
+    chosen_run,
+    finite,
+)
 
 if TYPE_CHECKING:
     from survembed.workflows.traverse import Traversal
@@ -29,9 +38,9 @@ def traverse(
         bool, typer.Option("--raw", help="Use steps in raw latent units. Default: standard deviations.")
     ] = False,
     start: StartSubject = None,
-    low: Annotated[float, typer.Option("--low", help="First step.")] = -4.0,
-    high: Annotated[float, typer.Option("--high", help="Last step.")] = 4.0,
-    steps: Annotated[int, typer.Option("--steps", min=2, help="Number of steps.")] = 9,
+    low: Annotated[float, typer.Option("--low", callback=finite, help="First step.")] = -4.0,
+    high: Annotated[float, typer.Option("--high", callback=finite, help="Last step.")] = 4.0,
+    steps: Annotated[int, typer.Option("--steps", min=2, max=1000, help="Number of steps.")] = 9,
     nifti: Annotated[bool, typer.Option("--nifti", help="Also write the decoded volumes as NIfTI.")] = False,
     out: OutFolder = None,
     run: RunName = None,

@@ -29,7 +29,7 @@ def check_format(path: Path) -> None:
             f"predictions cannot be written to {path.name}: unknown format",
             where=f"--predictions {path}",
             expected="a file name that ends in .csv or .parquet",
-            try_=f"--predictions {path.with_suffix('.csv')}",
+            try_=f"--predictions {path.with_suffix('.csv') if path.name else 'predictions.csv'}",
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from survembed.errors import PluginError, corrected, nearest
+from survembed.errors import PluginError, corrected, nearest, printable
 from survembed.registry import plugin_path
 
 KINDS = {
@@ -57,6 +57,11 @@ class ComponentEntry:
     def builtin(self) -> bool:
         """Whether survembed itself declares it."""
         return self.package == OWN_PACKAGE
+
+    @property
+    def root(self) -> str:
+        """Top-level module of the class."""
+        return self.value.strip().partition(":")[0].partition(".")[0]
 
     @property
     def qualified(self) -> str:
@@ -179,7 +184,7 @@ def _installed_entries(path: tuple[str, ...]) -> Iterator[ComponentEntry]:
         except Exception:  # noqa: S112 - pip reports damaged metadata
             continue
         for point in declared:
-            yield ComponentEntry(GROUPS[point.group], point.name, name, version, point.value)
+            yield _entry(point.group, point.name, name, version, point.value)
 
 
 def _header(metadata: str) -> dict[str, str]:
@@ -194,7 +199,12 @@ def _source_entries(folders: str) -> Iterator[ComponentEntry]:
         for group, points in source.entry_points.items():
             for name, value in points.items():
                 if group in GROUPS and package != OWN_PACKAGE:  # no package may replace survembed
-                    yield ComponentEntry(GROUPS[group], name, package, source.version, value, source.folder)
+                    yield _entry(group, name, package, source.version, value, source.folder)
+
+
+def _entry(group: str, *texts: str) -> ComponentEntry:
+    """An entry of a group; its texts are printed in lists and help, and so without control characters."""
+    return ComponentEntry(GROUPS[group], *map(printable, texts))
 
 
 def _normalized(name: str) -> str:

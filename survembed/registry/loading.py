@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from survembed.errors import PluginError
+from survembed.errors import PluginError, UsageError
 from survembed.registry import plugin_path
 from survembed.registry.entry_points import KINDS, ComponentEntry, find
+from survembed.registry.foreign_code import contained, description
 
 if TYPE_CHECKING:
     from survembed.registry.component import Component
@@ -74,23 +75,38 @@ def load(kind: str, name: str, *, where: str | None = None) -> type[Component]:
 def examine(entry: ComponentEntry) -> ExaminedComponent:
     """Import the class of `entry`; a failure becomes the state of the result.
 
-    Output of the module during the import goes to stderr: stdout is for results.
+    A plugin is imported with a time limit and without effects on this process; see `foreign_code.contained`.
     """
+    try:
+        limits = nullcontext() if entry.builtin else contained(entry.root, f"the import of {entry.distribution}")
+        with limits:
+            return _examined(entry, _import(entry))
+    except KeyboardInterrupt:  # by the user
+        raise
+    except BaseException as error:  # a plugin can raise anything
+        if isinstance(error, UsageError):  # of the time limit
+            raise
+        return ExaminedComponent(entry, "broken", description(error))
+
+
+def _examined(entry: ComponentEntry, loaded: Any) -> ExaminedComponent:
     from survembed.registry.component import API_VERSION, Component
 
-    try:
-        with redirect_stdout(sys.stderr):
-            loaded = _import(entry)
-    except (Exception, SystemExit) as error:  # a plugin can raise anything; KeyboardInterrupt comes from the user
-        return ExaminedComponent(entry, "broken", f"{type(error).__name__}: {error}".splitlines()[0])
-    if not (isinstance(loaded, type) and issubclass(loaded, Component)):
-        reason = f"{entry.value} is not a subclass of survembed.registry.component.Component"
+    def broken(reason: str) -> ExaminedComponent:
         return ExaminedComponent(entry, "broken", reason)
-    if loaded.api_version != API_VERSION:
-        reason = f"written for plugin interface {loaded.api_version}, this is {API_VERSION}"
+
+    if not (isinstance(loaded, type) and issubclass(loaded, Component)):
+        return broken(f"{entry.value} is not a subclass of survembed.registry.component.Component")
+    version = loaded.api_version
+    if type(version) is not int:
+        return broken(f"its api_version is of the type {type(version).__name__}, not an integer")
+    if version != API_VERSION:
+        reason = f"written for plugin interface {version}, this is {API_VERSION}"
         return ExaminedComponent(entry, "incompatible", reason)
     if not callable(getattr(loaded, "build", None)):
-        return ExaminedComponent(entry, "broken", f"{entry.value} has no build()")
+        return broken(f"{entry.value} has no build()")
+    if not isinstance(loaded.summary(), str):
+        return broken(f"{entry.value} has a summary() that is no text")
     return ExaminedComponent(entry, "ok", component=loaded)
 
 

@@ -26,6 +26,8 @@ FORMAT = "survembed-run"
 FORMAT_VERSION = 1
 FILES_OF_A_FINISHED_RUN = ("run.json", "config.json", "split.json", "model.safetensors")
 STATE, LOCK = "state.safetensors", "lock"
+OTHER_RUN = "survembed runs list"
+"""Remedy for a damaged run."""
 FIELDS = ("status", "process", "created", "model", "dataset", "abilities", "cohort")
 """Fields of every `run.json`, beside its format."""
 
@@ -49,9 +51,9 @@ class Run:
         try:
             self.record: dict[str, Any] = read_json(path / "run.json")
         except DataError as error:
-            raise RunError(f"{path.name} is not a run: {error.message}", where=str(path)) from error
+            raise RunError(f"{path.name} is not a run: {error.message}", where=str(path), try_=OTHER_RUN) from error
         if not isinstance(self.record, dict):
-            raise RunError(f"{path.name} is not a run: run.json is damaged", where=str(path))
+            raise RunError(f"{path.name} is not a run: run.json is damaged", where=str(path), try_=OTHER_RUN)
         if self.record.get("format") != FORMAT or self.record.get("format_version") != FORMAT_VERSION:
             raise RunError(
                 f"{path.name} was written in another format",
@@ -61,7 +63,9 @@ class Run:
         missing = [name for name in FIELDS if name not in self.record]
         if missing:
             raise RunError(
-                f"the record of run {path.name} is damaged: it lacks {', '.join(missing)}", where=str(path / "run.json")
+                f"the record of run {path.name} is damaged: it lacks {', '.join(missing)}",
+                where=str(path / "run.json"),
+                try_=OTHER_RUN,
             )
 
     @classmethod
@@ -137,7 +141,9 @@ class Run:
         try:
             return read_json(self.path / name)
         except DataError as error:
-            raise RunError(f"run {self.id} is damaged: {error.message}", where=str(self.path / name)) from error
+            raise RunError(
+                f"run {self.id} is damaged: {error.message}", where=str(self.path / name), try_=OTHER_RUN
+            ) from error
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add one line to `metrics.jsonl`.
@@ -246,9 +252,10 @@ class Runs:
     def list(self) -> list[Run]:
         """Every run that can be read, oldest first."""
         runs = []
-        for path in sorted(self.folder.glob("*/run.json")):
-            with suppress(RunError):
-                runs.append(Run(path.parent))
+        with suppress(OSError):  # a folder without permission, or no folder
+            for path in sorted(self.folder.glob("*/run.json")):
+                with suppress(RunError):
+                    runs.append(Run(path.parent))
         return sorted(runs, key=lambda run: (run.record["created"], run.id))
 
     def set_latest(self, run: Run) -> None:
@@ -271,7 +278,7 @@ class Runs:
             When there is none or more than one, or it is unfinished or lacks the ability; the error then proposes a run
             that has it.
         """
-        run = self.named(text) if text else self._latest()
+        run = self._latest() if text is None else self.named(text)
         if run.status != "finished":
             raise RunError(
                 f"run {run.id} is {run.status}",
@@ -315,6 +322,8 @@ class Runs:
         RunError
             When there is none, or more than one.
         """
+        if not text:
+            raise RunError("the name of the run is empty", where="--run", expected="an id, a unique prefix or a path")
         with suppress(OSError):  # a text too long for a path is no path
             if (Path(text) / "run.json").is_file():
                 return Run(Path(text).resolve())

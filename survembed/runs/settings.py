@@ -7,6 +7,7 @@ default, preset, `--config` (TOML), environment (`SURVEMBED_TRAIN_UPDATES`), `--
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tomllib
@@ -16,8 +17,10 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin
 
+from pydantic import field_validator
+
 from survembed.errors import UsageError, corrected, nearest
-from survembed.registry.component import Component, option
+from survembed.registry.component import LARGEST_SEED, Component, option
 
 SECTIONS = ("data", "model", "head", "train", "split", "sweep", "downstream", "segment")
 """Tables of a configuration file; a command reads the ones that it needs."""
@@ -28,7 +31,14 @@ NAMED = ("data", "model")
 SAME_AS = {"head.name": "model.head"}
 """Two keys of one setting: `config.json` of a run has both."""
 
-RESERVED = ("SURVEMBED_RUN", "SURVEMBED_CACHE", "SURVEMBED_TEST_DATA", "SURVEMBED_PLUGINS", "SURVEMBED_PLUGIN_PATH")
+RESERVED = (
+    "SURVEMBED_RUN",
+    "SURVEMBED_CACHE",
+    "SURVEMBED_TEST_DATA",
+    "SURVEMBED_PLUGINS",
+    "SURVEMBED_PLUGIN_PATH",
+    "SURVEMBED_PLUGIN_TIMEOUT",
+)
 """Environment variables that are not options."""
 
 C = TypeVar("C", bound=Component)
@@ -37,8 +47,15 @@ C = TypeVar("C", bound=Component)
 class Common(Component, defer_build=True):
     """Options outside all sections, at the top of a configuration file."""
 
-    seed: int = option(0, ge=0, help="Seed of weights, batches and samples.")
+    seed: int = option(0, ge=0, le=LARGEST_SEED, help="Seed of weights, batches and samples.")
     device: str = option("auto", help="auto, cpu, cuda, cuda:1 or mps.")
+
+    @field_validator("device")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", value):
+            raise ValueError("auto, cpu, cuda, cuda:N or mps")
+        return value
 
 
 @dataclass(frozen=True)
@@ -217,17 +234,31 @@ def read_toml(path: Path) -> dict[str, Setting]:
     UsageError
         When it cannot be read or is not TOML; the error has the line.
     """
+    expected = "a TOML file in UTF-8, with tables such as [train]"
     try:
+        if not path.is_file() and path.exists():  # a pipe would never end
+            raise OSError(errno.EINVAL, "not a file")
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
+        pairs = list(_flat(table))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {path.name}: not UTF-8", where=f"--config {path}", expected=expected) from error
+    except OSError as error:
+        reason = f"cannot read {path.name or path}: {error.strerror}"
+        raise UsageError(reason, where=f"--config {path}", expected=expected) from error
+    except (ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        reason, line = "it is nested too deeply" if deep else str(error), re.search(r"at line (\d+)", str(error))
         raise UsageError(
-            f"{path.name} is not TOML: {error}", where=f"{path}, line {line[1]}" if line else str(path)
+            f"{path.name} is not TOML: {reason}",
+            where=f"{path}, line {line[1]}" if line else str(path),
+            expected=expected,
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise UsageError(f"cannot read {path.name}: {reason}", where=f"--config {path}") from error
-    return _merged((key, Setting(value, path.name, f"{key} = {value!r} in {path}")) for key, value in _flat(table))
+    return _merged((key, Setting(value, path.name, f"{key} = {_short(value)} in {path}")) for key, value in pairs)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:99]}…"
 
 
 def _assigned(assignments: Sequence[str], command: str) -> dict[str, Setting]:

@@ -87,7 +87,7 @@ def read_json(path: Path) -> Any:
         raise DataError(f"no file {path.name}", where=str(path)) from error
     except OSError as error:
         raise DataError(f"cannot read {path.name}: {error.strerror or error}", where=str(path)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path.name} is damaged: not JSON", where=str(path)) from error
 
 

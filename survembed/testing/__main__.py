@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from traceback import walk_tb
 from typing import Any
 
 from survembed import registry
 from survembed.errors import SurvembedError, UsageError
-from survembed.registry.subprocess_runner import OPTIONS
+from survembed.registry.foreign_code import description
+from survembed.registry.subprocess_runner import MARK, OPTIONS, end_marked
 
 
 def main(request: dict[str, Any]) -> None:
-    """Answer one request; all output of plugins, also from C code, goes to stderr."""
+    """Answer one request; all output of plugins, also from C code, goes to stderr. The last answer is `end`."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    Thread(target=_end_with, args=(os.dup(0),), daemon=True).start()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    process = os.getpid()
 
-    def answer(**fields: str) -> None:
-        answers.write(json.dumps(fields) + "\n")
-        answers.flush()
+    def answer(**fields: Any) -> None:
+        if os.getpid() == process:  # a plugin may have forked
+            answers.write(json.dumps(fields) + "\n")
+            answers.flush()
 
+    _answer(request, answer)
+    answer(end=True)
+
+
+def _end_with(parent: int) -> None:
+    """End this process and its children when the parent process, whose pipe this is, has ended."""
+    os.read(parent, 1)
+    end_marked(os.environ.get(MARK, ""))
+    os.killpg(0, signal.SIGKILL)
+
+
+def _answer(request: dict[str, Any], answer: Callable[..., None]) -> None:
     if "examine" in request:
         for kind, name in request["examine"]:
             examined = registry.examine(registry.find(kind, name))
@@ -47,8 +67,8 @@ def main(request: dict[str, Any]) -> None:
             answer(check=name, result="skipped", reason=str(reason))
         except AssertionError as failed:
             answer(check=name, result="failed", reason=str(failed))
-        except (Exception, SystemExit) as error:  # a plugin may raise anything
-            what = f"{type(error).__name__}: {error}".splitlines()[0]
+        except BaseException as error:  # a plugin may raise anything
+            what = description(error)
             answer(check=name, result="failed", reason=what + _place(error, case.component.__module__))
         else:
             answer(check=name, result="passed", reason="")

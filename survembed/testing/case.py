@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import locale
 import os
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -89,15 +91,27 @@ def no_trace(what: str, *, torch_draws: bool = False) -> Iterator[None]:
     require(not changed, f"{what} changes {' and '.join(changed)}")
 
 
+def states_of_process() -> dict[str, Any]:
+    """States of the process that a plugin must leave alone, by name; imports no NumPy."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return {
+        "Python's random state": random.getstate(),
+        "the working directory": str(Path.cwd()),
+        "the environment": json.dumps(dict(os.environ)),
+        "the umask": mask,
+        "the locale": locale.setlocale(locale.LC_ALL),
+        "the signal handlers": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+    }
+
+
 def _states(torch_draws: bool) -> dict[str, Any]:
     import numpy as np
 
     states: dict[str, Any] = {
-        "Python's random state": random.getstate(),
+        **states_of_process(),
         "NumPy's global random state": str(np.random.get_state()),
         "NumPy's error handling": np.geterr(),
-        "the working directory": str(Path.cwd()),
-        "the environment": json.dumps(dict(os.environ)),
     }
     torch = sys.modules.get("torch")  # most datasets do not need it, and its import takes seconds
     if torch:

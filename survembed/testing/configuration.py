@@ -17,12 +17,21 @@ IMPORT_SECONDS = 5.0
 """Maximum import time."""
 
 PROBE = """
-import json, sys, time
+import json, sys, time, warnings
 from importlib import import_module
-start = time.perf_counter()
+from survembed.testing.case import states_of_process
+loaded = {name: dict(vars(module)) for name, module in sys.modules.items() if name != "__main__"}
+before, filters, start = states_of_process(), list(warnings.filters), time.perf_counter()
 component = getattr(import_module(sys.argv[1]), sys.argv[2])
 made = component.configure(sys.argv[2], json.loads(sys.argv[3]))
-print(json.dumps([time.perf_counter() - start, sorted({name.partition(".")[0] for name in sys.modules})]))
+seconds, after = time.perf_counter() - start, states_of_process()
+changed = [name for name, state in before.items() if after[name] != state]
+changed += ["the warning filters"] if warnings.filters[:len(filters)] != filters else []
+changed += [
+    f"{name}.{key}" for name, values in loaded.items() for key, value in values.items()
+    if callable(value) and name in sys.modules and vars(sys.modules[name]).get(key) is not value
+]
+print(json.dumps([seconds, sorted({name.partition(".")[0] for name in sys.modules}), changed]))
 """
 
 
@@ -50,7 +59,10 @@ def api_version(case: ComponentUnderTest) -> None:
 
 
 def light(case: ComponentUnderTest) -> None:
-    """Importing and configuring it in a subprocess imports no torch, NumPy or other heavy package."""
+    """Importing and configuring it in a subprocess imports no torch, NumPy or other heavy package.
+
+    It changes no global state and replaces no function of another module either.
+    """
     component = case.component
     values = json.dumps(case.values(), default=str)
     probe = [sys.executable, "-P", "-c", PROBE, component.__module__, component.__qualname__, values]
@@ -62,10 +74,14 @@ def light(case: ComponentUnderTest) -> None:
         require(False, f"importing {component.__module__} takes more than {4 * IMPORT_SECONDS:g} s")
         return
     messages = done.stderr.strip().splitlines()
-    require(done.returncode == 0, f"it cannot be imported by itself: {messages[-1] if messages else done.returncode}")
-    seconds, loaded = json.loads(done.stdout.splitlines()[-1])
+    require(
+        done.returncode == 0 and done.stdout,
+        f"it cannot be imported by itself: {messages[-1] if messages else f'its process ended with {done.returncode}'}",
+    )
+    seconds, loaded, changed = json.loads(done.stdout.splitlines()[-1])
     heavy = sorted(set(HEAVY) & set(loaded))
     require(not heavy, f"importing {component.__module__} imports {', '.join(heavy)}: import them inside build()")
+    require(not changed, f"importing {component.__module__} changes {', '.join(changed[:3])}")
     require(seconds < IMPORT_SECONDS, f"importing {component.__module__} takes {seconds:.1f} s")
 
 

@@ -9,6 +9,9 @@ import torch
 from survembed.errors import UsageError
 from survembed.training.processes import launched
 
+KINDS = ("cpu", "cuda", "mps")
+"""Kinds of devices that models run on."""
+
 
 def find_device(name: str) -> torch.device:
     """The device with this name; `auto` is a GPU where there is one, else the CPU.
@@ -24,8 +27,10 @@ def find_device(name: str) -> torch.device:
         name = f"cuda:{os.environ['LOCAL_RANK']}" if launched() else "cuda"
     try:
         device = torch.device(name)
+        if device.type not in KINDS:  # torch knows more, such as meta, which computes nothing
+            raise RuntimeError(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, Warning) as error:
         raise UsageError(
             f"no device '{name}' here",
             where=f"--device {name}",

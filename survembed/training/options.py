@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from survembed.registry.component import Component, option
+from survembed.registry.component import LARGEST_SEED, Component, option
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -118,7 +118,7 @@ class SplitOptions(Component, defer_build=True):
     folds: int = option(0, ge=0, help="Number of folds, one of which is the test part; 0 for no folds.")
     fold: int = option(0, ge=0, help="The fold that is the test part, from 0.")
     repeat: int = option(0, ge=0, help="Number of the repetition; each draws new folds.")
-    seed: int = option(0, ge=0, help="Seed of the split, independent of the seed of training.")
+    seed: int = option(0, ge=0, le=LARGEST_SEED, help="Seed of the split, independent of the seed of training.")
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from survembed.errors import RunError
 from survembed.models.base import Model
@@ -25,10 +26,12 @@ def read_weights(path: Path, model: Model) -> None:
     Raises
     ------
     RunError
-        When they are missing, damaged or of another shape.
+        When they are missing, damaged, not numbers, or of another shape or type.
     """
     try:
-        model.load_state_dict(load_file(path))
+        weights = load_file(path)
+        _require_usable(weights, model)
+        model.load_state_dict(weights)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise RunError(
             f"the weights of run {path.parent.name} cannot be read: {str(error).splitlines()[0]}",
@@ -36,3 +39,13 @@ def read_weights(path: Path, model: Model) -> None:
             try_="train again",
         ) from error
     model.eval()
+
+
+def _require_usable(weights: dict[str, Tensor], model: Model) -> None:
+    """Raise RuntimeError for weights of another type, which torch would convert, and for NaN."""
+    for name, own in model.state_dict().items():
+        value = weights.get(name, own)
+        if value.dtype != own.dtype:
+            raise RuntimeError(f"{name} is {value.dtype}, not {own.dtype}")
+        if value.is_floating_point() and value.isnan().any():
+            raise RuntimeError(f"{name} contains NaN")

@@ -115,9 +115,9 @@ def evaluate(
     subjects = EvaluationSet.of(run, latents, reporter)
     evaluation, used = score_run(subjects, downstream, n_resamples=n_resamples, seed=seed, reporter=reporter)
     evaluation = replace(evaluation, latent_space=latent_space(run, latents, device=device, reporter=reporter))
-    evaluation.save(run.path / "metrics.json")
     if predictions:
         write_table(predictions, subjects.predictor.cohort, used)
+    evaluation.save(run.path / "metrics.json")
     return evaluation
 
 

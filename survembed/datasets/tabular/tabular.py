@@ -116,7 +116,7 @@ class TableSource:
                 "option root is not set" if root is None else f"no file {root.name}",
                 where="option root" if root is None else str(root),
                 expected="a .csv, .tsv, .xlsx or .parquet table, or a DeepSurv .h5 file",
-                try_="--data tabular --root FILE",
+                try_="--root FILE",
             )
         return root
 

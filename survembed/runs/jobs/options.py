@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from survembed.registry.component import Component, option
+from survembed.registry.component import LARGEST_SEED, Component, option
 
 
 class SweepOptions(Component):
@@ -24,6 +24,12 @@ class SweepOptions(Component):
             raise ValueError("one fold leaves nothing to train on: 0 for no folds, or 2 and more")
         if not self.models or not self.seeds:
             raise ValueError("a sweep needs one model and one seed, or more")
+        if not all(0 <= seed <= LARGEST_SEED for seed in self.seeds):
+            raise ValueError(f"seeds are numbers from 0 to {LARGEST_SEED}")
+        if not all(0 <= tau <= 1 for tau in self.taus):
+            raise ValueError("values of tau are numbers from 0 to 1")
+        if any(len(set(values)) < len(values) for values in (self.models, self.taus, self.seeds)):
+            raise ValueError("a model, tau or seed is given twice: its runs would be counted twice")
         return self
 
 
