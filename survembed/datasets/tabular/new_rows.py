@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from survembed.cohort.source import NewCases, require_files
 from survembed.datasets.tabular.cells import numbers, texts
-from survembed.datasets.tabular.columns import DURATION_NAMES, EVENT_NAMES, ID_NAMES, guess_column
+from survembed.datasets.tabular.columns import duration_named, event_named, is_id_name
+from survembed.datasets.tabular.covariates import reason_to_leave_out
 from survembed.datasets.tabular.reading import read_table
 from survembed.errors import DataError, nearest
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit: float) -> NewCases:
     """Features of every row of the file `table`.
 
-    Columns of ids and outcomes are ignored; so are other columns if the run sets its features by option.
+    Columns that a cohort leaves out (ids, outcomes, names, dates, row numbers) are ignored; so are all other columns if
+    the run sets its features by option.
 
     Parameters
     ----------
@@ -75,16 +77,11 @@ def _categories(cohort: Cohort) -> dict[str, list[str]]:
 
 
 def _refuse_other_columns(frame: pd.DataFrame, features: set[str], options: Tabular, where: str) -> None:
-    """Refuse columns that are neither features nor, by their names, ids or outcomes."""
-    allowed = features
-    for requested, candidates in (
-        (options.duration_column, DURATION_NAMES),
-        (options.event_column, EVENT_NAMES),
-        (options.id_column, ID_NAMES),
-    ):
-        column = requested or guess_column(frame, candidates, taken=allowed)
-        allowed = allowed | {column} if column else allowed
-    other = [str(name) for name in frame.columns if name not in allowed]
+    """Refuse columns that are neither features nor such as a cohort leaves out: ids, outcomes, dates, names."""
+    outcomes = {options.duration_column, options.event_column, options.id_column}
+    other = [
+        name for name in map(str, frame.columns) if name not in features | outcomes and not _is_left_out(frame, name)
+    ]
     if other:
         raise DataError(
             f"column '{other[0]}' is not a feature of the run",
@@ -92,6 +89,11 @@ def _refuse_other_columns(frame: pd.DataFrame, features: set[str], options: Tabu
             expected="the features of the run, and no others",
             try_=f"remove {', '.join(other[:10])}",
         )
+
+
+def _is_left_out(frame: pd.DataFrame, name: str) -> bool:
+    is_outcome = duration_named(name) is not None or event_named(name) is not None or is_id_name(name)
+    return is_outcome or reason_to_leave_out(name, frame[name]) is not None
 
 
 def _numbers(frame: pd.DataFrame, name: str, limit: float, where: str) -> NDArray[np.float64]:

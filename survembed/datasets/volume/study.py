@@ -98,7 +98,7 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
     for note in clinical.notes:
         reporter.warn(note)
     problems = (*layout.problems, *unmatched(layout.cases, row_of, path, root))
-    notes, exclusions = clinical.notes, clinical.exclusions
+    notes, exclusions = (clinical.choice, *clinical.notes), clinical.exclusions
     if options.skip_bad:
         exclusions = count_exclusions(exclusions, problems)
         notes += report_problems(problems, True, source, root, reporter)
@@ -126,7 +126,9 @@ def clinical_columns(root: Path, options: Liver) -> Columns:
         duration=options.duration_column,
         event=options.event_column,
         event_value=options.event_value,
+        censored_values=options.censored_values,
         unit=options.duration_unit,
+        allow=options.allow,
         truth=options.truth_column or (TRUTH_COLUMN if is_phantom(root) else None),
     )
 
@@ -172,13 +174,12 @@ def report_problems(
 
 def report_follow_up(clinical: ClinicalTable, rows: NDArray[np.int64], reporter: Reporter) -> None:
     """Report events and follow-up of the subjects in `rows`; an inverted event column would be visible there."""
+    reporter.say(clinical.choice)
     followed = follow_up(clinical.duration[rows], clinical.event[rows])
     median = "not reached" if np.isnan(followed.median) else f"{followed.median:.0f} days"
-    columns = clinical.columns
     reporter.say(
-        f"{followed.n} subjects, {followed.n_events} events ({followed.n_events / followed.n:.0%}, column "
-        f"'{columns.event}'), median follow-up {median} (reverse Kaplan–Meier, column '{columns.duration}' in "
-        f"{columns.unit})"
+        f"{followed.n} subjects, {followed.n_events} events ({followed.n_events / followed.n:.0%}), median follow-up "
+        f"{median} (reverse Kaplan–Meier)"
     )
     zeros = int((clinical.duration[rows] == 0).sum())
     if zeros:
