@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.exclusions import Exclusion
-from survembed.datasets.tabular.cells import durations, events, identifiers, numbers, texts, to_number
+from survembed.datasets.tabular.cells import durations, events, identifiers, unusable_durations
 from survembed.datasets.tabular.columns import DURATION_NAMES as TABLE_DURATION_NAMES
 from survembed.datasets.tabular.columns import EVENT_NAMES, find_column, require_column
 from survembed.datasets.tabular.columns import ID_NAMES as TABLE_ID_NAMES
+from survembed.datasets.tabular.numbers import numbers
 from survembed.datasets.tabular.reading import read_table
+from survembed.datasets.tabular.table import Table
+from survembed.datasets.tabular.texts import categories, texts
 from survembed.errors import DataError
 from survembed.storage.files import read_json
 
@@ -169,34 +172,35 @@ def read_clinical(path: Path, requested: Columns, preset: str | None = None, ski
     where = str(path)
     given = {name: value for name, value in vars(requested).items() if value not in (None, ())}
     forms = tuple(replace(form, **given) for form in (PRESETS[preset] if preset else (Columns(),)))
-    frame, columns = _read_with_columns(path, forms, where)
-    bad = _bad_rows(frame, columns)
-    notes: tuple[str, ...] = ()
+    table, columns = _read_with_columns(path, forms, where)
+    bad = _bad_rows(table, columns)
+    notes = table.notes
     exclusions: tuple[Exclusion, ...] = ()
     if skip_bad and bad.any():
-        first = ", ".join(subject or "(no id)" for subject in texts(frame[columns.id])[bad][:5])
+        first = ", ".join(subject or "(no id)" for subject in texts(table, columns.id or "")[bad][:5])
         exclusions = (Exclusion("row(s) of the clinical table without a usable duration or event", int(bad.sum())),)
         more = "…" if bad.sum() > 5 else ""
-        notes = (f"{exclusions[0].n} {exclusions[0].reason} left out: {first}{more}",)
-        frame = frame[~bad].reset_index(drop=True)
+        notes += (f"{exclusions[0].n} {exclusions[0].reason} left out: {first}{more}",)
+        table = replace(table, frame=table.frame[~bad].reset_index(drop=True))
     try:
-        ids = identifiers(frame, columns.id or "", where)
-        duration = durations(frame, columns.duration or "", ids, where) * DAYS[columns.unit or "days"]
-        event = events(frame, columns.event or "", ids, where, columns.event_value)
+        ids = identifiers(table, columns.id or "")
+        duration = durations(table, columns.duration or "", ids)
+        event = events(table, columns.event or "", ids, columns.event_value)
     except DataError as error:
         if skip_bad or not bad.any() or error.try_:
             raise
         remedy = "correct the table, or exclude such rows with --set data.skip_bad=true"
         raise DataError(error.message, where=where, expected=error.expected, try_=remedy) from error
     used = {columns.id, columns.duration, columns.event, columns.truth}
-    covariates, dropped = _covariates(frame, used)
+    covariates, dropped, decided = _covariates(table, used)
+    notes += (*duration.notes, *decided)
     if dropped:
         notes += (f"columns that can identify a patient were dropped: {', '.join(dropped)}",)
     return ClinicalTable(
         id=ids,
-        duration=duration,
+        duration=duration.values * DAYS[columns.unit or "days"],
         event=event,
-        truth=None if columns.truth is None else _truth(frame, columns.truth, where),
+        truth=None if columns.truth is None else _truth(table, columns.truth),
         covariates=covariates,
         columns=columns,
         notes=notes,
@@ -204,20 +208,21 @@ def read_clinical(path: Path, requested: Columns, preset: str | None = None, ski
     )
 
 
-def _read_with_columns(path: Path, forms: tuple[Columns, ...], where: str) -> tuple[pd.DataFrame, Columns]:
+def _read_with_columns(path: Path, forms: tuple[Columns, ...], where: str) -> tuple[Table, Columns]:
     """The table, and its columns with all names resolved."""
     columns = forms[0]
-    frame = _records(path) if path.suffix.lower() == ".json" else read_table(path, columns.sheet)
+    table = Table(_records(path), where) if path.suffix.lower() == ".json" else read_table(path, columns.sheet)
+    frame = table.frame
     names = {str(name) for name in frame.columns}
     columns = next((form for form in forms if {form.id, form.duration, form.event} <= names), columns)
-    if columns.missing:
-        frame = frame.replace(list(columns.missing), "")
     subject = find_column(frame, columns.id, ID_NAMES, "id_column", where)
     event = find_column(frame, columns.event, EVENT_NAMES, "event_column", where, [subject])
     taken = [subject, event]
     duration = find_column(frame, columns.duration, DURATION_NAMES, "duration_column", where, taken)
     unit = columns.unit or unit_in(duration) or "days"
-    return frame, replace(columns, id=subject, duration=duration, event=event, unit=unit)
+    return replace(table, missing=columns.missing), replace(
+        columns, id=subject, duration=duration, event=event, unit=unit
+    )
 
 
 def unit_in(column: str) -> str | None:
@@ -238,37 +243,39 @@ def _records(path: Path) -> pd.DataFrame:
     return pd.json_normalize(entries)
 
 
-def _bad_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
+def _bad_rows(table: Table, columns: Columns) -> NDArray[np.bool_]:
     """(n,) True for rows without an id or a usable duration or event."""
-    duration = np.array([to_number(cell) for cell in texts(frame[columns.duration])], dtype=np.float64)
-    bad = ~np.isfinite(duration) | (duration < 0)
+    bad = unusable_durations(table, columns.duration or "")
     for column in (columns.id, columns.event):
-        bad |= texts(frame[column]) == ""
-    codes = numbers(frame[columns.event]) if columns.event_value is None else None
-    return bad if codes is None else bad | ~np.isin(codes, (0, 1))
+        bad |= texts(table, column or "") == ""
+    codes = numbers(table, columns.event or "") if columns.event_value is None else None
+    return bad if codes is None else bad | ~np.isin(codes.values, (0, 1))
 
 
-def _truth(frame: pd.DataFrame, column: str, where: str) -> NDArray[np.float64]:
-    values = numbers(frame[require_column(frame, column, where)])
-    if values is None or not np.isfinite(values).all():
-        raise DataError(f"column '{column}' has cells that are not numbers", where=where, expected="true log-hazards")
-    return values
+def _truth(table: Table, column: str) -> NDArray[np.float64]:
+    values = numbers(table, require_column(table.frame, column, table.where))
+    if values is None or not np.isfinite(values.values).all():
+        message = f"column '{column}' has cells that are not numbers"
+        raise DataError(message, where=table.where, expected="true log-hazards")
+    return values.values
 
 
-def _covariates(frame: pd.DataFrame, used: set[str | None]) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The other columns, numbers if all cells are (percentages too), else strings; and names of dropped columns."""
+def _covariates(table: Table, used: set[str | None]) -> tuple[dict[str, NDArray[Any]], list[str], list[str]]:
+    """The other columns, numbers if all cells are (percentages too), else strings; names of dropped columns; notes."""
     kept: dict[str, NDArray[Any]] = {}
-    dropped = []
-    for name in map(str, frame.columns):
+    dropped, notes = [], []
+    for name in map(str, table.frame.columns):
         if name in used:
             continue
         separated = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)  # PatientName, as in DICOM
         if IDENTIFYING.fullmatch(re.sub(r"[^a-z0-9]+", "_", separated.lower()).strip("_")):
             dropped.append(name)
             continue
-        cells = frame[name]
-        values = numbers(cells)
-        if values is None:
-            values = numbers(cells.astype(str).str.replace(r"^\s*([-\d.]+)\s*%\s*$", r"\1", regex=True))
-        kept[name.replace("/", "_")] = texts(cells) if values is None else values  # "/" is a group in HDF5
-    return kept, dropped
+        try:
+            column = numbers(table, name) or categories(table, name)
+        except DataError as error:  # a covariate that nobody asked for does not stop the study
+            notes.append(f"left out: {error.message}; {error.remedy}")
+            continue
+        notes += column.notes
+        kept[name.replace("/", "_")] = column.values  # "/" is a group in HDF5
+    return kept, dropped, notes

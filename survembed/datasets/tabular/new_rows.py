@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.source import NewCases, require_files
-from survembed.datasets.tabular.cells import numbers, texts
 from survembed.datasets.tabular.columns import DURATION_NAMES, EVENT_NAMES, ID_NAMES, guess_column
+from survembed.datasets.tabular.numbers import numbers
 from survembed.datasets.tabular.reading import read_table
+from survembed.datasets.tabular.table import Table
+from survembed.datasets.tabular.texts import categories
 from survembed.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit
     """
     require_files(files, ("table",))
     path, where = files["table"], str(files["table"])
-    frame = read_table(path)
+    table = read_table(path)
+    frame = table.frame
     categories = _categories(cohort)
     encoded = {f"{name}={level}" for name, levels in categories.items() for level in levels}
     numeric = [name for name in cohort.header.features if name not in encoded]
@@ -56,9 +59,9 @@ def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit
             )
     if not options.features:
         _refuse_other_columns(frame, {*numeric, *categories, *cohort.subjects.covariates}, options, where)
-    columns = {name: _numbers(frame, name, limit, where) for name in numeric}
+    columns = {name: _numbers(table, name, limit) for name in numeric}
     for name, levels in categories.items():
-        columns |= _indicators(frame, name, levels, where)
+        columns |= _indicators(table, name, levels)
     values = np.stack([columns[name] for name in cohort.header.features], axis=1)
     return NewCases(values.astype(np.float32)[:, None])
 
@@ -94,23 +97,25 @@ def _refuse_other_columns(frame: pd.DataFrame, features: set[str], options: Tabu
         )
 
 
-def _numbers(frame: pd.DataFrame, name: str, limit: float, where: str) -> NDArray[np.float64]:
-    values = numbers(frame[name])
-    if values is None:
-        raise DataError(f"column '{name}' holds text", where=where, expected="numbers, as in the table of the run")
-    _refuse_missing(~(np.abs(values) < limit), name, where)
-    return values
+def _numbers(table: Table, name: str, limit: float) -> NDArray[np.float64]:
+    column = numbers(table, name)
+    if column is None:
+        raise DataError(
+            f"column '{name}' holds text", where=table.where, expected="numbers, as in the table of the run"
+        )
+    _refuse_missing(~(np.abs(column.values) < limit), name, table.where)
+    return column.values
 
 
-def _indicators(frame: pd.DataFrame, name: str, levels: list[str], where: str) -> dict[str, NDArray[np.float64]]:
-    cells = texts(frame[name])
-    _refuse_missing(cells == "", name, where)
+def _indicators(table: Table, name: str, levels: list[str]) -> dict[str, NDArray[np.float64]]:
+    cells = categories(table, name).values
+    _refuse_missing(cells == "", name, table.where)
     unknown = ~np.isin(cells, levels)
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise DataError(
             f"row {row + 1} has '{cells[row]}' in column '{name}'",
-            where=where,
+            where=table.where,
             expected=f"one of {', '.join(levels)}, as in the training data",
         )
     return {f"{name}={level}": (cells == level).astype(np.float64) for level in levels}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from survembed.cohort.cohort import writing_cohort
 from survembed.cohort.exclusions import Exclusion
 from survembed.cohort.subjects import Channel, CohortHeader, Subjects
-from survembed.datasets.tabular.cells import durations, events, identifiers, numbers, texts
+from survembed.datasets.tabular.cells import durations, events, identifiers
 from survembed.datasets.tabular.columns import (
     DURATION_NAMES,
     EVENT_NAMES,
@@ -23,14 +23,15 @@ from survembed.datasets.tabular.columns import (
     guess_column,
     require_column,
 )
+from survembed.datasets.tabular.numbers import numbers
 from survembed.datasets.tabular.reading import read_table
+from survembed.datasets.tabular.table import Table
+from survembed.datasets.tabular.texts import categories
 from survembed.errors import DataError
 from survembed.progress import Reporter
 from survembed.storage.files import HashIndex
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from survembed.cohort.cohort import Cohort
     from survembed.cohort.source import NewCases
     from survembed.datasets import Tabular
@@ -65,7 +66,7 @@ class Features:
     covariates: dict[str, NDArray[Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, name: str, cells: pd.Series[Any], requested: bool, where: str) -> None:
+    def add(self, table: Table, name: str, requested: bool) -> None:
         """Add a column: numbers unchanged, up to `MAX_LEVELS` distinct strings as indicators of all but the first.
 
         Raises
@@ -73,20 +74,26 @@ class Features:
         DataError
             If the column is `requested` but holds more strings, or dates.
         """
-        values = numbers(cells)
-        if values is not None:
+        column = numbers(table, name)
+        if column is not None:
+            values = column.values
+            self.notes += column.notes
             values[~(np.abs(values) < FLOAT32_MAX)] = np.nan
             if np.isfinite(values).any():
                 self.columns[name] = self.covariates[name] = values
             else:
                 self.notes.append(f"Column '{name}' is dropped: it is empty.")
             return
-        strings = texts(cells)
+        column = categories(table, name)
+        strings = column.values
+        self.notes += column.notes
         levels = sorted(set(strings.tolist()) - {""})
-        if len(levels) > MAX_LEVELS or cells.dtype.kind == "M":
+        if len(levels) > MAX_LEVELS or table.frame[name].dtype.kind == "M":
             reason = f"column '{name}' holds {len(levels)} different strings or dates"
             if requested:
-                raise DataError(reason, where=where, expected=f"numbers, or at most {MAX_LEVELS} different strings")
+                raise DataError(
+                    reason, where=table.where, expected=f"numbers, or at most {MAX_LEVELS} different strings"
+                )
             self.notes.append(f"{reason[0].upper()}{reason[1:]}: dropped.")
             return
         self.covariates[name] = strings
@@ -184,7 +191,8 @@ TableContents = tuple[Subjects, dict[str, NDArray[np.float64]], list[str]]
 def _read_columns(path: Path, options: Tabular) -> TableContents:
     """Subjects, feature columns and notes of a table with one row per subject."""
     where = str(path)
-    frame = read_table(path)
+    table = read_table(path)
+    frame = table.frame
     duration = find_column(frame, options.duration_column, DURATION_NAMES, "duration_column", where)
     event = find_column(frame, options.event_column, EVENT_NAMES, "event_column", where, taken=(duration,))
     if options.id_column is not None:
@@ -194,7 +202,7 @@ def _read_columns(path: Path, options: Tabular) -> TableContents:
     ids = (
         np.array([f"row-{row}" for row in range(1, len(frame) + 1)])
         if identity is None
-        else identifiers(frame, identity, where)
+        else identifiers(table, identity)
     )
     notes = [f"Durations are column '{duration}', events column '{event}', ids {identity or 'row numbers'}."]
     features = Features(notes=notes)
@@ -203,13 +211,15 @@ def _read_columns(path: Path, options: Tabular) -> TableContents:
     for name in requested or [str(name) for name in frame.columns if name not in used]:
         if name in used:
             raise DataError(f"column '{name}' is not a feature: it holds the outcome or the ids", where=where)
-        features.add(name, frame[require_column(frame, name, where)], bool(requested), where)
+        features.add(table, require_column(frame, name, where), bool(requested))
     if not features.columns:
         raise DataError("no feature is left", where=where, expected="columns of numbers besides duration and event")
+    time = durations(table, duration, ids)
+    notes += [*table.notes, *time.notes]
     subjects = Subjects(
         id=ids,
-        duration=durations(frame, duration, ids, where),
-        event=events(frame, event, ids, where, options.event_value),
+        duration=time.values,
+        event=events(table, event, ids, options.event_value),
         covariates=features.covariates,
     )
     return subjects, features.columns, notes
