@@ -42,6 +42,11 @@ class Liver(Component):
         help="Unit of the durations in the table; converted to days. "
         "Default: from the column name, else days if plausible.",
     )
+    decimal: Literal[".", ","] | None = option(
+        None, help="Decimal mark of the numbers in the table. Default: decided for each column, if it is clear."
+    )
+    missing_codes: Names = option((), help="Contents of cells without a value, besides the usual ones: -999,unk.")
+    sheet: str | None = option(None, help="Sheet of the workbook. Default: the first.")
     allow: Names = option((), help="Columns to keep as covariates although they may reveal the outcome.")
     truth_column: str | None = option(None, help="Column of true log-hazards, if the subjects are simulated.")
     organ_labels: Labels = option((), help="Labels of the organ in the mask, such as 1,2. Default: all labels above 0.")
@@ -125,6 +130,11 @@ class Tabular(Component):
     )
     features: str | None = option(None, help="Feature columns, separated by commas. Default: all other columns.")
     missing: Literal["error", "drop"] = option("error", help="Action for subjects with a missing feature.")
+    decimal: Literal[".", ","] | None = option(
+        None, help="Decimal mark of the numbers in the table. Default: decided for each column, if it is clear."
+    )
+    missing_codes: Names = option((), help="Contents of cells without a value, besides the usual ones: -999,unk.")
+    sheet: str | None = option(None, help="Sheet of the workbook. Default: the first.")
     allow: Names = option((), help="Columns to keep as features although they may reveal the outcome.")
     duration_unit: Literal["days", "weeks", "months", "years", "units"] | None = option(
         None,

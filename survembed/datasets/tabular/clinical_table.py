@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.exclusions import Exclusion
-from survembed.datasets.tabular.cells import numbers
 from survembed.datasets.tabular.columns import Columns as Columns
 from survembed.datasets.tabular.columns import require_column
 from survembed.datasets.tabular.covariates import read_covariates
+from survembed.datasets.tabular.numbers import numbers
 from survembed.datasets.tabular.outcome import read_outcome
 from survembed.datasets.tabular.reading import read_table
+from survembed.datasets.tabular.table import Table
 from survembed.datasets.tabular.time_unit import DAYS
 from survembed.errors import DataError
 from survembed.storage.files import read_json
@@ -121,35 +122,37 @@ def read_clinical(path: Path, requested: Columns, preset: str | None = None, ski
     DataError
         If the table cannot be read, a column is not found, an id appears twice, or a duration or event is not usable.
     """
-    where = str(path)
     given = {name: value for name, value in vars(requested).items() if value not in (None, ())}
     forms = tuple(replace(form, **given) for form in (PRESETS[preset] if preset else (Columns(),)))
-    frame, columns = _read_form(path, forms)
-    outcome = read_outcome(frame, columns, where, needs_id=True, converted=True, skip_bad=skip_bad)
-    covariates = read_covariates(outcome, where)
+    table, columns = _read_form(path, forms)
+    outcome = read_outcome(table, columns, needs_id=True, converted=True, skip_bad=skip_bad)
+    covariates = read_covariates(outcome)
     columns = outcome.columns
     return ClinicalTable(
         id=outcome.id,
         duration=outcome.duration * DAYS[columns.unit or "days"],
         event=outcome.event,
-        truth=None if columns.truth is None else _truth(outcome.frame, columns.truth, where),
+        truth=None if columns.truth is None else _truth(outcome.table, columns.truth),
         covariates={
             name.replace("/", "_"): values for name, values in covariates.values.items()
         },  # "/" is a group in HDF5
         columns=columns,
         choice=outcome.choice,
-        notes=(*outcome.warnings, *covariates.notes),
+        notes=(*outcome.notes, *covariates.notes, *([outcome.unit_warning] if outcome.unit_warning else [])),
         exclusions=outcome.exclusions,
     )
 
 
-def _read_form(path: Path, forms: tuple[Columns, ...]) -> tuple[pd.DataFrame, Columns]:
+def _read_form(path: Path, forms: tuple[Columns, ...]) -> tuple[Table, Columns]:
     """The table, and the form whose columns it has, else the first."""
     columns = forms[0]
-    frame = _records(path) if path.suffix.lower() == ".json" else read_table(path, columns.sheet)
-    names = {str(name) for name in frame.columns}
+    if path.suffix.lower() == ".json":
+        table = Table(_records(path), str(path), decimal=columns.decimal)
+    else:
+        table = read_table(path, columns.sheet, columns.decimal)
+    names = {str(name) for name in table.frame.columns}
     columns = next((form for form in forms if {form.id, form.duration, form.event} <= names), columns)
-    return (frame.replace(list(columns.missing), "") if columns.missing else frame), columns
+    return replace(table, missing=columns.missing), columns
 
 
 def _records(path: Path) -> pd.DataFrame:
@@ -164,11 +167,12 @@ def _records(path: Path) -> pd.DataFrame:
     return pd.json_normalize(entries)
 
 
-def _truth(frame: pd.DataFrame, column: str, where: str) -> NDArray[np.float64]:
-    values = numbers(frame[require_column(frame, column, where)])
-    if values is None or not np.isfinite(values).all():
-        raise DataError(f"column '{column}' has cells that are not numbers", where=where, expected="true log-hazards")
-    return values
+def _truth(table: Table, column: str) -> NDArray[np.float64]:
+    values = numbers(table, require_column(table, column))
+    if values is None or not np.isfinite(values.values).all():
+        message = f"column '{column}' has cells that are not numbers"
+        raise DataError(message, where=table.where, expected="true log-hazards")
+    return values.values
 
 
 def _stored(name: str) -> str:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
-from survembed.datasets.tabular.cells import numbers, texts
 from survembed.datasets.tabular.columns import require_column
 from survembed.datasets.tabular.identifying import holds_persons, names_person
 from survembed.datasets.tabular.leakage import are_dates, are_row_numbers, association, names_outcome
+from survembed.datasets.tabular.numbers import numbers
+from survembed.datasets.tabular.outcome import Outcome
+from survembed.datasets.tabular.table import Table
+from survembed.datasets.tabular.texts import categories, texts
 from survembed.errors import DataError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from survembed.datasets.tabular.outcome import Outcome
-
-PERSON = "may identify a person"
+PERSON = "can identify a patient"
 ROWS = "row numbers"
 NAMES_OUTCOME = "another outcome, follow-up or a date, by the name"
 DATES = "dates"
-_CAN_BE_ALLOWED = (ROWS, NAMES_OUTCOME, DATES)
 
 
 @dataclass
@@ -38,27 +35,32 @@ class Covariates:
         Columns by the reason for which they are left out.
     revealing
         How a column that is left out reveals the outcome by its contents, by column.
+    cell_notes
+        Sentences on decisions about cells, and on columns that cannot be read.
     """
 
     values: dict[str, NDArray[Any]] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     revealing: dict[str, str] = field(default_factory=dict)
+    cell_notes: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
         """Sentences on the columns that are left out, without any content."""
         sentences = [
-            f"Columns left out ({reason}): {', '.join(names)}."
-            + (" To keep one: --set data.allow=NAME." if reason in _CAN_BE_ALLOWED else "")
+            f"columns that can identify a patient were dropped: {', '.join(names)}"
+            if reason == PERSON
+            else f"Columns left out ({reason}): {', '.join(names)}. To keep one: --set data.allow=NAME."
             for reason, names in self.left_out.items()
         ]
-        return sentences + [
+        sentences += [
             f"Column '{name}' is left out: {how}. To keep it: --set 'data.allow={name}'."
             for name, how in self.revealing.items()
         ]
+        return sentences + self.cell_notes
 
 
-def read_covariates(outcome: Outcome, where: str, requested: Collection[str] = ()) -> Covariates:
+def read_covariates(outcome: Outcome, requested: Collection[str] = ()) -> Covariates:
     """Read the covariates of a table.
 
     Parameters
@@ -71,27 +73,37 @@ def read_covariates(outcome: Outcome, where: str, requested: Collection[str] = (
     DataError
         If a requested or allowed column does not exist, or a requested column may not be used.
     """
-    frame, columns = outcome.frame, outcome.columns
+    table, columns = outcome.table, outcome.columns
     used = {columns.id, columns.duration, columns.event, columns.truth}
-    allowed = {require_column(frame, name, where) for name in columns.allow}
+    allowed = {require_column(table, name) for name in columns.allow}
     found = Covariates()
-    for name in requested or [str(name) for name in frame.columns if name not in used]:
+    for name in requested or [str(name) for name in table.frame.columns if name not in used]:
         if name in used:
-            raise DataError(f"column '{name}' is not a feature: it holds the outcome or the ids", where=where)
-        cells = frame[require_column(frame, name, where)]
-        reason = reason_to_leave_out(name, cells, is_allowed=name in allowed)
-        how = None
-        if reason is None:
-            values = cell_values(cells)
-            how = None if name in allowed else association(values, outcome.duration, outcome.event)
-        if reason is None and how is None:
-            found.values[name] = values
-        elif requested:
-            raise _not_usable(name, reason, how, where)
-        elif reason is not None:
+            message = f"column '{name}' is not a feature: it holds the outcome or the ids"
+            raise DataError(message, where=table.where)
+        reason = reason_to_leave_out(table, require_column(table, name), is_allowed=name in allowed)
+        if reason is not None and requested:
+            raise _not_usable(name, reason, table.where)
+        if reason is not None:
             found.left_out.setdefault(reason, []).append(name)
-        elif how is not None:
+            continue
+        try:
+            column = numbers(table, name) or categories(table, name)
+        except DataError as error:
+            if requested:
+                raise
+            found.cell_notes.append(f"left out: {error.message}; {error.remedy}")
+            continue
+        how = None if name in allowed else association(column.values, outcome.duration, outcome.event)
+        if how is not None and requested:
+            raise _not_usable(name, how, table.where)
+        if how is not None:
             found.revealing[name] = how
+        elif name not in allowed and are_row_numbers(name, column.values):
+            found.left_out.setdefault(ROWS, []).append(name)
+        else:
+            found.values[name] = column.values
+            found.cell_notes += column.notes
     return found
 
 
@@ -104,38 +116,27 @@ def refuse_revealing(covariates: Covariates, where: str) -> None:
         If there is such a column.
     """
     for name, how in covariates.revealing.items():
-        raise _not_usable(name, None, how, where)
+        raise _not_usable(name, how, where)
 
 
-def reason_to_leave_out(name: str, cells: pd.Series[Any], *, is_allowed: bool = False) -> str | None:
-    """Reason by name and content alone, whatever the outcome is; None if there is none."""
+def reason_to_leave_out(table: Table, name: str, *, is_allowed: bool = False) -> str | None:
+    """Reason to leave out a column by its name and the kind of its contents; None if there is none."""
     if names_person(name):
         return PERSON
     if not is_allowed and names_outcome(name):
         return NAMES_OUTCOME
-    contents = texts(cells).tolist()
+    contents = texts(table, name).tolist()
     if not is_allowed and are_dates(contents):
         return DATES
-    if holds_persons(contents):
-        return PERSON
-    values = numbers(cells)
-    return ROWS if not is_allowed and values is not None and are_row_numbers(name, values) else None
+    return PERSON if holds_persons(contents) else None
 
 
-def cell_values(cells: pd.Series[Any]) -> NDArray[Any]:
-    """Numbers (n,) if all cells are numbers or percentages, else strings."""
-    values = numbers(cells)
-    if values is None:
-        values = numbers(cells.astype(str).str.replace(r"^\s*([-\d.]+)\s*%\s*$", r"\1", regex=True))
-    return texts(cells) if values is None else values
-
-
-def _not_usable(name: str, reason: str | None, how: str | None, where: str) -> DataError:
+def _not_usable(name: str, reason: str, where: str) -> DataError:
     if reason == PERSON:
-        message = f"column '{name}' is not a feature: it may identify a person"
+        message = f"column '{name}' is not a feature: it can identify a patient"
         return DataError(message, where=where, expected="no names, contacts, birth dates or record numbers")
     return DataError(
-        f"column '{name}' may reveal the outcome: {how or reason}",
+        f"column '{name}' may reveal the outcome: {reason}",
         where=where,
         expected="features that are known before the outcome",
         try_=f"--set 'data.allow={name}', if it is known before; else --set data.features=… without it",

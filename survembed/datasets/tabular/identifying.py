@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from survembed.datasets.tabular.columns import are_names
+from survembed.datasets.tabular.ids import are_names
 from survembed.datasets.tabular.words import word_set, words
 
 MIN_ROWS, MIN_UNIQUE = 8, 0.9

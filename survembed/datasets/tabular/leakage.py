@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.datasets.tabular.columns import duration_named, event_named
+from survembed.datasets.tabular.candidates import duration_named, event_named
 from survembed.datasets.tabular.time_unit import UNIT_OF_WORD
 from survembed.datasets.tabular.words import ENDPOINTS, canonical, word_set
 
@@ -50,6 +50,11 @@ _LAST = word_set("contact contacto kontakt visit seen known news")
 _DATE = re.compile(
     r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})|\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]*\d{4}|"
     r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]))([T ][\d:.+Z-]*)?"
+)
+
+_INDEX = re.compile(
+    r"(unnamed:? ?\d*|index|level_\d|x|v1|row_?names?|row[_. ]?(id|no|nr|num|number|index)?|(obs|seq|serial|s)?[_. ]?"
+    r"(no|nr|number|num)\.?|obs|lfd.*|nummer|numero|#|ids?|counter)"
 )
 
 
@@ -90,9 +95,12 @@ def association(values: NDArray[Any], duration: NDArray[np.float64], event: NDAr
         (n,) outcome.
     """
     missing = values == "" if values.dtype.kind in "OUS" else ~np.isfinite(values.astype(np.float64))
+    levels, codes = np.unique(np.where(missing, "", values.astype(np.str_)), return_inverse=True)
+    _, once = np.unique(np.stack([codes, duration, event]), axis=1, return_index=True)  # equal records count once
+    values, missing, codes = values[once], missing[once], codes[once]
+    duration, event = duration[once], event[once]
     if _copies_event(missing.astype(np.int64), event):
         return "it is known only for subjects with, or only for subjects without the event"
-    levels, codes = np.unique(np.where(missing, "", values.astype(np.str_)), return_inverse=True)
     if len(levels) <= MAX_LEVELS and _copies_event(codes, event):
         return "its contents determine the event"
     if values.dtype.kind in "OUS":
@@ -158,9 +166,9 @@ def are_row_numbers(name: str, values: NDArray[Any]) -> bool:
         return False
     in_order = bool((np.diff(values) == 1).all())
     counts_all = values.min() in (0, 1) and values.max() - values.min() == n - 1
-    is_named = re.fullmatch(
-        r"(unnamed:? ?\d*|index|level_\d|x|v1|rownames?|row[_. ]?(id|no|nr|num|number|index)?|(obs|seq|serial|s)?[_. ]?"
-        r"(no|nr|number|num)|obs|lfd.*|nummer|numero|n°|#|rank|ids?|counter|count)",
-        name.casefold(),
-    )
-    return bool(is_named or (counts_all and (n >= 10 or (in_order and n >= 5))) or (in_order and n >= 10))
+    return bool(is_index_name(name) or (counts_all and (n >= 10 or (in_order and n >= 5))) or (in_order and n >= 10))
+
+
+def is_index_name(name: str) -> bool:
+    """Whether a column has a name that pandas, R or a person gives to row numbers: `Unnamed: 0`, `rownames`, `No.`."""
+    return _INDEX.fullmatch(name.casefold()) is not None

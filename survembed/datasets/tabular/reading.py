@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from survembed.datasets.tabular.table import Table
 from survembed.errors import DataError
 
 if TYPE_CHECKING:
@@ -13,11 +15,11 @@ if TYPE_CHECKING:
 ONE_ROW_EACH = "a row of names, then one row per subject"
 
 
-def read_table(path: Path, sheet: str | None = None) -> pd.DataFrame:
+def read_table(path: Path, sheet: str | None = None, decimal: str | None = None, missing: Iterable[str] = ()) -> Table:
     """Read a CSV, TSV, XLSX (`sheet`, else the first) or Parquet file.
 
     Cells of CSV, TSV and XLSX remain strings, so that `007` remains an id; Parquet keeps its types. A CSV may be
-    separated by commas, semicolons (then decimal commas are converted) or tabs. Columns without a name (a saved index)
+    separated by commas, semicolons or tabs. Columns without a name (a saved index)
     are dropped.
 
     Raises
@@ -51,7 +53,7 @@ def read_table(path: Path, sheet: str | None = None) -> pd.DataFrame:
         ) from error
     if not len(frame) or not len(frame.columns):
         raise DataError(f"{path.name} has no rows", where=where, expected=ONE_ROW_EACH)
-    return frame
+    return Table(frame, where, decimal=decimal, missing=tuple(missing))
 
 
 def _read_workbook(path: Path, sheet: str | None) -> pd.DataFrame:
@@ -82,10 +84,7 @@ def _read_text(path: Path) -> pd.DataFrame:
         decoded = text.decode(encoding)
     first = decoded.lstrip().splitlines()[0]
     separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
-    rows = pd.read_csv(path, sep=separator, header=None, dtype=str, na_filter=False, encoding=encoding)
-    if separator == ";":
-        rows = rows.replace(r"^\s*(-?\d+),(\d+)\s*$", r"\1.\2", regex=True)
-    return rows
+    return pd.read_csv(path, sep=separator, header=None, dtype=str, na_filter=False, encoding=encoding)
 
 
 def _with_header(rows: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -183,11 +183,13 @@ def _read_columns(path: Path, options: Tabular) -> TableContents:
         unit=options.duration_unit,
         allow=options.allow,
     )
-    outcome = read_outcome(read_table(path), asked, where, needs_id=False, converted=False)
+    table = read_table(path, options.sheet, options.decimal, options.missing_codes)
+    outcome = read_outcome(table, asked, needs_id=False, converted=False)
     requested = [name.strip() for name in (options.features or "").split(",") if name.strip()]
-    covariates = read_covariates(outcome, where, requested)
+    covariates = read_covariates(outcome, requested)
     refuse_revealing(covariates, where)
-    features = Features(notes=[outcome.choice, *outcome.warnings, *covariates.notes])
+    doubt = [outcome.unit_warning] if outcome.unit_warning else []
+    features = Features(notes=[outcome.choice, *outcome.notes, *covariates.notes, *doubt])
     for name, values in covariates.values.items():
         features.add(name, values, bool(requested), where)
     if not features.columns:

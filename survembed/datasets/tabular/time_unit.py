@@ -24,6 +24,8 @@ a lone `m` (months or minutes) and for units below a day."""
 
 PLAUSIBLE_DAYS = (30.0, 40 * 365.25)
 """Plausible median duration of a study; other values indicate a wrong unit."""
+FEW = 5
+"""Fewer durations show no unit: they are taken as days, with a warning if they are implausible."""
 MIN_LAST_DAY = 365.0
 """Durations without a unit are taken as days only if the longest is a year or more: 365 months are 30 years."""
 
@@ -63,7 +65,7 @@ def time_unit(column: str, durations: NDArray[np.float64], where: str, *, conver
         return unit, f"in {unit} (from the name)"
     known = durations[np.isfinite(durations)]
     is_plausible = len(known) > 0 and float(np.median(known)) >= PLAUSIBLE_DAYS[0] and known.max() >= MIN_LAST_DAY
-    if unit is None and is_plausible:
+    if unit is None and (is_plausible or len(known) < FEW):
         return "days", "in days (the name has no unit)"
     if unit is None and not converted:
         return "units", "in a unit that the name does not give"

@@ -59,7 +59,7 @@ _CANONICAL = {word: key for key, names in _SAME.items() for word in names.split(
 
 
 def canonical(name: str) -> tuple[str, ...]:
-    """Words of `name`, one English word for each idea: `OS.Zeit` gives `("os", "time")`, `follow-up` `("followup",)`."""
+    """Words of `name`, one English word for each idea: `OS.Zeit` gives os and time, `follow-up` followup."""
     found = [_CANONICAL.get(word, word) for word in words(name)]
     joined: list[str] = []
     for word in found:

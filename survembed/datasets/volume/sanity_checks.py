@@ -16,6 +16,8 @@ LIVER_ML = (500.0, 4000.0)
 """Plausible median volume of livers, tumours included."""
 MEDIAN_FACTOR = 3.0
 """Largest plausible ratio between an organ and the median of the cohort."""
+FOLLOW_UP_DAYS = (3.0, 60 * 365.25)
+"""Plausible median follow-up; other values indicate a wrong unit of time."""
 
 
 def organ_warnings(organ_ml: Mapping[str, float]) -> dict[str, str]:
@@ -55,7 +57,7 @@ def duplicates(hashes: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return warnings
 
 
-def outcome_warnings(duration: NDArray[np.float64], event: NDArray[np.bool_]) -> list[str]:
+def outcome_warnings(duration: NDArray[np.float64], event: NDArray[np.bool_], is_unit_given: bool) -> list[str]:
     """Warnings of implausible durations and events.
 
     Parameters
@@ -64,6 +66,8 @@ def outcome_warnings(duration: NDArray[np.float64], event: NDArray[np.bool_]) ->
         (n,) in days.
     event
         (n,) bool.
+    is_unit_given
+        Whether an option or the name of the column gives the unit of the durations.
     """
     followed = follow_up(duration, event)
     warnings = []
@@ -78,4 +82,13 @@ def outcome_warnings(duration: NDArray[np.float64], event: NDArray[np.bool_]) ->
         warnings.append("every subject has the event: are censored subjects missing, or is the event column wrong?")
     elif share < 0.05 or share > 0.95:
         warnings.append(f"{share:.0%} of subjects have the event: is the event column inverted?")
+    median = float(np.median(duration)) if np.isnan(followed.median) else followed.median
+    if 0 < median < FOLLOW_UP_DAYS[0]:
+        warnings.append(f"median follow-up of {median:.2g} days: are the durations years or months?")
+    elif median > FOLLOW_UP_DAYS[1]:
+        warnings.append(f"median follow-up of {median / 365.25:.0f} years: are the durations in a smaller unit?")
+    elif not is_unit_given and (duration != np.rint(duration)).any() and 0 < duration.max() < 365:
+        warnings.append(
+            "durations have fractions and no unit is given: are they months? --set data.duration_unit=months"
+        )
     return warnings

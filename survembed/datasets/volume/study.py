@@ -129,6 +129,9 @@ def clinical_columns(root: Path, options: Liver) -> Columns:
         censored_values=options.censored_values,
         unit=options.duration_unit,
         allow=options.allow,
+        sheet=options.sheet,
+        decimal=options.decimal,
+        missing=options.missing_codes,
         truth=options.truth_column or (TRUTH_COLUMN if is_phantom(root) else None),
     )
 
@@ -174,13 +177,15 @@ def report_problems(
 
 def report_follow_up(clinical: ClinicalTable, rows: NDArray[np.int64], reporter: Reporter) -> None:
     """Report events and follow-up of the subjects in `rows`; an inverted event column would be visible there."""
-    reporter.say(clinical.choice)
     followed = follow_up(clinical.duration[rows], clinical.event[rows])
     median = "not reached" if np.isnan(followed.median) else f"{followed.median:.0f} days"
+    columns = clinical.columns
     reporter.say(
-        f"{followed.n} subjects, {followed.n_events} events ({followed.n_events / followed.n:.0%}), median follow-up "
-        f"{median} (reverse Kaplan–Meier)"
+        f"{followed.n} subjects, {followed.n_events} events ({followed.n_events / followed.n:.0%}, column "
+        f"'{columns.event}'), median follow-up {median} (reverse Kaplan–Meier, column '{columns.duration}' in "
+        f"{columns.unit})"
     )
+    reporter.say(clinical.choice)
     zeros = int((clinical.duration[rows] == 0).sum())
     if zeros:
         reporter.warn(f"{zeros} duration(s) of 0 days, kept")
