@@ -17,9 +17,8 @@ mean|means|average|averages|mittelwert|mittel|durchschnitt|moyenne|media|promedi
 mean (sd)|mean ± sd|median (iqr)
 """
 _PERHAPS_TOTALS = "n|count|anzahl|sd|std|stdev|se|min|max|minimum|maximum|range|q1|q3|iqr"
-TOTALS, PERHAPS_TOTALS = (
-    frozenset(words.strip().replace("\n", "|").split("|")) for words in (_TOTALS, _PERHAPS_TOTALS)
-)
+TOTALS = frozenset(_TOTALS.strip().replace("\n", "|").split("|"))
+PERHAPS_TOTALS = frozenset(_PERHAPS_TOTALS.split("|"))
 """Labels of rows with totals and other statistics; the second might also be ids."""
 
 
@@ -47,9 +46,17 @@ def body(rows: Sequence[Row]) -> list[Row]:
     if not wide:
         return kept
     kept = kept[wide[0] :]
+    while len(kept) > 2 and len(kept[0].cells) < len(kept[1].cells) and _are_names(kept[1]):
+        kept = kept[1:]  # a title that contains the separator
     while len(kept) > 1 and _is_footnote(kept[-1]):
         kept.pop()
     return kept
+
+
+def _are_names(row: Row) -> bool:
+    """Whether each cell is a different word, and none a number."""
+    cells = [cell for cell in row.filled if isinstance(cell, str) and numeral(cell) is None]
+    return len(set(cells)) == len(row.cells)
 
 
 def named_rows(rows: list[Row], where: str) -> tuple[list[str], list[Row], list[str]]:
@@ -67,10 +74,17 @@ def named_rows(rows: list[Row], where: str) -> tuple[list[str], list[Row], list[
     notes = _body_notes(rows, kept)
     header, *subjects = kept
     names = [" ".join(str("" if cell is None else cell).replace("\0", "").split()) for cell in header.cells]
+    if subjects and all(len(row.cells) == len(names) + 1 and not is_empty(row.cells[-1]) for row in subjects):
+        raise DataError(
+            "every row has one cell more than the row of names",
+            where=where,
+            expected="a name for each column; numbers with decimal commas in quotation marks",
+            try_="write the table with a name for its first column; in R: write.csv, or write.table with col.names=NA",
+        )
     subjects = [_fitted(row, len(names), where) for row in subjects]
     repeated = [row.line for row in subjects if _repeats(row, names)]
     if repeated:
-        notes.append(f"Row(s) {', '.join(map(str, repeated))} repeat the names and are left out.")
+        notes.append(f"Line(s) {', '.join(map(str, repeated))} repeat the names and are left out.")
         subjects = [row for row in subjects if not _repeats(row, names)]
     subjects, total_notes = _without_totals(subjects, where)
     _refuse_second_header(names, subjects, where)
@@ -81,8 +95,8 @@ def _body_notes(rows: Sequence[Row], kept: Sequence[Row]) -> list[str]:
     above = [row for row in rows if row.filled and row.line < kept[0].line]
     below = [row for row in rows if row.filled and row.line > kept[-1].line]
     empty = [row for row in rows if not row.filled and kept[0].line < row.line < kept[-1].line]
-    notes = [f"Row {row.line}, '{str(row.filled[0])[:60]}', is a title and is left out." for row in above]
-    notes += [f"Row {row.line}, '{str(row.filled[0])[:60]}', is a footnote and is left out." for row in below]
+    notes = [f"Line {row.line}, '{str(row.filled[0])[:60]}', is a title and is left out." for row in above]
+    notes += [f"Line {row.line}, '{str(row.filled[0])[:60]}', is a footnote and is left out." for row in below]
     if empty:
         notes.append(f"{len(empty)} empty row(s) are left out.")
     return notes
@@ -102,7 +116,7 @@ def _fitted(row: Row, width: int, where: str) -> Row:
     if len(row.cells) >= width and not extra:
         return Row(row.line, row.cells[:width])
     raise DataError(
-        f"row {row.line} has {len(row.cells)} cells, the row of names has {width}",
+        f"line {row.line} has {len(row.cells)} cells, the row of names has {width}",
         where=where,
         expected="as many cells in each row as there are names; cells that contain the separator in quotation marks",
         try_=f"correct line {row.line}" + (", or write decimal points for decimal commas" if extra else ""),
@@ -122,20 +136,20 @@ def _without_totals(subjects: list[Row], where: str) -> tuple[list[Row], list[st
         kept.pop()
     if labels and not TOTALS.intersection(labels):
         raise DataError(
-            f"the last row begins with '{labels[0]}': it may be a subject or a statistic",
-            where=f"{where}, row {subjects[-1].line}",
+            f"the last row begins with '{subjects[-1].filled[0]}': it may be a subject or a statistic",
+            where=f"{where}, line {subjects[-1].line}",
             expected="rows of subjects only",
-            try_=f"remove row {subjects[-1].line}",
+            try_=f"remove line {subjects[-1].line}",
         )
     if kept and is_empty(kept[-1].cells[0]) and _are_sums(kept):
         raise DataError(
             "the last row has no first cell, and the sum or mean of a column",
-            where=f"{where}, row {kept[-1].line}",
+            where=f"{where}, line {kept[-1].line}",
             expected="rows of subjects only",
-            try_=f"remove row {kept[-1].line}",
+            try_=f"remove line {kept[-1].line}",
         )
     shown = ", ".join(f"{row.line} ('{row.filled[0]}')" for row in subjects[len(kept) :])
-    return kept, [f"Row(s) at the end with totals are left out: {shown}."] if labels else []
+    return kept, [f"Line(s) at the end with totals are left out: {shown}."] if labels else []
 
 
 def _label(row: Row) -> str:
@@ -188,10 +202,10 @@ def _refuse_second_header(names: list[str], subjects: list[Row], where: str) -> 
             odd.append(not _is_number(first.cells[number]))
     if len(odd) > 1 and all(odd):
         raise DataError(
-            f"row {first.line} holds units or a second row of names above numbers, such as '{first.filled[-1]}'",
+            f"line {first.line} holds units or a second row of names above numbers, such as '{first.filled[-1]}'",
             where=where,
             expected=ONE_ROW_EACH,
-            try_=f"remove row {first.line}; --set data.duration_unit=… gives the unit of the durations",
+            try_=f"remove line {first.line}; --set data.duration_unit=… gives the unit of the durations",
         )
 
 

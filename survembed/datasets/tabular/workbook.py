@@ -120,7 +120,7 @@ def _hidden_notes(sheet: Worksheet, rows: list[Row], width: int) -> list[str]:
     notes = []
     if hidden_rows:
         filtered = " by a filter" if sheet.auto_filter.ref else ""
-        notes.append(f"{len(hidden_rows)} hidden row(s){filtered} are read as well, first: row {hidden_rows[0]}.")
+        notes.append(f"{len(hidden_rows)} hidden row(s){filtered} are read as well, first: line {hidden_rows[0]}.")
     if letters:
         notes.append(f"Hidden column(s) are read as well: {', '.join(sorted(letters))}.")
     return notes
