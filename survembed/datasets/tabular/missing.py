@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from survembed.datasets.tabular.numerals import plain
 
-BLANK = frozenset({"", "na", "n/a", "nan", "none", "null", "."})
-"""Contents, in lower case, of an id, duration or event without a value."""
+BLANK = frozenset({"", "na", "n/a", "nan", "null", "."})
+"""Contents, in lower case, that mean that there is no value in any column; no note tells of them."""
 
 _SURE = """
 na|n/a|n.a|n. a|n/a n/a|#n/a|#na|<na>|nan|-nan|nat|<nat>|null|<null>|(null)|\\n|missing|<missing>|1.#ind|1.#qnan|-1.#ind

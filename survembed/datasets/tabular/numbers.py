@@ -53,7 +53,11 @@ def numbers(table: Table, name: str) -> Column | None:
     written = Counter(strings[is_text].tolist())
     gone = {text for text in written if is_missing(text) or word(text) in NONE_WORDS}
     column = _WrittenColumn(
-        table, name, strings, values[is_typed], {text: n for text, n in written.items() if text not in gone}
+        table,
+        name,
+        np.where(is_text, strings, ""),
+        values[is_typed],
+        {text: n for text, n in written.items() if text not in gone},
     )
     if not len(column.typed) and not column.counts and any(word(text) in NONE_WORDS for text in gone):
         return None
@@ -68,7 +72,7 @@ def numbers(table: Table, name: str) -> Column | None:
 
 @dataclass(frozen=True)
 class _WrittenColumn:
-    """Cells of a column that are not missing: typed numbers, and texts with their counts."""
+    """Cells of a column that are not missing: typed numbers, and texts by row and with their counts."""
 
     table: Table
     name: str
@@ -82,7 +86,7 @@ class _WrittenColumn:
             return {text: _BOOLEAN[text.casefold()] for text in self.counts}, ()
         failed = [text for text in self.counts if text in SPREADSHEET_ERRORS]
         if failed:
-            raise self.error(failed, "has errors of a spreadsheet", "a value in every cell")
+            raise self.error(failed, "has errors of a spreadsheet", "a value in every cell", "correct the formulas")
         parsed = {text: numeral(text) for text in self.counts}
         if not self._is_numeric(parsed):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -84,4 +85,6 @@ def numeral(cell: str) -> Numeral | None:
             readings[decimal] = float((digits.replace(mark, "") if mark else digits).replace(decimal, "."))
             thousands[decimal] = mark
     unit = (parts[1] or parts[3] or "").lower().rstrip(".")
-    return Numeral(readings, thousands, unit, limit is not None) if readings else None
+    if not readings or not all(map(math.isfinite, readings.values())):
+        return None
+    return Numeral(readings, thousands, unit, limit is not None)
