@@ -67,6 +67,7 @@ def _show(study_check: StudyCheck) -> None:
             and ("not reached" if follow_up.median_follow_up is None else f"{follow_up.median_follow_up:.0f} days"),
         }
     )
+    show_lines([follow_up.choice] if follow_up else [])
     columns = ["case", "grid", "spacing_mm", "orientation", "organ_ml", "tumour_ml", "outside", "state"]
     if study_check.cases:
         show_table(columns, [_row(case) for case in study_check.cases])

@@ -1,18 +1,15 @@
-"""Convert cells of a table to ids, durations and events."""
+"""Convert cells of a table to ids and durations."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.datasets.tabular.missing import is_missing
 from survembed.datasets.tabular.numbers import numbers
 from survembed.datasets.tabular.numerals import numeral
 from survembed.datasets.tabular.table import Column, Table
-from survembed.datasets.tabular.texts import SPREADSHEET_ERRORS, texts
-from survembed.errors import DataError, nearest
-
-_BOOLEAN = {"true": "1", "false": "0"}
+from survembed.datasets.tabular.texts import texts
+from survembed.errors import DataError
 
 
 def identifiers(table: Table, column: str) -> NDArray[np.str_]:
@@ -85,55 +82,3 @@ def durations(table: Table, column: str, ids: NDArray[np.str_]) -> Column:
     read = numbers(table, column)
     assert read is not None  # every cell is a number
     return read
-
-
-def events(table: Table, column: str, ids: NDArray[np.str_], value: str | None = None) -> NDArray[np.bool_]:
-    """Events (n,) bool, True where the event was observed.
-
-    Parameters
-    ----------
-    value
-        Cell content that marks an event (such as `dead`); None if cells are 0 and 1, or false and true.
-
-    Raises
-    ------
-    DataError
-        If a cell is missing, if it is neither 0 nor 1 and `value` is None, or if no cell equals `value`.
-    """
-    cells = texts(table, column)
-    if value is None:
-        codes = np.array([_code(_BOOLEAN.get(cell.lower(), cell)) for cell in cells], dtype=np.float64)
-        bad = ~np.isin(codes, (0.0, 1.0))
-        expected, try_ = (
-            "0 (censored) or 1 (event) for every subject",
-            "--set data.event_value=TEXT, if a text marks events",
-        )
-    else:
-        wanted, code = value.strip().casefold(), _code(value)
-        codes = np.array([cell.casefold() == wanted or _code(cell) == code for cell in cells], dtype=np.float64)
-        bad = np.array([is_missing(cell) or cell in SPREADSHEET_ERRORS for cell in cells.tolist()], dtype=bool)
-        expected, try_ = f"'{value}' or another text for every subject", None
-    if bad.any():
-        raise DataError(
-            f"column '{column}' has events that cannot be read ({_first_bad(bad, ids, cells)})",
-            where=table.where,
-            expected=expected,
-            try_=try_,
-        )
-    if value is not None and not codes.any():
-        known = sorted(set(cells.tolist()))
-        raise DataError(
-            f"no event: column '{column}' does not contain '{value}'",
-            where=table.where,
-            expected="one of " + ", ".join(known[:10]),
-            try_=f"--set data.event_value={nearest(value, known) or known[0]}",
-        )
-    return codes.astype(np.bool_)
-
-
-def _code(cell: str) -> float:
-    """`cell` as a number without a thousands mark; NaN if it is none, or a limit."""
-    number = numeral(cell)
-    if number is None or number.is_limit or number.unit or len(set(number.readings.values())) != 1:
-        return float("nan")
-    return next(iter(number.readings.values()))

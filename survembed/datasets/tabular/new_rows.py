@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.source import NewCases, require_files
-from survembed.datasets.tabular.columns import DURATION_NAMES, EVENT_NAMES, ID_NAMES, guess_column
+from survembed.datasets.tabular.candidates import duration_named, event_named
+from survembed.datasets.tabular.covariates import reason_to_leave_out
+from survembed.datasets.tabular.ids import is_id_name
+from survembed.datasets.tabular.leakage import is_index_name
 from survembed.datasets.tabular.numbers import numbers
 from survembed.datasets.tabular.reading import read_table
 from survembed.datasets.tabular.table import Table
@@ -18,8 +21,6 @@ from survembed.datasets.tabular.texts import categories
 from survembed.errors import DataError, nearest
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from survembed.cohort.cohort import Cohort
     from survembed.datasets import Tabular
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit: float) -> NewCases:
     """Features of every row of the file `table`.
 
-    Columns of ids and outcomes are ignored; so are other columns if the run sets its features by option.
+    Columns that a cohort leaves out (ids, outcomes, names, dates, row numbers) are ignored; so are all other columns if
+    the run sets its features by option.
 
     Parameters
     ----------
@@ -43,24 +45,24 @@ def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit
     """
     require_files(files, ("table",))
     path, where = files["table"], str(files["table"])
-    table = read_table(path)
+    table = read_table(path, options.sheet, options.decimal, options.missing_codes)
     frame = table.frame
-    categories = _categories(cohort)
-    encoded = {f"{name}={level}" for name, levels in categories.items() for level in levels}
+    levels_of = _categories(cohort)
+    encoded = {f"{name}={level}" for name, levels in levels_of.items() for level in levels}
     numeric = [name for name in cohort.header.features if name not in encoded]
-    for name in [*categories, *numeric]:
+    for name in [*levels_of, *numeric]:
         if name not in frame.columns:
             close = nearest(name, [str(column) for column in frame.columns])
             raise DataError(
                 f"no column '{name}'",
                 where=where,
-                expected=f"the features of the run: {', '.join([*numeric, *categories])}",
+                expected=f"the features of the run: {', '.join([*numeric, *levels_of])}",
                 try_=f"rename '{close}'" if close else None,
             )
     if not options.features:
-        _refuse_other_columns(frame, {*numeric, *categories, *cohort.subjects.covariates}, options, where)
+        _refuse_other_columns(table, {*numeric, *levels_of, *cohort.subjects.covariates}, options)
     columns = {name: _numbers(table, name, limit) for name in numeric}
-    for name, levels in categories.items():
+    for name, levels in levels_of.items():
         columns |= _indicators(table, name, levels)
     values = np.stack([columns[name] for name in cohort.header.features], axis=1)
     return NewCases(values.astype(np.float32)[:, None])
@@ -77,32 +79,35 @@ def _categories(cohort: Cohort) -> dict[str, list[str]]:
     return categories
 
 
-def _refuse_other_columns(frame: pd.DataFrame, features: set[str], options: Tabular, where: str) -> None:
-    """Refuse columns that are neither features nor, by their names, ids or outcomes."""
-    allowed = features
-    for requested, candidates in (
-        (options.duration_column, DURATION_NAMES),
-        (options.event_column, EVENT_NAMES),
-        (options.id_column, ID_NAMES),
-    ):
-        column = requested or guess_column(frame, candidates, taken=allowed)
-        allowed = allowed | {column} if column else allowed
-    other = [str(name) for name in frame.columns if name not in allowed]
+def _refuse_other_columns(table: Table, features: set[str], options: Tabular) -> None:
+    """Refuse columns that are neither features nor such as a cohort leaves out: ids, outcomes, dates, names."""
+    outcomes = {options.duration_column, options.event_column, options.id_column}
+    other = [
+        name
+        for name in map(str, table.frame.columns)
+        if name not in features | outcomes and not _is_left_out(table, name)
+    ]
     if other:
         raise DataError(
             f"column '{other[0]}' is not a feature of the run",
-            where=where,
+            where=table.where,
             expected="the features of the run, and no others",
             try_=f"remove {', '.join(other[:10])}",
         )
 
 
+def _is_left_out(table: Table, name: str) -> bool:
+    is_outcome = duration_named(name) is not None or event_named(name) is not None or is_id_name(name)
+    if is_outcome or reason_to_leave_out(table, name) is not None:
+        return True
+    return is_index_name(name)
+
+
 def _numbers(table: Table, name: str, limit: float) -> NDArray[np.float64]:
     column = numbers(table, name)
     if column is None:
-        raise DataError(
-            f"column '{name}' holds text", where=table.where, expected="numbers, as in the table of the run"
-        )
+        message = f"column '{name}' holds text"
+        raise DataError(message, where=table.where, expected="numbers, as in the table of the run")
     _refuse_missing(~(np.abs(column.values) < limit), name, table.where)
     return column.values
 

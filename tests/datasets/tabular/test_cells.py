@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from survembed.datasets.tabular.cells import durations, events, identifiers
+from survembed.datasets.tabular.cells import durations, identifiers
 from survembed.datasets.tabular.reading import read_table
 from survembed.datasets.tabular.table import Table
 from survembed.errors import DataError
@@ -21,7 +21,6 @@ def test_ids_stay_strings(tmp_path: Path, suffix: str) -> None:
     table = read_table(write(FRAME, tmp_path / f"study{suffix}"))
     assert identifiers(table, "id").tolist() == ["007", "8", "x 9"]
     assert durations(table, "time", FRAME["id"].to_numpy()).values.tolist() == [1, 2.5, 0]
-    assert events(table, "event", FRAME["id"].to_numpy()).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".parquet"])
@@ -41,28 +40,6 @@ IDS = np.array(["a", "b"])
 def test_bad_durations(cell: str) -> None:
     with pytest.raises(DataError, match="subject 'b' has"):
         durations(here({"time": ["0", cell]}), "time", IDS)
-
-
-@pytest.mark.parametrize("cell", ["", "2", "-1", "0.5", "dead", "nan"])
-def test_events_that_are_not_0_or_1(cell: str) -> None:
-    with pytest.raises(DataError, match="subject 'b' has") as caught:
-        events(here({"e": ["1", cell]}), "e", IDS)
-    assert "data.event_value" in str(caught.value)
-
-
-def test_events_by_word() -> None:
-    table = here({"status": ["Dead", "censored"]})
-    assert events(table, "status", IDS, "dead").tolist() == [True, False]
-    with pytest.raises(DataError, match="does not contain 'ded'") as caught:
-        events(table, "status", IDS, "ded")
-    assert caught.value.try_ == "--set data.event_value=Dead"
-    with pytest.raises(DataError, match="cannot be read"):
-        events(here({"status": ["dead", ""]}), "status", IDS, "dead")
-
-
-@pytest.mark.parametrize("cells", [["1", "0"], ["True", "false"], [1.0, 0.0], [True, False]])
-def test_events_as_written_by_all_sorts(cells: list[object]) -> None:
-    assert events(here({"e": cells}), "e", IDS).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(("cells", "message"), [(["a", "a"], "'a' appears 2 times"), (["a", ""], "row 2 has no id")])
