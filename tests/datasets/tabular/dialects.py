@@ -9,6 +9,7 @@ from typing import Any
 
 import openpyxl
 
+PLACES = ["Köln 1", "Basel 2", "St. Gallen 3", "Zürich 4, Süd", "Ulm 5\nNord", 'Haus "6"', "none"]
 DAYS = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
 MISSING = [
     "",
@@ -78,14 +79,12 @@ def known_table(rng: random.Random) -> Known:
     }
     words: dict[str, list[str | None]] = {
         "sex": [rng.choice(["female", "male", None, "female", "male"]) for _ in range(n)],
-        "centre": [
-            rng.choice(["Köln", "Basel", "St. Gallen", "Zürich, Süd", "Ulm\nSüd", 'Haus "Nord"']) for _ in range(n)
-        ],
+        "centre": [rng.choice(PLACES) for _ in range(n)],
     }
     for name, values in numbers.items():
         numbers[name] = [1.0, *values[1:]]  # no column is empty
     for name, cells in words.items():
-        words[name] = [cells[0] or "male", "female", *cells[2:]]
+        words[name] = ["male", "female", *cells[2:]]
     kept = rng.sample(list(numbers), rng.randint(1, 4))
     duration = [round(rng.uniform(0, top), digits) for _ in range(n)]
     duration[0] = float(top)
@@ -227,10 +226,16 @@ def _write_text(rows: list[list[Any]], written: Written, rng: random.Random) -> 
     end = dialect["end"] = rng.choice(["\n", "\r\n", "\n", "\r"])
 
     def field_text(cell: str) -> str:
-        if quoting == "all" or separator in cell or '"' in cell or (quoting == "words" and not cell.isdigit()):
+        if (
+            quoting == "all"
+            or any(sign in cell for sign in (separator, '"', "\n"))
+            or (quoting == "words" and not cell.isdigit())
+        ):
             return '"' + cell.replace('"', '""') + '"'
         return cell
 
+    if rng.random() < 0.15:
+        rows = [[*row, ""] for row in rows]
     lines = [separator.join(field_text(cell) for cell in row) for row in rows]
     dialect["above"] = rng.choice(["", "", "", "comment", "sep"])
     if dialect["title"] and rng.random() < 0.5:
@@ -239,8 +244,6 @@ def _write_text(rows: list[list[Any]], written: Written, rng: random.Random) -> 
         lines[:0] = ["#Identifier" + separator + "Time", "# second line"]
     if dialect["above"] == "sep":
         lines.insert(0, f"sep={separator}")
-    if rng.random() < 0.15:
-        lines = [line + separator if line.count(separator) >= 2 else line for line in lines]
     text = end.join(lines) + (end if rng.random() < 0.8 else "")
     encoding = dialect["encoding"] = rng.choice(ENCODINGS)
     try:
