@@ -94,13 +94,15 @@ def read_covariates(outcome: Outcome, requested: Collection[str] = ()) -> Covari
                 raise
             found.cell_notes.append(f"left out: {error.message}; {error.remedy}")
             continue
-        how = None if name in allowed else association(column.values, outcome.duration, outcome.event)
-        if how is not None and requested:
-            raise _not_usable(name, how, table.where)
-        if how is not None:
+        if name not in allowed and are_row_numbers(name, column.values):
+            reason = ROWS
+        how = None if reason or name in allowed else association(column.values, outcome.duration, outcome.event)
+        if requested and (reason or how):
+            raise _not_usable(name, reason or how or "", table.where)
+        if reason is not None:
+            found.left_out.setdefault(reason, []).append(name)
+        elif how is not None:
             found.revealing[name] = how
-        elif name not in allowed and are_row_numbers(name, column.values):
-            found.left_out.setdefault(ROWS, []).append(name)
         else:
             found.values[name] = column.values
             found.cell_notes += column.notes
