@@ -35,13 +35,16 @@ class Covariates:
         Columns by the reason for which they are left out.
     revealing
         How a column that is left out reveals the outcome by its contents, by column.
+    unclear
+        Errors of columns that cannot be read, or in two ways.
     cell_notes
-        Sentences on decisions about cells, and on columns that cannot be read.
+        Sentences on decisions about cells.
     """
 
     values: dict[str, NDArray[Any]] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     revealing: dict[str, str] = field(default_factory=dict)
+    unclear: list[DataError] = field(default_factory=list)
     cell_notes: list[str] = field(default_factory=list)
 
     @property
@@ -57,6 +60,7 @@ class Covariates:
             f"Column '{name}' is left out: {how}. To keep it: --set 'data.allow={name}'."
             for name, how in self.revealing.items()
         ]
+        sentences += [f"left out: {error.message}; {error.remedy}" for error in self.unclear]
         return sentences + self.cell_notes
 
 
@@ -92,7 +96,7 @@ def read_covariates(outcome: Outcome, requested: Collection[str] = ()) -> Covari
         except DataError as error:
             if requested:
                 raise
-            found.cell_notes.append(f"left out: {error.message}; {error.remedy}")
+            found.unclear.append(error)
             continue
         if name not in allowed and are_row_numbers(name, column.values):
             reason = ROWS
@@ -109,14 +113,16 @@ def read_covariates(outcome: Outcome, requested: Collection[str] = ()) -> Covari
     return found
 
 
-def refuse_revealing(covariates: Covariates, where: str) -> None:
-    """Raise an error if a column reveals the outcome by its contents: here the covariates are the images.
+def refuse_unclear(covariates: Covariates, where: str) -> None:
+    """Raise an error if a column cannot be read or reveals the outcome: here the covariates are the images.
 
     Raises
     ------
     DataError
         If there is such a column.
     """
+    for error in covariates.unclear:
+        raise error
     for name, how in covariates.revealing.items():
         raise _not_usable(name, how, where)
 

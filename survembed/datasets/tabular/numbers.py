@@ -166,7 +166,8 @@ class _WrittenColumn:
         if example is None:
             return ()
         value = f"{numerals[example].readings[decimal]:.15g}"
-        return (f"Column '{self.name}' has decimal {DECIMALS[decimal]}s{reason}: '{example}' is {value}.",)
+        marks = f"decimal {DECIMALS[decimal]}s{reason}" if reason or decimal in example else "thousands marks"
+        return (f"Column '{self.name}' has {marks}: '{example}' is {value}.",)
 
     def error(self, shown: list[str], message: str, expected: str, try_: str | None = None) -> DataError:
         """An error that names the first rows with the texts `shown`."""

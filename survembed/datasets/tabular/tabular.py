@@ -15,7 +15,7 @@ from survembed.cohort.cohort import writing_cohort
 from survembed.cohort.exclusions import Exclusion
 from survembed.cohort.subjects import Channel, CohortHeader, Subjects
 from survembed.datasets.tabular.columns import Columns
-from survembed.datasets.tabular.covariates import read_covariates, refuse_revealing
+from survembed.datasets.tabular.covariates import read_covariates, refuse_unclear
 from survembed.datasets.tabular.outcome import read_outcome
 from survembed.datasets.tabular.reading import read_table
 from survembed.errors import DataError
@@ -187,7 +187,7 @@ def _read_columns(path: Path, options: Tabular) -> TableContents:
     outcome = read_outcome(table, asked, needs_id=False, converted=False)
     requested = [name.strip() for name in (options.features or "").split(",") if name.strip()]
     covariates = read_covariates(outcome, requested)
-    refuse_revealing(covariates, where)
+    refuse_unclear(covariates, where)
     doubt = [outcome.unit_warning] if outcome.unit_warning else []
     features = Features(notes=[outcome.choice, *outcome.notes, *covariates.notes, *doubt])
     for name, values in covariates.values.items():

@@ -262,3 +262,13 @@ def test_odd_tables_raise_nothing_else(tmp_path: Path, rows: list[tuple[object, 
         return
     assert np.isfinite(cohort.images(range(len(cohort)))).all()
     cohort.close()
+
+
+@pytest.mark.parametrize("cell", ["1_000", "<5", "see report", "61,5"])
+def test_a_feature_that_is_not_clear_is_refused_not_dropped(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "study.tsv"
+    rows = [f"S{row}\t{400 + row}\t{row % 2}\t{50.5 + row}" for row in range(20)]
+    path.write_text("\n".join(["id\ttime_days\tdeath\tage", *rows, f"S20\t500\t1\t{cell}"]))
+    with pytest.raises(DataError, match="column 'age'") as caught:
+        prepared(Tabular(root=path).build(), tmp_path)
+    assert f"row 21 has '{cell}'" in caught.value.message
