@@ -15,6 +15,7 @@ _PLURALS = word_set(
 )
 """A column that is named by its unit alone may hold durations; `year` and `month` are dates."""
 _FILLERS = word_set("in the or and indicator flag code yn by")
+_ANSWERS = word_set("0 1 yes no y n")
 _DURATION_WORDS = word_set("os overall survival time duration followup t to death event last contact obs")
 _EVENT_WORDS = word_set(
     "os overall survival event death dead vital status stat observed fustat followup e censored alive patient delta"
@@ -68,7 +69,7 @@ def duration_named(name: str) -> Candidate | None:
 
 def event_named(name: str) -> Candidate | None:
     """The column as a candidate for events, by its name alone; None if the name is another one."""
-    core = {word for word in canonical(name) if word not in _FILLERS}
+    core = {word for word in canonical(name) if word not in _FILLERS and word not in _ANSWERS}
     endpoint = _endpoint(core)
     core -= {endpoint} if endpoint in ENDPOINTS else set()
     if core - _EVENT_WORDS or not (core or endpoint):

@@ -90,6 +90,7 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
         )
     events = categories(table, event_column)
     codes = _codes(table, event_column, asked)
+    _refuse_one_sided(table, duration_column, event_column, codes)
     bad = _bad_rows(table, id_column, events.values, duration_column)
     warnings = [id_warning] if id_warning else []
     exclusions: tuple[Exclusion, ...] = ()
@@ -120,6 +121,24 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
     notes = (*table.notes, *events.notes, *duration.notes, *warnings)
     doubt = unit_warning(duration.values, unit)
     return Outcome(table, columns, ids, duration.values, event, choice, notes, doubt, exclusions)
+
+
+def _refuse_one_sided(table: Table, duration_column: str, event_column: str, codes: EventCodes) -> None:
+    """Refuse durations that most subjects with the event have and most others lack, or the reverse: `days_to_death`."""
+    events = categories(table, event_column).values
+    is_event = codes.decode(events)
+    missing = texts(table, duration_column) == ""
+    for part, other in ((is_event, ~is_event), (~is_event, is_event)):
+        n, rest = int((missing & part).sum()), int((missing & other).sum())
+        if n >= 3 and 2 * n > part.sum() and 10 * rest < max(1, int(other.sum())):
+            who = "with" if part is is_event else "without"
+            raise DataError(
+                f"column '{duration_column}' has no duration for {n} of {int(part.sum())} subjects {who} the event",
+                where=table.where,
+                expected=f"one column with the follow-up of all subjects, also of those {who} the event",
+                try_="join the time to the event and the time to the last contact in one column, and set "
+                "--set data.duration_column=NAME",
+            )
 
 
 def _bad_rows(table: Table, id_column: str | None, events: NDArray[np.str_], duration_column: str) -> NDArray[np.bool_]:

@@ -38,6 +38,7 @@ def field(test_data: Path) -> Path:
     [
         ({"T": RNG.integers(1, 5, N), "OS_mo": DAYS, "event": EVENT}, 30.4375),
         ({"OS": EVENT, "Survival (mo.)": DAYS}, 30.4375),
+        ({"Death (0/1)": EVENT, "Follow-up [d]": DAYS}, 1),
         ({"OS months since surgery": DAYS, "death": EVENT}, 30.4375),
         ({"fu_weeks": DAYS, "vital_status": np.where(EVENT, "Dead", "Alive")}, 7),
         ({"überleben_jahre": DAYS / 100, "verstorben": np.where(EVENT, "ja", "nein")}, 3.6525),
@@ -81,6 +82,13 @@ def test_other_codes_are_refused_also_with_skip_bad(
     clinical = read(tmp_path, columns, skip_bad, event_value="2")
     np.testing.assert_array_equal(clinical.event, status == 2)
     assert ("'1' as censored" in clinical.choice) == (1 in codes)
+
+
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_durations_of_the_dead_alone_are_refused(tmp_path: Path, skip_bad: bool) -> None:
+    columns = {"days_to_death": np.where(EVENT, DAYS, np.nan), "vital_status": np.where(EVENT, "Dead", "Alive")}
+    with pytest.raises(DataError, match="subjects without the event"):
+        read(tmp_path, columns, skip_bad, duration="days_to_death")
 
 
 def test_only_rows_without_a_value_are_bad(tmp_path: Path) -> None:
