@@ -92,8 +92,7 @@ class ReleaseSource(CubeSource):
         reporter.say(f"KiTS23: {len(cases)} of {len(row_of)} cases in {table.name} are downloaded")
         report_follow_up(clinical, rows, reporter)
         exclusions = count_exclusions(clinical.exclusions, problems)
-        notes = (clinical.choice, *clinical.notes, *notes)
-        return Study("KiTS23", False, cases, clinical, rows, notes, exclusions=exclusions)
+        return Study("KiTS23", False, cases, clinical, rows, (*clinical.notes, *notes), exclusions=exclusions)
 
 
 def _without_postoperative(clinical: ClinicalTable) -> ClinicalTable:
