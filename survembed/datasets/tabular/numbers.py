@@ -108,7 +108,7 @@ class _WrittenColumn:
         share = 1 - n_words / n
         if n_words + n_limits == n or not (share >= MOSTLY or (share >= 0.5 and different > MEASURED)):
             return False
-        what = f"{n_words} that are not" if words else f"{n_limits} limits or estimates"
+        what = f"{n_words} cell(s) that are none" if words else f"{n_limits} cell(s) with a limit or an estimate"
         raise self.error(
             words or limits,
             f"holds numbers, and {what}",
