@@ -176,3 +176,12 @@ def test_dates() -> None:
         assert are_dates(dates)
     assert are_dates(["2010-03-01 00:00:00", "1 Mar 2010"])
     assert not are_dates(["2010", "12.5", "1-2", "T2", "20109999", "1,234.5"])
+
+
+@pytest.mark.parametrize("n", [12, 20, 30])
+def test_levels_in_order_by_chance_are_not_refused(n: int) -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(100):
+        duration, event = rng.integers(0, 15, n).astype(float), rng.random(n) < 0.5
+        assert association(rng.choice(["a", "a", "b", "b", "c", "d"], n), duration, event) is None
+        assert association(rng.integers(0, 3, n).astype(float), duration, event) is None
