@@ -78,6 +78,7 @@ def _show(study_check: StudyCheck, every: bool) -> None:
             and ("not reached" if follow_up.median_follow_up is None else f"{follow_up.median_follow_up:.0f} days"),
         }
     )
+    show_lines([follow_up.choice] if follow_up else [])
     cases = study_check.cases
     shown = [case for case in cases if every or len(cases) <= SHORT or case.is_doubtful]
     columns = ["case", "grid", "spacing_mm", "orientation", "organ_ml", "tumour_ml", "organ_hu", "outside", "state"]

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from survembed.errors import DataError
 
-FILE_NAME = re.compile(r"\S+\.(?:nii(?:\.gz)?|dcm|nrrd|csv|tsv|xlsx|json|parquet|h5|hdf5)\b")
+_BEFORE = ("of", "is", "in", "inside", "and", "but", "read", "from")
+"""Words of our messages that stand before a file name; a file name itself may contain blanks and commas."""
+FILE_NAME = re.compile(
+    r"(?:^|(?<=: )|(?<=, )|" + "|".join(rf"(?<=\b{word} )" for word in _BEFORE) + ")"
+    rf"(?:(?!: | (?:{'|'.join(_BEFORE)}) ).)*?"
+    r"\.(?:nii(?:\.gz)?|dcm|nrrd|mha|mhd|csv|tsv|txt|xlsx|json|parquet|h5|hdf5)\b"
+)
 
 
 @dataclass(frozen=True)

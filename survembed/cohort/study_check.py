@@ -82,6 +82,8 @@ class FollowUpCheck:
         By the reverse Kaplan–Meier method, in days; None if it is not reached.
     duration_column, event_column, unit
         Source columns, and the unit of the durations.
+    choice
+        A sentence on columns, unit and codes.
     """
 
     subjects: int
@@ -90,6 +92,7 @@ class FollowUpCheck:
     duration_column: str
     event_column: str
     unit: str
+    choice: str
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from survembed.cohort.exclusions import Exclusion, without_file_names
 from survembed.cohort.subjects import Subjects
 from survembed.survival.kaplan_meier import follow_up
 
-EXCLUSION_NOTE = re.compile(r"left out: |\d+ (row|of \d+ subjects)")
+EXCLUSION_NOTE = re.compile(r"left out: |Line\b|Line\(s\)|\d+ (row|of \d+ subjects)")
 MAX_LEVELS = 6
 """The table omits text columns with more distinct values."""
 
@@ -42,7 +42,8 @@ class Flow:
 def flow(notes: Sequence[str], exclusions: Sequence[Exclusion], ids: Sequence[str], n: int) -> Flow:
     """The flow of exclusions into a cohort of `n` subjects; notes become remarks without names of subjects or files.
 
-    Notes that record excluded subjects are dropped, because they name them and repeat `exclusions`.
+    Notes that record excluded subjects are dropped, because they name them and repeat `exclusions`; so are notes on
+    lines of a table, because they quote titles and footnotes.
     """
     remarks: Counter[str] = Counter()
     included = {str(each) for each in ids}
@@ -51,7 +52,7 @@ def flow(notes: Sequence[str], exclusions: Sequence[Exclusion], ids: Sequence[st
         if subject in included:
             remarks[without_file_names(rest).strip(" .…")] += 1
         elif not EXCLUSION_NOTE.match(note):
-            remarks[note] += 1
+            remarks[without_file_names(note)] += 1
     texts = tuple(f"{text} ({count} subjects)" if count > 1 else text for text, count in remarks.items())
     left_out = tuple((exclusion.reason, exclusion.n) for exclusion in exclusions)
     return Flow(n + sum(exclusion.n for exclusion in exclusions), left_out, texts)

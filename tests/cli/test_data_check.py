@@ -31,6 +31,10 @@ def test_sound_study_ends_with_0(capsys: pytest.CaptureFixture[str], root: Path)
     assert "4 × 4 × 5" in answer.out
     assert "events            3 (50%)" in answer.out
     assert "median follow-up  140 days" in answer.out
+    assert (
+        "Durations are column 'time_days', in days (from the name); events are column 'event', which counts '1' as"
+        in (answer.out)
+    )
     assert "problem" not in answer.out
 
 

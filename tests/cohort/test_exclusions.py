@@ -24,7 +24,16 @@ def test_equal_reasons_are_added_up() -> None:
 
 
 def test_file_names_are_replaced() -> None:
-    assert without_file_names("Mueller_Hans.nii.gz and b.dcm differ") == "a file and a file differ"
+    for text, expected in (
+        ("Mueller_Hans.nii.gz and b.dcm differ", "a file and a file differ"),
+        ("several files: Roe, Jane CT.nii.gz, Roe, Jane.nii", "several files: a file, a file"),
+        ("two masks, the other is roe, jane van der.nii.gz", "two masks, the other is a file"),
+        ("Roe Jane.nii is truncated: 3 of 4 bytes", "a file is truncated: 3 of 4 bytes"),
+        ("only 4% of the organ lies inside Roe, Jane.nii.gz", "only 4% of the organ lies inside a file"),
+        ("the header of Jane Roe.nrrd is damaged", "the header of a file is damaged"),
+        ("cannot read Roe Jane.dcm: no pixels", "cannot read a file: no pixels"),
+    ):
+        assert without_file_names(text) == expected
 
 
 def test_they_survive_json_and_are_optional_in_files_written_before() -> None:

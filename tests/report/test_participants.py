@@ -18,6 +18,7 @@ NOTES = (
     "12 of 300 subjects are left out: they miss a feature.",
     "p1: the organ touches the edge of p1.nii.gz",
     "p2: the organ touches the edge of p2.nii.gz",
+    "Line 1, 'Patients of Dr. Mueller', is a title and is left out.",
     "no case has any tumour",
 )
 

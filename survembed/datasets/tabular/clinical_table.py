@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,65 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.exclusions import Exclusion
-from survembed.datasets.tabular.cells import durations, events, identifiers, numbers, texts, to_number
-from survembed.datasets.tabular.columns import DURATION_NAMES as TABLE_DURATION_NAMES
-from survembed.datasets.tabular.columns import EVENT_NAMES, find_column, require_column
-from survembed.datasets.tabular.columns import ID_NAMES as TABLE_ID_NAMES
+from survembed.datasets.tabular.columns import Columns as Columns
+from survembed.datasets.tabular.columns import require_column
+from survembed.datasets.tabular.covariates import read_covariates
+from survembed.datasets.tabular.numbers import numbers
+from survembed.datasets.tabular.outcome import read_outcome
 from survembed.datasets.tabular.reading import read_table
+from survembed.datasets.tabular.table import Table
+from survembed.datasets.tabular.time_unit import DAYS
 from survembed.errors import DataError
 from survembed.storage.files import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DAYS = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
-"""Days in each unit of time."""
-
-_TIMES = ("overall_survival", "os", "survival", "time", "follow_up", "followup", "duration")
-DURATION_NAMES = tuple(dict.fromkeys([*TABLE_DURATION_NAMES, *(f"{name}_{unit}" for unit in DAYS for name in _TIMES)]))
-ID_NAMES = (*TABLE_ID_NAMES, "tcia_id")
-
-_NUMBER = "_?(id|no|nr|num|number|code)"
-IDENTIFYING = re.compile(
-    r"((patient|subject|person|participant)(_?s)?_?)?("
-    r"((first|last|family|given|sur|full|middle|maiden|other|referring|physician)_?)?names?|initials|"
-    r"(street|home)?_?address|street|(tele|mobile|cell)?_?phone" + f"({_NUMBER})?" + r"|e?_?mail(_address)?|"
-    r"dob|(date_of_)?birth(_?da(y|te))?|mrn|ssn|social_security.*|insurance.*|(zip|post(al)?)_?code|accession|"
-    + f"(medical_?record|record|accession|hospital|passport|national|health|nhs){_NUMBER})"
-    + f"|patient{_NUMBER}"
-)
-"""Names of columns that can identify a patient, in lower case with `_` between words; such columns are dropped."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Columns of a clinical table.
-
-    Attributes
-    ----------
-    id, duration, event
-        Column names; None to find the column by its usual names.
-    event_value
-        Content of the event column that marks an event; None if it is 1.
-    unit
-        `days`, `weeks`, `months` or `years`; None to read it from the name of the duration column, else days.
-    sheet
-        Sheet of a workbook; None for the first.
-    missing
-        Contents of cells without a value.
-    truth
-        Column with the true log-hazard of simulated subjects; None if there is none.
-    """
-
-    id: str | None = None
-    duration: str | None = None
-    event: str | None = None
-    event_value: str | None = None
-    unit: str | None = None
-    sheet: str | None = None
-    missing: tuple[str, ...] = ()
-    truth: str | None = None
-
 
 PRESETS: Mapping[str, tuple[Columns, ...]] = {
     "crlm": (
@@ -106,8 +59,10 @@ class ClinicalTable:
         The other columns by name, (n,) numbers (NaN where missing) or strings ("" where missing).
     columns
         Source columns.
+    choice
+        A sentence on the columns, their unit and codes.
     notes
-        Sentences on dropped rows and columns.
+        Sentences on rows and columns that are left out, and on implausible values.
     exclusions
         Dropped rows by reason.
     """
@@ -118,6 +73,7 @@ class ClinicalTable:
     truth: NDArray[np.float64] | None
     covariates: Mapping[str, NDArray[Any]]
     columns: Columns
+    choice: str
     notes: tuple[str, ...]
     exclusions: tuple[Exclusion, ...] = ()
 
@@ -166,64 +122,37 @@ def read_clinical(path: Path, requested: Columns, preset: str | None = None, ski
     DataError
         If the table cannot be read, a column is not found, an id appears twice, or a duration or event is not usable.
     """
-    where = str(path)
     given = {name: value for name, value in vars(requested).items() if value not in (None, ())}
     forms = tuple(replace(form, **given) for form in (PRESETS[preset] if preset else (Columns(),)))
-    frame, columns = _read_with_columns(path, forms, where)
-    bad = _bad_rows(frame, columns)
-    notes: tuple[str, ...] = ()
-    exclusions: tuple[Exclusion, ...] = ()
-    if skip_bad and bad.any():
-        first = ", ".join(subject or "(no id)" for subject in texts(frame[columns.id])[bad][:5])
-        exclusions = (Exclusion("row(s) of the clinical table without a usable duration or event", int(bad.sum())),)
-        more = "…" if bad.sum() > 5 else ""
-        notes = (f"{exclusions[0].n} {exclusions[0].reason} left out: {first}{more}",)
-        frame = frame[~bad].reset_index(drop=True)
-    try:
-        ids = identifiers(frame, columns.id or "", where)
-        duration = durations(frame, columns.duration or "", ids, where) * DAYS[columns.unit or "days"]
-        event = events(frame, columns.event or "", ids, where, columns.event_value)
-    except DataError as error:
-        if skip_bad or not bad.any() or error.try_:
-            raise
-        remedy = "correct the table, or exclude such rows with --set data.skip_bad=true"
-        raise DataError(error.message, where=where, expected=error.expected, try_=remedy) from error
-    used = {columns.id, columns.duration, columns.event, columns.truth}
-    covariates, dropped = _covariates(frame, used)
-    if dropped:
-        notes += (f"columns that can identify a patient were dropped: {', '.join(dropped)}",)
+    table, columns = _read_form(path, forms)
+    outcome = read_outcome(table, columns, needs_id=True, converted=True, skip_bad=skip_bad)
+    covariates = read_covariates(outcome)
+    columns = outcome.columns
     return ClinicalTable(
-        id=ids,
-        duration=duration,
-        event=event,
-        truth=None if columns.truth is None else _truth(frame, columns.truth, where),
-        covariates=covariates,
+        id=outcome.id,
+        duration=outcome.duration * DAYS[columns.unit or "days"],
+        event=outcome.event,
+        truth=None if columns.truth is None else _truth(outcome.table, columns.truth),
+        covariates={
+            name.replace("/", "_"): values for name, values in covariates.values.items()
+        },  # "/" is a group in HDF5
         columns=columns,
-        notes=notes,
-        exclusions=exclusions,
+        choice=outcome.choice,
+        notes=(*outcome.notes, *covariates.notes, *([outcome.unit_warning] if outcome.unit_warning else [])),
+        exclusions=outcome.exclusions,
     )
 
 
-def _read_with_columns(path: Path, forms: tuple[Columns, ...], where: str) -> tuple[pd.DataFrame, Columns]:
-    """The table, and its columns with all names resolved."""
+def _read_form(path: Path, forms: tuple[Columns, ...]) -> tuple[Table, Columns]:
+    """The table, and the form whose columns it has, else the first."""
     columns = forms[0]
-    frame = _records(path) if path.suffix.lower() == ".json" else read_table(path, columns.sheet)
-    names = {str(name) for name in frame.columns}
+    if path.suffix.lower() == ".json":
+        table = Table(_records(path), str(path), decimal=columns.decimal)
+    else:
+        table = read_table(path, columns.sheet, columns.decimal)
+    names = {str(name) for name in table.frame.columns}
     columns = next((form for form in forms if {form.id, form.duration, form.event} <= names), columns)
-    if columns.missing:
-        frame = frame.replace(list(columns.missing), "")
-    subject = find_column(frame, columns.id, ID_NAMES, "id_column", where)
-    event = find_column(frame, columns.event, EVENT_NAMES, "event_column", where, [subject])
-    taken = [subject, event]
-    duration = find_column(frame, columns.duration, DURATION_NAMES, "duration_column", where, taken)
-    unit = columns.unit or unit_in(duration) or "days"
-    return frame, replace(columns, id=subject, duration=duration, event=event, unit=unit)
-
-
-def unit_in(column: str) -> str | None:
-    """Unit at the end of a column name such as `OS (months)` or `time_week`; None if there is none."""
-    words = re.findall("[a-z]+", column.lower()) or [""]
-    return next((unit for unit in DAYS if words[-1].endswith(unit) or words[-1] == unit[:-1]), None)
+    return replace(table, missing=columns.missing), columns
 
 
 def _records(path: Path) -> pd.DataFrame:
@@ -238,37 +167,13 @@ def _records(path: Path) -> pd.DataFrame:
     return pd.json_normalize(entries)
 
 
-def _bad_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
-    """(n,) True for rows without an id or a usable duration or event."""
-    duration = np.array([to_number(cell) for cell in texts(frame[columns.duration])], dtype=np.float64)
-    bad = ~np.isfinite(duration) | (duration < 0)
-    for column in (columns.id, columns.event):
-        bad |= texts(frame[column]) == ""
-    codes = numbers(frame[columns.event]) if columns.event_value is None else None
-    return bad if codes is None else bad | ~np.isin(codes, (0, 1))
+def _truth(table: Table, column: str) -> NDArray[np.float64]:
+    values = numbers(table, require_column(table, column))
+    if values is None or not np.isfinite(values.values).all():
+        message = f"column '{column}' has cells that are not numbers"
+        raise DataError(message, where=table.where, expected="true log-hazards")
+    return values.values
 
 
-def _truth(frame: pd.DataFrame, column: str, where: str) -> NDArray[np.float64]:
-    values = numbers(frame[require_column(frame, column, where)])
-    if values is None or not np.isfinite(values).all():
-        raise DataError(f"column '{column}' has cells that are not numbers", where=where, expected="true log-hazards")
-    return values
-
-
-def _covariates(frame: pd.DataFrame, used: set[str | None]) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The other columns, numbers if all cells are (percentages too), else strings; and names of dropped columns."""
-    kept: dict[str, NDArray[Any]] = {}
-    dropped = []
-    for name in map(str, frame.columns):
-        if name in used:
-            continue
-        separated = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)  # PatientName, as in DICOM
-        if IDENTIFYING.fullmatch(re.sub(r"[^a-z0-9]+", "_", separated.lower()).strip("_")):
-            dropped.append(name)
-            continue
-        cells = frame[name]
-        values = numbers(cells)
-        if values is None:
-            values = numbers(cells.astype(str).str.replace(r"^\s*([-\d.]+)\s*%\s*$", r"\1", regex=True))
-        kept[name.replace("/", "_")] = texts(cells) if values is None else values  # "/" is a group in HDF5
-    return kept, dropped
+def _stored(name: str) -> str:
+    return name.replace("/", "_")  # "/" is a group in HDF5

@@ -1,76 +1,65 @@
-"""Find the columns of a table by name."""
+"""Columns of durations and events, chosen by name, content and partner together."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from itertools import product
 
+import numpy as np
+from numpy.typing import NDArray
+
+from survembed.datasets.tabular.candidates import Candidate, duration_named, event_named
+from survembed.datasets.tabular.event_codes import EVENT_WORDS, NO, YES, is_censored_word, is_event_word, normalised
+from survembed.datasets.tabular.numerals import numeral
+from survembed.datasets.tabular.table import Table
+from survembed.datasets.tabular.texts import categories, texts
+from survembed.datasets.tabular.time_unit import DAYS, unit_in
+from survembed.datasets.tabular.words import ENDPOINTS, canonical
 from survembed.errors import DataError, nearest
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-DURATION_NAMES = (
-    "duration",
-    "duration_days",
-    "time_days",
-    "days",
-    "survival_time",
-    "survival_days",
-    "os_time",
-    "os_days",
-    "overall_survival",
-    "overall_survival_days",
-    "follow_up_days",
-    "followup_days",
-    "follow_up",
-    "followup",
-    "futime",
-    "survival",
-    "time",
-    "t",
-    "os",
-)
-"""Names of duration columns, most likely first; compared without case, and with `_` for every other sign."""
-
-EVENT_NAMES = (
-    "event",
-    "event_observed",
-    "os_event",
-    "death",
-    "dead",
-    "died",
-    "deceased",
-    "fustat",
-    "vital_status",
-    "status",
-    "e",
-    "os",
-)
-"""Names of event columns, most likely first."""
-
-ID_NAMES = (
-    "id",
-    "subject_id",
-    "subject",
-    "case_id",
-    "case",
-    "patient_id",
-    "patient",
-    "participant_id",
-    "image_id",
-    "sample_id",
-    "pid",
-)
-"""Names of id columns, most likely first."""
+_MAX_CODES = 10
+"""A column with more distinct contents does not hold codes of events."""
 
 
-def _normalised(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a table and how to read them, as far as the user or a preset gives them.
+
+    Attributes
+    ----------
+    id, duration, event
+        Column names; None to find the column by name and content.
+    event_value, censored_values
+        Contents of the event column; see `event_codes`.
+    unit
+        `days`, `weeks`, `months`, `years`, or `units` (only a label); None to read it from the name of the durations.
+    allow
+        Columns that are kept although they may reveal the outcome.
+    sheet
+        Sheet of a workbook; None for the first.
+    decimal
+        Decimal mark of numbers, `.` or `,`; None to decide by each column.
+    missing
+        Contents of cells without a value, besides the usual ones.
+    truth
+        Column with the true log-hazard of simulated subjects; None if there is none.
+    """
+
+    id: str | None = None
+    duration: str | None = None
+    event: str | None = None
+    event_value: str | None = None
+    unit: str | None = None
+    sheet: str | None = None
+    missing: tuple[str, ...] = ()
+    truth: str | None = None
+    censored_values: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    decimal: str | None = None
 
 
-def require_column(frame: pd.DataFrame, column: str, where: str) -> str:
+def require_column(table: Table, column: str) -> str:
     """Return `column` if the table has it.
 
     Raises
@@ -78,55 +67,128 @@ def require_column(frame: pd.DataFrame, column: str, where: str) -> str:
     DataError
         If the table has no such column; the nearest name is suggested.
     """
-    names = [str(name) for name in frame.columns]
+    names = [str(name) for name in table.frame.columns]
     if column in names:
         return column
     close = nearest(column, names)
     raise DataError(
         f"no column '{column}'",
-        where=where,
+        where=table.where,
         expected="one of " + ", ".join(names[:30]),
         try_=f"'{close}'" if close else None,
     )
 
 
-def guess_column(frame: pd.DataFrame, candidates: Iterable[str], taken: Iterable[str] = ()) -> str | None:
-    """The column with the most likely of the `candidates` names that is not in `taken`; None if there is none."""
-    used = set(taken)
-    by_plain = {_normalised(str(name)): str(name) for name in frame.columns if name not in used}
-    return next((by_plain[name] for name in candidates if name in by_plain), None)
+def find_outcome(table: Table, duration: str | None, event: str | None) -> tuple[str, str]:
+    """Columns of durations and events: the given ones, or the best pair of candidates.
 
-
-def find_column(
-    frame: pd.DataFrame,
-    column: str | None,
-    candidates: tuple[str, ...],
-    option: str,
-    where: str,
-    taken: Iterable[str] = (),
-) -> str:
-    """`column`, or if it is None the column with one of the `candidates` names.
-
-    Parameters
-    ----------
-    option
-        Name of the option that sets the column, for the error message.
-    taken
-        Columns with another use.
+    A pair of the same endpoint (`PFI.time` and `PFI`) ranks above two columns that only fit by name. Columns with equal
+    contents (the same durations in another unit, the same events in other words) are no conflict.
 
     Raises
     ------
     DataError
-        If the table has no such column.
+        If a given column does not exist, no column is a candidate, or several are equally good.
     """
-    if column is not None:
-        return require_column(frame, column, where)
-    guess = guess_column(frame, candidates, taken)
-    if guess is None:
-        raise DataError(
-            f"cannot determine which column is the {option.removesuffix('_column')}",
-            where=where,
-            expected=f"a column named one of {', '.join(candidates)}",
-            try_=f"--set data.{option}=NAME, with one of {', '.join(map(str, frame.columns[:30]))}",
-        )
-    return guess
+    durations = _candidates(table, duration, duration_named, is_duration, {event})
+    events = _candidates(table, event, event_named, is_event, {duration})
+    if not durations or not events:
+        raise _not_found("duration" if not durations else "event", table)
+    general = [candidate for candidate in durations if candidate.endpoint not in ENDPOINTS]
+    pairs = {
+        (first, second): first.score + second.score + (3 if first.endpoint and first.endpoint == second.endpoint else 0)
+        for first, second in product(general or durations, events)
+        if first.name != second.name and _may_belong_together(first.endpoint, second.endpoint)
+    }
+    if not pairs:
+        raise _not_found("event", table)
+    best = [pair for pair, score in pairs.items() if score == max(pairs.values())]
+    firsts = list(dict.fromkeys(first.name for first, _ in best))
+    seconds = list(dict.fromkeys(second.name for _, second in best))
+    for role, names, are_equal in (("duration", firsts, _same_durations), ("event", seconds, _same_events)):
+        different = [name for name in names[1:] if not are_equal(table, names[0], name)]
+        if different:
+            raise DataError(
+                f"columns '{names[0]}' and '{different[0]}' may both be the {role}, and they differ",
+                where=table.where,
+                expected=f"one column of {role}s, or its name",
+                try_=f"--set 'data.{role}_column={names[0]}', or '{different[0]}'",
+            )
+    return firsts[0], seconds[0]
+
+
+def _candidates(
+    table: Table,
+    given: str | None,
+    named: Callable[[str], Candidate | None],
+    holds: Callable[[Table, Candidate], bool],
+    taken: Collection[str | None],
+) -> list[Candidate]:
+    """The given column, or all whose name and content fit."""
+    if given is not None:
+        return [named(given) or Candidate(given, 1, "")]
+    found = [named(str(name)) for name in table.frame.columns if name not in taken]
+    return [candidate for candidate in found if candidate is not None and holds(table, candidate)]
+
+
+def _may_belong_together(first: str, second: str) -> bool:
+    return first == second or {first, second} <= {"", "os"} or "" in (first, second)
+
+
+def _not_found(role: str, table: Table) -> DataError:
+    examples = "time, os_months, survival_days" if role == "duration" else "event, death, vital_status"
+    return DataError(
+        f"cannot determine which column is the {role}",
+        where=table.where,
+        expected=f"a column with a usual name ({examples}, …) and fitting contents",
+        try_=f"--set data.{role}_column=NAME, with one of {', '.join(map(str, table.frame.columns[:30]))}",
+    )
+
+
+def is_duration(table: Table, candidate: Candidate) -> bool:
+    """Whether most contents are numbers of 0 or more, and neither only 0 and 1 nor, without a unit, a few grades."""
+    values = _numbers(table, candidate.name)
+    known = values[np.isfinite(values)]
+    if 2 * len(known) < len(values) or (len(known) > 2 and set(known.tolist()) <= {0.0, 1.0}):
+        return False
+    distinct = np.unique(known)
+    if canonical(candidate.name) == ("t",) and {"n", "m"} & {str(name).casefold() for name in table.frame.columns}:
+        return False  # T, N and M of TNM
+    is_grade = len(known) >= 10 and len(distinct) <= 6 and distinct.max() <= 10
+    return 2 * int((known >= 0).sum()) >= len(known) and not (is_grade and unit_in(candidate.name) is None)
+
+
+def is_event(table: Table, candidate: Candidate) -> bool:
+    """Whether the contents may be codes of events; `os` or `survival` must hold 0 and 1, or known words."""
+    contents = {normalised(text) for text in categories(table, candidate.name).values if text}
+    if not contents or len(contents) > _MAX_CODES:
+        return False
+    core = set(canonical(candidate.name))
+    if core & ({"event", "status", "dead", "fustat"} | EVENT_WORDS):
+        return True
+    return contents <= YES | NO or all(is_event_word(each) or is_censored_word(each) for each in contents)
+
+
+def _numbers(table: Table, column: str) -> NDArray[np.float64]:
+    """Cells (n,) as numbers in their first reading, NaN if they are none: only to choose the column."""
+    numerals = [numeral(text) for text in texts(table, column).tolist()]
+    return np.array([next(iter(one.readings.values())) if one else np.nan for one in numerals], dtype=np.float64)
+
+
+def _same_durations(table: Table, one: str, other: str) -> bool:
+    """Whether two columns hold the same durations in their units, up to one unit of rounding."""
+    first, second = _numbers(table, one), _numbers(table, other)
+    factors = [DAYS.get(unit_in(name) or "days", np.nan) for name in (one, other)]
+    scaled = first * factors[0], second * factors[1]
+    both = np.isfinite(scaled[0]) & np.isfinite(scaled[1])
+    tolerance = 0.51 * sum(factors) if factors[0] != factors[1] else 1e-6
+    return bool(both.all() and (np.abs(scaled[0] - scaled[1]) <= tolerance + 0.01 * scaled[0]).all())
+
+
+def _same_events(table: Table, one: str, other: str) -> bool:
+    """Whether two columns of codes that both count 1 or a word as the event mark the same subjects."""
+    marks = []
+    for name in (one, other):
+        contents = [normalised(text) for text in categories(table, name).values]
+        marks.append([content in YES or is_event_word(content) for content in contents])
+    return marks[0] == marks[1]

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from survembed.datasets.tabular.delimited import read_delimited
+from survembed.datasets.tabular.layout import ONE_ROW_EACH, Row, is_empty, named_rows
+from survembed.datasets.tabular.table import Table
+from survembed.datasets.tabular.workbook import read_workbook
 from survembed.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ONE_ROW_EACH = "a row of names, then one row per subject"
 
+def read_table(path: Path, sheet: str | None = None, decimal: str | None = None, missing: Iterable[str] = ()) -> Table:
+    """Read a CSV, TSV, XLSX or Parquet file.
 
-def read_table(path: Path, sheet: str | None = None) -> pd.DataFrame:
-    """Read a CSV, TSV, XLSX (`sheet`, else the first) or Parquet file.
+    Cells of CSV and TSV remain strings, so that `007` remains an id; those of XLSX and Parquet keep their types.
+    Columns without a name (a saved index), titles above the names, footnotes and totals are left out, with a note.
 
-    Cells of CSV, TSV and XLSX remain strings, so that `007` remains an id; Parquet keeps its types. A CSV may be
-    separated by commas, semicolons (then decimal commas are converted) or tabs. Columns without a name (a saved index)
-    are dropped.
+    Parameters
+    ----------
+    sheet
+        Sheet of a workbook; None for the only visible one.
+    decimal, missing
+        As declared by the user; see `Table`.
 
     Raises
     ------
     DataError
-        When the file is missing, empty, damaged, of another kind, or names a column twice.
+        When the file is missing, empty, damaged, of another kind, not rectangular, or names a column twice.
     """
-    import pandas as pd
-
     where, kind = str(path), path.suffix.lower()
     try:
         if kind == ".parquet":
-            frame = pd.read_parquet(path, engine="pyarrow").reset_index()
-            frame = frame.drop(columns="index") if "index" in frame and frame.columns[0] == "index" else frame
-            frame = _with_names(frame, list(frame.columns), where)
+            frame, notes = _read_parquet(path), list[str]()
         elif kind in (".csv", ".tsv", ".txt"):
-            frame = _with_header(_read_text(path), where)
+            frame, notes = _frame(*read_delimited(path), where)
         elif kind == ".xlsx":
-            frame = _with_header(_read_workbook(path, sheet), where)
+            frame, notes = _frame(*read_workbook(path, sheet), where)
         else:
             raise DataError(f"{path.name} is not a table", where=where, expected=".csv, .tsv, .xlsx or .parquet")
     except DataError:
@@ -51,56 +57,38 @@ def read_table(path: Path, sheet: str | None = None) -> pd.DataFrame:
         ) from error
     if not len(frame) or not len(frame.columns):
         raise DataError(f"{path.name} has no rows", where=where, expected=ONE_ROW_EACH)
-    return frame
+    return Table(frame, where, tuple(notes), decimal, tuple(missing))
 
 
-def _read_workbook(path: Path, sheet: str | None) -> pd.DataFrame:
-    """All cells of a sheet, including its first row."""
+def _read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    with pd.ExcelFile(path, engine="openpyxl") as book:
-        if sheet is not None and sheet not in book.sheet_names:
-            names = ", ".join(str(name) for name in book.sheet_names)
-            raise DataError(f"{path.name} has no sheet '{sheet}'", where=str(path), expected=f"one of {names}")
-        return book.parse(sheet or 0, header=None, dtype=str, na_filter=False)
+    frame = pd.read_parquet(path, engine="pyarrow").reset_index()
+    frame = frame.drop(columns="index") if "index" in frame and frame.columns[0] == "index" else frame
+    names = [str(name).replace("\0", "").strip() for name in frame.columns]
+    _refuse_repeated(names, str(path))
+    return frame.set_axis(names, axis=1).loc[:, [bool(name) for name in names]]
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    """All cells of a delimited text file, including its first line."""
+def _frame(rows: list[Row], notes: list[str], where: str) -> tuple[pd.DataFrame, list[str]]:
+    """The table below its row of names; columns without a name are left out."""
     import pandas as pd
 
-    text = path.read_bytes()
-    if not text.strip():
-        raise DataError(f"{path.name} is empty", where=str(path), expected=ONE_ROW_EACH)
-    if b"\0" in text:
-        raise DataError(f"{path.name} is not plain text", where=str(path), expected="UTF-8 text without zero bytes")
-    encoding = "utf-8-sig"
-    try:
-        decoded = text.decode(encoding)
-    except UnicodeDecodeError:
-        encoding = "cp1252"  # Excel on Windows
-        decoded = text.decode(encoding)
-    first = decoded.lstrip().splitlines()[0]
-    separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
-    rows = pd.read_csv(path, sep=separator, header=None, dtype=str, na_filter=False, encoding=encoding)
-    if separator == ";":
-        rows = rows.replace(r"^\s*(-?\d+),(\d+)\s*$", r"\1.\2", regex=True)
-    return rows
+    names, subjects, further = named_rows(rows, where)
+    _refuse_repeated(names, where)
+    columns: dict[str, Any] = {}
+    for number, name in enumerate(names):
+        cells = ["" if row.cells[number] is None else row.cells[number] for row in subjects]
+        filled = [cell for cell in cells if not is_empty(cell)]
+        if name:
+            is_dates = bool(filled) and all(isinstance(cell, datetime) for cell in filled)
+            columns[name] = pd.to_datetime(pd.Series(cells)) if is_dates else pd.Series(cells, dtype=object)
+        elif filled:
+            further.append(f"Column {number + 1} has no name and is left out.")
+    return pd.DataFrame(columns), notes + further
 
 
-def _with_header(rows: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Rows with the names in the first row as columns; empty rows are dropped."""
-    if not len(rows):
-        raise DataError("the table is empty", where=where, expected=ONE_ROW_EACH)
-    rows = rows.fillna("")
-    frame = _with_names(rows.iloc[1:], list(rows.iloc[0]), where)
-    return frame[(frame != "").any(axis=1)].reset_index(drop=True)
-
-
-def _with_names(frame: pd.DataFrame, names: list[Any], where: str) -> pd.DataFrame:
-    """`frame` with columns `names`; columns without a name are dropped."""
-    plain = [str(name).replace("\0", "").strip() for name in names]
-    twice = [name for name in plain if name and plain.count(name) > 1]
+def _refuse_repeated(names: list[str], where: str) -> None:
+    twice = [name for name in names if name and names.count(name) > 1]
     if twice:
         raise DataError(f"two columns are named '{twice[0]}'", where=where, expected="unique column names")
-    return frame.set_axis(plain, axis=1).loc[:, [bool(name) for name in plain]]

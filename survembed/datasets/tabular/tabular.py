@@ -14,23 +14,15 @@ from numpy.typing import NDArray
 from survembed.cohort.cohort import writing_cohort
 from survembed.cohort.exclusions import Exclusion
 from survembed.cohort.subjects import Channel, CohortHeader, Subjects
-from survembed.datasets.tabular.cells import durations, events, identifiers, numbers, texts
-from survembed.datasets.tabular.columns import (
-    DURATION_NAMES,
-    EVENT_NAMES,
-    ID_NAMES,
-    find_column,
-    guess_column,
-    require_column,
-)
+from survembed.datasets.tabular.columns import Columns
+from survembed.datasets.tabular.covariates import read_covariates, refuse_unclear
+from survembed.datasets.tabular.outcome import read_outcome
 from survembed.datasets.tabular.reading import read_table
 from survembed.errors import DataError
 from survembed.progress import Reporter
 from survembed.storage.files import HashIndex
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from survembed.cohort.cohort import Cohort
     from survembed.cohort.source import NewCases
     from survembed.datasets import Tabular
@@ -65,33 +57,31 @@ class Features:
     covariates: dict[str, NDArray[Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, name: str, cells: pd.Series[Any], requested: bool, where: str) -> None:
+    def add(self, name: str, values: NDArray[Any], requested: bool, where: str) -> None:
         """Add a column: numbers unchanged, up to `MAX_LEVELS` distinct strings as indicators of all but the first.
 
         Raises
         ------
         DataError
-            If the column is `requested` but holds more strings, or dates.
+            If the column is `requested` but holds more strings.
         """
-        values = numbers(cells)
-        if values is not None:
+        if values.dtype.kind not in "OUS":
             values[~(np.abs(values) < FLOAT32_MAX)] = np.nan
             if np.isfinite(values).any():
                 self.columns[name] = self.covariates[name] = values
             else:
                 self.notes.append(f"Column '{name}' is dropped: it is empty.")
             return
-        strings = texts(cells)
-        levels = sorted(set(strings.tolist()) - {""})
-        if len(levels) > MAX_LEVELS or cells.dtype.kind == "M":
-            reason = f"column '{name}' holds {len(levels)} different strings or dates"
+        levels = sorted(set(values.tolist()) - {""})
+        if len(levels) > MAX_LEVELS:
+            reason = f"column '{name}' holds {len(levels)} different strings"
             if requested:
                 raise DataError(reason, where=where, expected=f"numbers, or at most {MAX_LEVELS} different strings")
             self.notes.append(f"{reason[0].upper()}{reason[1:]}: dropped.")
             return
-        self.covariates[name] = strings
+        self.covariates[name] = values
         for level in levels[1:]:
-            self.columns[f"{name}={level}"] = np.where(strings == "", np.nan, (strings == level).astype(np.float64))
+            self.columns[f"{name}={level}"] = np.where(values == "", np.nan, (values == level).astype(np.float64))
         self.notes.append(f"Column '{name}' is encoded against '{levels[0]}' as {len(levels) - 1} indicator(s).")
 
 
@@ -135,7 +125,7 @@ class TableSource:
         """Write the cohort: images (1, d) of the features, which models standardise by the training part."""
         source = self.path
         read = _read_deepsurv if source.suffix.lower() in HDF5_SUFFIXES else _read_columns
-        subjects, columns, notes = read(source, self.options)
+        subjects, columns, notes, unit = read(source, self.options)
         values = np.stack(list(columns.values()), axis=1)
         gaps = np.asarray(np.isnan(values).any(axis=1))
         if gaps.any() and self.options.missing == "error":
@@ -160,7 +150,7 @@ class TableSource:
             channels=(Channel("covariates", "gaussian", standardise=True),),
             shape=(values.shape[1],),
             dtype="float32",
-            time_unit=self.options.duration_unit,
+            time_unit=unit,
             features=tuple(columns),
             notes=tuple(notes),
             exclusions=exclusions,
@@ -178,41 +168,34 @@ class TableSource:
         return read_rows(files, cohort, self.options, float(FLOAT32_MAX))
 
 
-TableContents = tuple[Subjects, dict[str, NDArray[np.float64]], list[str]]
+TableContents = tuple[Subjects, dict[str, NDArray[np.float64]], list[str], str]
 
 
 def _read_columns(path: Path, options: Tabular) -> TableContents:
-    """Subjects, feature columns and notes of a table with one row per subject."""
+    """Subjects, feature columns, notes and time unit of a table with one row per subject."""
     where = str(path)
-    frame = read_table(path)
-    duration = find_column(frame, options.duration_column, DURATION_NAMES, "duration_column", where)
-    event = find_column(frame, options.event_column, EVENT_NAMES, "event_column", where, taken=(duration,))
-    if options.id_column is not None:
-        identity: str | None = require_column(frame, options.id_column, where)
-    else:
-        identity = guess_column(frame, ID_NAMES, taken=(duration, event))
-    ids = (
-        np.array([f"row-{row}" for row in range(1, len(frame) + 1)])
-        if identity is None
-        else identifiers(frame, identity, where)
+    asked = Columns(
+        id=options.id_column,
+        duration=options.duration_column,
+        event=options.event_column,
+        event_value=options.event_value,
+        censored_values=options.censored_values,
+        unit=options.duration_unit,
+        allow=options.allow,
     )
-    notes = [f"Durations are column '{duration}', events column '{event}', ids {identity or 'row numbers'}."]
-    features = Features(notes=notes)
-    used = {duration, event, identity}
+    table = read_table(path, options.sheet, options.decimal, options.missing_codes)
+    outcome = read_outcome(table, asked, needs_id=False, converted=False)
     requested = [name.strip() for name in (options.features or "").split(",") if name.strip()]
-    for name in requested or [str(name) for name in frame.columns if name not in used]:
-        if name in used:
-            raise DataError(f"column '{name}' is not a feature: it holds the outcome or the ids", where=where)
-        features.add(name, frame[require_column(frame, name, where)], bool(requested), where)
+    covariates = read_covariates(outcome, requested)
+    refuse_unclear(covariates, where)
+    doubt = [outcome.unit_warning] if outcome.unit_warning else []
+    features = Features(notes=[outcome.choice, *outcome.notes, *covariates.notes, *doubt])
+    for name, values in covariates.values.items():
+        features.add(name, values, bool(requested), where)
     if not features.columns:
         raise DataError("no feature is left", where=where, expected="columns of numbers besides duration and event")
-    subjects = Subjects(
-        id=ids,
-        duration=durations(frame, duration, ids, where),
-        event=events(frame, event, ids, where, options.event_value),
-        covariates=features.covariates,
-    )
-    return subjects, features.columns, notes
+    subjects = Subjects(outcome.id, outcome.duration, outcome.event, covariates=features.covariates)
+    return subjects, features.columns, features.notes, outcome.columns.unit or "units"
 
 
 def _read_deepsurv(path: Path, options: Tabular) -> TableContents:
@@ -248,4 +231,5 @@ def _read_deepsurv(path: Path, options: Tabular) -> TableContents:
     if not columns:
         raise DataError("no feature is left", where=str(path), expected=expected)
     subjects = Subjects(id=ids, duration=t, event=e.astype(np.bool_), split=split, covariates=dict(columns))
-    return subjects, columns, ["The split into training and test part is defined in the file."]
+    notes = ["The split into training and test part is defined in the file."]
+    return subjects, columns, notes, options.duration_unit or "units"

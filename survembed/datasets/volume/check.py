@@ -14,7 +14,8 @@ from survembed.cohort.study_check import CaseCheck, FollowUpCheck, Problem, Stud
 from survembed.datasets.scan.case import Case, DicomFiles, Layout
 from survembed.datasets.scan.nifti import open_nifti
 from survembed.datasets.scan.orientation import orientation_of
-from survembed.datasets.tabular.clinical_table import find_table, read_clinical, unit_in
+from survembed.datasets.tabular.clinical_table import find_table, read_clinical
+from survembed.datasets.tabular.time_unit import unit_in
 from survembed.datasets.volume.cube import Cube, make_cube, open_ct
 from survembed.datasets.volume.field_of_view import (
     FIELDS_OF_VIEW,
@@ -223,9 +224,11 @@ def _check_outcomes(
     if followed.n_events == 0:
         message = "no event at all: every subject is censored"
         problems.append(Problem(message, "is the event column inverted?", str(path)))
+    median = None if np.isnan(followed.median) else followed.median
     used = clinical.columns
     is_unit_given = bool(columns.unit or options.preset or unit_in(str(used.duration)))
     warnings = [*clinical.notes, *outcome_warnings(duration, event, is_unit_given)]
-    median = None if np.isnan(followed.median) else followed.median
-    check = FollowUpCheck(followed.n, followed.n_events, median, str(used.duration), str(used.event), str(used.unit))
+    check = FollowUpCheck(
+        followed.n, followed.n_events, median, str(used.duration), str(used.event), str(used.unit), clinical.choice
+    )
     return check, problems, warnings

@@ -99,7 +99,7 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
     for note in clinical.notes:
         reporter.warn(note)
     problems = (*layout.problems, *unmatched(layout.cases, row_of, path, root))
-    notes, exclusions = clinical.notes, clinical.exclusions
+    notes, exclusions = (clinical.choice, *clinical.notes), clinical.exclusions
     if options.skip_bad:
         exclusions = count_exclusions(exclusions, problems)
         notes += report_problems(problems, True, source, root, reporter)
@@ -127,7 +127,12 @@ def clinical_columns(root: Path, options: Liver) -> Columns:
         duration=options.duration_column,
         event=options.event_column,
         event_value=options.event_value,
+        censored_values=options.censored_values,
         unit=options.duration_unit,
+        allow=options.allow,
+        sheet=options.sheet,
+        decimal=options.decimal,
+        missing=options.missing_codes,
         truth=options.truth_column or (TRUTH_COLUMN if is_phantom(root) else None),
     )
 
@@ -181,6 +186,7 @@ def report_follow_up(clinical: ClinicalTable, rows: NDArray[np.int64], reporter:
         f"'{columns.event}'), median follow-up {median} (reverse Kaplan–Meier, column '{columns.duration}' in "
         f"{columns.unit})"
     )
+    reporter.say(clinical.choice)
     zeros = int((clinical.duration[rows] == 0).sum())
     if zeros:
         reporter.warn(f"{zeros} duration(s) of 0 days, kept")

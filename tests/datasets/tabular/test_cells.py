@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from survembed.datasets.tabular.cells import durations, events, identifiers
+from survembed.datasets.tabular.cells import durations, identifiers
 from survembed.datasets.tabular.reading import read_table
+from survembed.datasets.tabular.table import Table
 from survembed.errors import DataError
 from tests.datasets.tabular.tables import FRAME, write
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx", ".parquet"])
 def test_ids_stay_strings(tmp_path: Path, suffix: str) -> None:
-    frame = read_table(write(FRAME, tmp_path / f"study{suffix}"))
-    assert identifiers(frame, "id", "here").tolist() == ["007", "8", "x 9"]
-    assert durations(frame, "time", FRAME["id"].to_numpy(), "here").tolist() == [1, 2.5, 0]
-    assert events(frame, "event", FRAME["id"].to_numpy(), "here").tolist() == [True, False, True]
+    table = read_table(write(FRAME, tmp_path / f"study{suffix}"))
+    assert identifiers(table, "id").tolist() == ["007", "8", "x 9"]
+    assert durations(table, "time", FRAME["id"].to_numpy()).values.tolist() == [1, 2.5, 0]
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".parquet"])
 def test_numeric_ids_have_no_decimal_point(tmp_path: Path, suffix: str) -> None:
     path = write(pd.DataFrame({"id": [1.0, 2.0, 1e6]}), tmp_path / f"study{suffix}")
-    assert identifiers(read_table(path), "id", "here").tolist() == ["1", "2", "1000000"]
+    assert identifiers(read_table(path), "id").tolist() == ["1", "2", "1000000"]
+
+
+def here(columns: dict[str, list[Any]]) -> Table:
+    return Table(pd.DataFrame(columns), "here")
 
 
 IDS = np.array(["a", "b"])
@@ -34,32 +39,10 @@ IDS = np.array(["a", "b"])
 @pytest.mark.parametrize("cell", ["", "NA", "nan", "-1", "inf", "soon"])
 def test_bad_durations(cell: str) -> None:
     with pytest.raises(DataError, match="subject 'b' has"):
-        durations(pd.DataFrame({"time": ["0", cell]}), "time", IDS, "here")
-
-
-@pytest.mark.parametrize("cell", ["", "2", "-1", "0.5", "dead", "nan"])
-def test_events_that_are_not_0_or_1(cell: str) -> None:
-    with pytest.raises(DataError, match="subject 'b' has") as caught:
-        events(pd.DataFrame({"e": ["1", cell]}), "e", IDS, "here")
-    assert "data.event_value" in str(caught.value)
-
-
-def test_events_by_word() -> None:
-    frame = pd.DataFrame({"status": ["Dead", "censored"]})
-    assert events(frame, "status", IDS, "here", "dead").tolist() == [True, False]
-    with pytest.raises(DataError, match="does not contain 'ded'") as caught:
-        events(frame, "status", IDS, "here", "ded")
-    assert caught.value.try_ == "--set data.event_value=Dead"
-    with pytest.raises(DataError, match="cannot be read"):
-        events(pd.DataFrame({"status": ["dead", ""]}), "status", IDS, "here", "dead")
-
-
-@pytest.mark.parametrize("cells", [["1", "0"], ["True", "false"], [1.0, 0.0], [True, False]])
-def test_events_as_written_by_all_sorts(cells: list[object]) -> None:
-    assert events(pd.DataFrame({"e": cells}), "e", IDS, "here").tolist() == [True, False]
+        durations(here({"time": ["0", cell]}), "time", IDS)
 
 
 @pytest.mark.parametrize(("cells", "message"), [(["a", "a"], "'a' appears 2 times"), (["a", ""], "row 2 has no id")])
 def test_bad_ids(cells: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        identifiers(pd.DataFrame({"id": cells}), "id", "here")
+        identifiers(here({"id": cells}), "id")

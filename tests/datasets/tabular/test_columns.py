@@ -1,28 +1,84 @@
-"""Columns are found by name."""
+"""Columns of durations and events are chosen by name, content and partner; ties are refused."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from survembed.datasets.tabular.columns import DURATION_NAMES, EVENT_NAMES, ID_NAMES, find_column, guess_column
+from survembed.datasets.tabular.columns import find_outcome, require_column
+from survembed.datasets.tabular.table import Table
 from survembed.errors import DataError
 
+DAYS = [489, 257, 411, 800, 1200, 95]
+MONTHS = [16.07, 8.45, 13.5, 26.3, 39.4, 3.1]
+EVENTS = [1, 0, 1, 0, 1, 1]
 
-def test_columns_by_name() -> None:
-    frame = pd.DataFrame(columns=["Case ID", "OS", "OS.time", "T"])
-    duration = find_column(frame, None, DURATION_NAMES, "duration_column", "here")
-    assert duration == "OS.time"
-    assert find_column(frame, None, EVENT_NAMES, "event_column", "here", taken=(duration,)) == "OS"
-    assert guess_column(frame, ID_NAMES) == "Case ID"
-    assert guess_column(frame, ("t",), taken=("T",)) is None
+
+def here(**columns: list[Any]) -> Table:
+    return Table(pd.DataFrame(columns), "here")
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"OS": EVENTS, "OS_months": MONTHS, "vital_status": EVENTS}, ("OS_months", "OS")),
+        ({"OS": EVENTS, "OS.time": DAYS}, ("OS.time", "OS")),
+        (
+            {"T": [4, 1, 1, 2, 3, 2], "N": EVENTS, "M": EVENTS, "OS_months": MONTHS, "event": EVENTS},
+            ("OS_months", "event"),
+        ),
+        (
+            {"overall_survival": EVENTS, "overall_survival_months": MONTHS, "death": EVENTS},
+            ("overall_survival_months", "death"),
+        ),
+        ({"PFI": EVENTS, "PFI.time": [9] * 5 + [8], "OS": [0] * 5 + [1], "OS.time": DAYS}, ("OS.time", "OS")),
+        ({"DFS_months": MONTHS, "DFS_event": EVENTS}, ("DFS_months", "DFS_event")),
+        ({"survival": EVENTS, "time": DAYS}, ("time", "survival")),
+        ({"time": DAYS, "survival_days": [x + 1 for x in DAYS], "event": EVENTS}, ("survival_days", "event")),
+        ({"t": DAYS, "e": EVENTS}, ("t", "e")),
+        ({"futime": DAYS, "fustat": EVENTS}, ("futime", "fustat")),
+        ({"Überlebenszeit (Tage)": DAYS, "verstorben": EVENTS}, ("Überlebenszeit (Tage)", "verstorben")),
+        ({"survie_mois": MONTHS, "décès": EVENTS}, ("survie_mois", "décès")),
+        ({"OS_days": DAYS, "OS_months": [x / 30.4375 for x in DAYS], "event": EVENTS}, ("OS_days", "event")),
+    ],
+)
+def test_best_pair(columns: dict[str, list[Any]], expected: tuple[str, str]) -> None:
+    assert find_outcome(here(**columns), None, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"time": DAYS, "survival": [x + 100 for x in DAYS], "event": EVENTS}, ("time", "survival")),
+        ({"OS_months": MONTHS, "follow_up_months": [50] * 6, "event": EVENTS}, ("OS_months", "follow_up_months")),
+        ({"time": DAYS, "death": EVENTS, "event": [1 - x for x in EVENTS]}, ("death", "event")),
+        ({"PFS_months": MONTHS, "DFS_months": [x / 2 for x in MONTHS], "event": EVENTS}, ("PFS_months", "DFS_months")),
+    ],
+)
+def test_ties_are_refused_with_both_named(columns: dict[str, list[Any]], named: tuple[str, str]) -> None:
+    with pytest.raises(DataError) as refused:
+        find_outcome(here(**columns), None, None)
+    assert all(f"'{name}'" in refused.value.message for name in named)
+    assert "_column=" in str(refused.value.try_)
+
+
+@pytest.mark.parametrize("columns", [{"T": EVENTS}, {"OS": EVENTS}, {"T": [1, 2, 3, 4, 1, 2] * 3}, {"year": DAYS}])
+def test_codes_stages_and_years_are_no_durations(columns: dict[str, list[Any]]) -> None:
+    n = len(next(iter(columns.values())))
+    with pytest.raises(DataError, match="which column is the duration") as refused:
+        find_outcome(here(**columns, event=(EVENTS * 3)[:n]), None, None)
+    assert "--set data.duration_column" in str(refused.value)
+
+
+def test_given_columns_are_used() -> None:
+    table = here(os_months=MONTHS, time=DAYS, fate=EVENTS)
+    assert find_outcome(table, "time", "fate") == ("time", "fate")
+    assert find_outcome(table, None, "fate") == ("os_months", "fate")
 
 
 def test_a_column_that_is_not_there() -> None:
-    frame = pd.DataFrame(columns=["survival_tme", "died"])
-    with pytest.raises(DataError, match="no column 'survival_time'") as caught:
-        find_column(frame, "survival_time", DURATION_NAMES, "duration_column", "here")
-    assert caught.value.try_ == "'survival_tme'"
-    with pytest.raises(DataError, match="which column is the duration") as caught:
-        find_column(frame, None, DURATION_NAMES, "duration_column", "here")
-    assert "--set data.duration_column" in str(caught.value)
+    with pytest.raises(DataError, match="no column 'survival_time'") as refused:
+        require_column(here(survival_tme=DAYS), "survival_time")
+    assert refused.value.try_ == "'survival_tme'"

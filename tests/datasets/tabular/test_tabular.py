@@ -115,7 +115,7 @@ def test_free_text_is_no_feature(tmp_path: Path) -> None:
     assert not any("name" in feature for feature in cohort.header.features)
     assert "name" not in cohort.subjects.covariates
     assert not any("person" in note for note in cohort.header.notes)
-    with pytest.raises(DataError, match="40 different strings"):
+    with pytest.raises(DataError, match="can identify a patient"):
         prepared(Tabular(root=path, features="name").build(), tmp_path)
 
 
@@ -124,7 +124,7 @@ def test_free_text_is_no_feature(tmp_path: Path) -> None:
     [
         ({"time_days": [1, -2, 3, 4]}, {}, "subject 'p02' has '-2'"),
         ({"time_days": [1, None, 3, 4]}, {}, "subject 'p02' has ''"),
-        ({"death": [1, 2, 0, 1]}, {}, "subject 'p02' has '2'"),
+        ({"death": [1, 2, 0, 1]}, {}, "cannot be read: '0', '1', '2'"),
         ({"death": [0, 0, 0, 0]}, {}, "no event at all"),
         ({"patient": ["a", "a", "b", "c"]}, {}, "'a' appears 2 times"),
         ({}, {"features": "aeg"}, "no column 'aeg'"),
@@ -174,7 +174,10 @@ def test_the_choice_of_columns_is_said(tmp_path: Path) -> None:
             said.append(text)
 
     prepared(Tabular(root=write(FRAME, tmp_path / "study.csv")).build(), tmp_path, Listening())
-    assert "Durations are column 'time_days', events column 'death', ids patient." in said
+    assert said[0] == (
+        "Durations are column 'time_days', in days (from the name); events are column 'death', which counts '1' as the "
+        "event, '0' as censored; ids are column 'patient'."
+    )
 
 
 @pytest.mark.parametrize(("name", "shape", "n_test"), [("whas", (1638, 6), 328), ("gbsg_cancer", (2232, 7), 686)])
@@ -259,3 +262,13 @@ def test_odd_tables_raise_nothing_else(tmp_path: Path, rows: list[tuple[object, 
         return
     assert np.isfinite(cohort.images(range(len(cohort)))).all()
     cohort.close()
+
+
+@pytest.mark.parametrize("cell", ["1_000", "<5", "see report", "61,5"])
+def test_a_feature_that_is_not_clear_is_refused_not_dropped(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "study.tsv"
+    rows = [f"S{row}\t{400 + row}\t{row % 2}\t{50.5 + row}" for row in range(20)]
+    path.write_text("\n".join(["id\ttime_days\tdeath\tage", *rows, f"S20\t500\t1\t{cell}"]))
+    with pytest.raises(DataError, match="column 'age'") as caught:
+        prepared(Tabular(root=path).build(), tmp_path)
+    assert f"row 21 has '{cell}'" in caught.value.message
