@@ -46,7 +46,7 @@ class Liver(Component):
         None, help="Decimal mark of the numbers in the table. Default: decided for each column, if it is clear."
     )
     missing_codes: Names = option((), help="Contents of cells without a value, besides the usual ones: -999,unk.")
-    sheet: str | None = option(None, help="Sheet of the workbook. Default: the first.")
+    sheet: str | None = option(None, help="Sheet of the workbook. Default: the only visible one with data.")
     allow: Names = option((), help="Columns to keep as covariates although they may reveal the outcome.")
     truth_column: str | None = option(None, help="Column of true log-hazards, if the subjects are simulated.")
     organ_labels: Labels = option(
@@ -147,7 +147,7 @@ class Tabular(Component):
         None, help="Decimal mark of the numbers in the table. Default: decided for each column, if it is clear."
     )
     missing_codes: Names = option((), help="Contents of cells without a value, besides the usual ones: -999,unk.")
-    sheet: str | None = option(None, help="Sheet of the workbook. Default: the first.")
+    sheet: str | None = option(None, help="Sheet of the workbook. Default: the only visible one with data.")
     allow: Names = option((), help="Columns to keep as features although they may reveal the outcome.")
     duration_unit: Literal["days", "weeks", "months", "years", "units"] | None = option(
         None,

@@ -37,7 +37,7 @@ class Columns:
     allow
         Columns that are kept although they may reveal the outcome.
     sheet
-        Sheet of a workbook; None for the first.
+        Sheet of a workbook; None for the only visible one with data.
     decimal
         Decimal mark of numbers, `.` or `,`; None to decide by each column.
     missing

@@ -202,7 +202,7 @@ def _codes(values: NDArray[np.float64], name: str) -> tuple[str, ...]:
     others = unique[~are_codes]
     if not len(others):
         return ()
-    suspect = are_codes & (((unique <= -9) & (others[0] >= 0)) | ((unique >= 99) & (unique >= 3 * others[-1])))
+    suspect = are_codes & (((unique <= -9) & (others[0] >= 0)) | ((unique >= 99) & (unique / 3 >= others[-1])))
     return tuple(
         f"Column '{name}' has {n} cell(s) of {code:.15g}, read as numbers; if they mean that there is no value: "
         f"--set data.missing_codes={code:.15g}."
