@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from survembed.errors import DataError, RunError
-from survembed.runs.run import FIELDS, FILES_OF_A_FINISHED_RUN, LOCK, Run, Runs
+from survembed.runs.run import FILES_OF_A_FINISHED_RUN, LOCK, Run, Runs
+from survembed.runs.run_files import FIELDS
 from survembed.storage.files import read_json, write_json
 from survembed.storage.locks import SILENT_AFTER
 from tests.small import network

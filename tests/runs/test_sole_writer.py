@@ -45,7 +45,7 @@ def test_a_run_that_is_alive_on_another_host_is_not_resumed(a_run: Made) -> None
     before = (run.path / "run.json").read_text()
     with pytest.raises(RunError, match="another process trains it") as caught:
         resume(Run(run.path))
-    assert "elsewhere" not in str(caught.value)
+    assert f"process {DEAD} on elsewhere" in str(caught.value)
     assert (run.path / "run.json").read_text() == before
 
 

@@ -89,7 +89,7 @@ def test_of_many_that_want_a_stale_lock_one_gets_it(tmp_path: Path) -> None:
         def want(path: Path = path, barrier: threading.Barrier = barrier, winners: list[bool] = winners) -> None:
             barrier.wait()
             with lock(path) as ours:
-                winners.append(ours)
+                winners.append(bool(ours))
                 done.wait(0.3)  # noqa: B023
 
         threads = [threading.Thread(target=want) for _ in range(8)]

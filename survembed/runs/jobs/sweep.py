@@ -8,7 +8,6 @@ from pathlib import Path
 from survembed.errors import DataError, RunError
 from survembed.runs.jobs.job import Job, State, SweepFolder
 from survembed.runs.run import Run
-from survembed.storage.files import read_json
 
 
 @dataclass(frozen=True)
@@ -36,16 +35,17 @@ class Sweep:
         Raises
         ------
         RunError
-            When the folder holds no sweep.
+            When the folder holds no sweep, or a damaged one.
         """
         try:
-            record = read_json(path / "sweep.json")
             folder = SweepFolder(path.absolute())
+            record = folder.record()
             jobs = tuple(Job(str(key), folder.config(key)) for key in record["cells"])
             return cls(folder, str(record["title"]), jobs)
         except (DataError, KeyError, TypeError) as error:
+            reason = f": {error.message}" if isinstance(error, DataError) else ""
             raise RunError(
-                f"no sweep in {path}",
+                f"no sweep in {path}{reason}",
                 where=str(path),
                 expected="a folder of 'survembed sweep'",
                 try_="--sweep-dir FOLDER",
