@@ -110,9 +110,8 @@ class SweepFolder:
             others = [each.name for each in self.path.iterdir()] if self.path.exists() else []
         except OSError as error:
             raise UsageError(f"{self.path} is no folder to write to: {error.strerror}", where=str(self.path)) from error
-        # a killed sweep leaves its lock and hidden parts of files
-        foreign = [name for name in others if not name.startswith((LOCK, "."))]
-        if foreign and RECORD not in foreign:
+        foreign = [name for name in others if not name.startswith((LOCK, "."))]  # these a killed sweep leaves
+        if foreign and not {RECORD, "cells"} & set(foreign):
             raise UsageError(
                 f"{self.path} is not empty and holds no sweep",
                 where=str(self.path),
@@ -125,10 +124,10 @@ class SweepFolder:
 
         Raises
         ------
-        DataError
+        RunError
             When it is missing, damaged, or of a later format.
         """
-        record = read_sealed(self.path / RECORD)
+        record = _read(self.path / RECORD)
         require_format(record, FORMAT, FORMAT_VERSION, self.path / RECORD, RunError)
         return record
 
@@ -173,7 +172,7 @@ class SweepFolder:
 
     def config(self, key: str) -> dict[str, Any]:
         """The configuration of a job."""
-        return read_sealed(self.job(key) / "config.json")
+        return _read(self.job(key) / "config.json")
 
     def state(self, key: str) -> State:
         """State of a job."""
@@ -209,3 +208,11 @@ class SweepFolder:
                 raise
             shutil.rmtree(run, ignore_errors=True)
         self.forget_failure(key)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_sealed(path)
+    except DataError as error:
+        remedy = "delete this file, and the same 'survembed sweep' writes it again; finished runs stay"
+        raise RunError(f"the sweep is damaged: {error.message}", where=str(path), try_=remedy) from error
