@@ -162,6 +162,9 @@ def chosen_run(name: str | None, runs_dir: Path, ability: str | None = None) -> 
     """
     from survembed.runs.run import Runs
 
-    run = Runs(runs_dir).find(name, ability=ability)
+    runs = Runs(runs_dir)
+    run = runs.find(name, ability=ability)
+    if runs.damaged:
+        say(f"warning: the newest whole run is used, because {runs.damaged}")
     say(f"run {run.id} ({run.model} on {run.dataset})")
     return run

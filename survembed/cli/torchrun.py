@@ -41,6 +41,7 @@ def _run(n_processes: int, arguments: list[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import get_args_parser, run
 
+    os.environ["PYTHONSAFEPATH"] = "1"  # a worker imports nothing from the working directory
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // n_processes)))
     # Without SIGINT, which Ctrl-C sends to the workers, too: torchrun would send it again, and the second one aborts.
     os.environ.setdefault("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGTERM,SIGHUP,SIGQUIT")

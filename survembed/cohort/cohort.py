@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from survembed.cohort.subjects import Channel, CohortHeader, Subjects, position_of
 from survembed.errors import DataError
-from survembed.storage.files import HashIndex, read_json, sha256, write_json
+from survembed.storage.files import HashIndex, sha256
 from survembed.storage.hdf5 import writing_hdf5
+from survembed.storage.sealed import read_sealed, require_format, write_sealed
 
 FORMAT = "survembed-cohort"
 FORMAT_VERSION = 1
@@ -45,17 +46,17 @@ def writing_cohort(path: Path, header: CohortHeader, fingerprint: str) -> Iterat
         if "obs" not in file:
             raise ValueError("the cohort was not finished: call CohortWriter.finish")
     checksum = sha256(path)
-    write_json(
+    write_sealed(
         manifest_path(path),
         {"format": FORMAT, "format_version": FORMAT_VERSION, "fingerprint": fingerprint, "sha256": checksum},
     )
 
 
 def is_prepared(path: Path, fingerprint: str) -> bool:
-    """Whether `path` is a complete cohort with this fingerprint."""
+    """Whether `path` is a complete cohort with this fingerprint; a damaged manifest belongs to none."""
     try:
-        return path.is_file() and read_json(manifest_path(path)).get("fingerprint") == fingerprint
-    except (DataError, AttributeError):
+        return path.is_file() and read_sealed(manifest_path(path)).get("fingerprint") == fingerprint
+    except DataError:
         return False
 
 
@@ -68,18 +69,22 @@ def _verified(path: Path) -> dict[str, Any]:
     """The manifest of `path` if the hash of the file matches; HDF5 opens no other file."""
     if not path.is_file():
         raise DataError(f"no cohort {path.name}", where=str(path), try_="survembed data prepare")
-    manifest = read_json(manifest_path(path))
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("fingerprint"), str):
-        raise DataError(f"{manifest_path(path).name} is not the manifest of a cohort", where=str(manifest_path(path)))
+    try:
+        manifest = read_sealed(manifest_path(path))
+    except DataError as error:
+        raise DataError(error.message, where=error.where, try_=_remedy(path)) from error
+    require_format(manifest, FORMAT, FORMAT_VERSION, manifest_path(path))
     index = HashIndex()
-    if index.sha256(path) != manifest.get("sha256"):
+    if index.sha256(path) != manifest.get("sha256") or not isinstance(manifest.get("fingerprint"), str):
         raise DataError(
-            f"cohort {path.name} differs from its manifest: damaged or changed",
-            where=str(path),
-            try_="delete the file and run 'survembed data prepare' again",
+            f"cohort {path.name} differs from its manifest: damaged or changed", where=str(path), try_=_remedy(path)
         )
     index.save()
     return manifest
+
+
+def _remedy(path: Path) -> str:
+    return f"rm {path}, and the same command prepares it again"
 
 
 def as_stored(images: NDArray[Any], header: CohortHeader) -> NDArray[Any]:
@@ -103,6 +108,7 @@ class CohortWriter:
             maxshape=(None, *shape),
             chunks=(max(1, min(256, 2**18 // int(np.prod(shape)))), *shape),
             dtype=header.dtype,
+            fletcher32=True,  # read with the images, it shows damage that leaves the times of the file unchanged
         )
         self._image.attrs["scale"] = 1 / 255 if header.dtype == "uint8" else 1.0
 
@@ -180,6 +186,7 @@ class Cohort:
         self.path = path
         self.fingerprint: str = _verified(path)["fingerprint"]
         self._file = h5py.File(path, "r", locking="best-effort")
+        require_format(self._file.attrs, FORMAT, FORMAT_VERSION, path)
         self.header = CohortHeader.from_dict(json.loads(self._file.attrs["header"]))
         self.subjects = self._read_subjects()
 
@@ -233,8 +240,21 @@ class Cohort:
         return float(self._file["image"].attrs["scale"])
 
     def stored(self, index: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """Images at `index`, as stored: (m, C, *spatial), uint8 (255 is 1) or float32, in the order of `index`."""
-        wanted = np.asarray(index, dtype=np.int64)
+        """Images at `index`, as stored: (m, C, *spatial), uint8 (255 is 1) or float32, in the order of `index`.
+
+        Raises
+        ------
+        DataError
+            If the file is damaged there.
+        """
+        try:
+            return self._rows(np.asarray(index, dtype=np.int64))
+        except OSError as error:
+            raise DataError(
+                f"cohort {self.path.name} is damaged", where=str(self.path), try_=_remedy(self.path)
+            ) from error
+
+    def _rows(self, wanted: NDArray[np.int64]) -> NDArray[Any]:
         data = self._file["image"]
         if len(wanted) and np.array_equal(wanted, np.arange(wanted[0], wanted[0] + len(wanted))):
             return np.asarray(data[wanted[0] : wanted[0] + len(wanted)])

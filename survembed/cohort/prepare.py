@@ -32,7 +32,8 @@ def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Coh
     key = digest(source.fingerprint(reporter))
     path = cohort_path(name, key)
     if not is_prepared(path, key):
-        with waiting(path.with_suffix(".lock")):  # only one of several processes prepares
+        # only one of several processes prepares
+        with waiting(path.with_suffix(".lock"), f"another process prepares the cohort of {name}", reporter):
             if not is_prepared(path, key):
                 source.prepare(path, key, reporter)
                 shutil.rmtree(path.with_suffix(".parts"), ignore_errors=True)

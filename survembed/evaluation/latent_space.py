@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from survembed.errors import DataError
 from survembed.evaluation.latent_hazard import ACTIVE_VARIANCE
 from survembed.evaluation.reconstruction import Reconstruction, reconstruct
 from survembed.evaluation.reencoding import slope
@@ -19,8 +20,8 @@ from survembed.runs.embedding import open_cohort
 from survembed.runs.latents import Latents
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
-from survembed.storage.files import read_json
 from survembed.storage.result import Result
+from survembed.storage.sealed import read_sealed, write_sealed
 from survembed.survival.bootstrap import N_RESAMPLES, Metric, Statistic, bootstrap
 from survembed.survival.outcome import Float
 
@@ -96,15 +97,16 @@ def latent_space(
         with open_cohort(run, reporter) as cohort:
             decoded = reconstruct(trained, cohort, np.flatnonzero(~latents.test), np.flatnonzero(latents.test))
     measured = _measured(trained, decoded, n_resamples)
-    measured.save(path, depends=depends)
+    write_sealed(path, {**measured.to_dict(), "depends": depends})
     return measured
 
 
 def _kept(path: Path, depends: Mapping[str, Any]) -> LatentSpace | None:
-    """Result of an earlier call on the same weights, cohort and resamples."""
-    if not path.is_file():
+    """Result of an earlier call on the same weights, cohort and resamples; None for a damaged file."""
+    try:
+        written = read_sealed(path)
+    except DataError:
         return None
-    written = read_json(path)
     if written.get("format") != LatentSpace.format or written.get("depends") != dict(depends):
         return None
     numbers: dict[str, Any] = {each.name: written[each.name] for each in fields(LatentSpace)}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.errors import RunError
-from survembed.storage.hdf5 import writing_hdf5
+from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
 from survembed.survival.outcome import Float, Outcome
 
 FORMAT = "survembed-predictions"
@@ -127,6 +127,7 @@ def save_predictions(path: Path, cohort: PredictedCohort, predictions: Iterable[
             group.attrs.update(notes=json.dumps(each.notes), provenance=each.provenance)
             group["development"], group["test"] = each.division.development, each.division.test
             group["risk"], group["survival"] = each.risk, each.survival
+        seal_hdf5(file)
 
 
 def load_predictions(path: Path, cohort: PredictedCohort) -> list[Predictions]:
@@ -141,13 +142,14 @@ def load_predictions(path: Path, cohort: PredictedCohort) -> list[Predictions]:
         with h5py.File(path, "r", locking="best-effort") as file:
             if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
                 raise KeyError("format")
+            check_hdf5(file)
             duration, event = cohort.outcome
             pairs = [("times", cohort.times), ("obs/duration", duration), ("obs/event", event)]
             same = all(np.array_equal(file[name][:], values) for name, values in pairs)
             if not same or file.attrs["cohort"] != cohort.fingerprint:
                 return []
             return [_read(group) for group in file.get("predictions", {}).values()]
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+    except (OSError, MemoryError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise RunError(f"{path.name} cannot be read: {error}", where=str(path), try_="survembed evaluate") from error
 
 

@@ -39,6 +39,7 @@ def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Late
         When the run is damaged, or its data have changed.
     """
     path = run.path / "latents.h5"
+    run.verify("split.json")  # latents on disk contain the split
     provenance = {
         "weights": run.weights_hash(),
         "cohort": run.record["cohort"]["fingerprint"],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from survembed.cohort.subjects import position_of
 from survembed.errors import RunError
 from survembed.storage.files import digest
-from survembed.storage.hdf5 import writing_hdf5
+from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
 
 FORMAT = "survembed-latents"
 FORMAT_VERSION = 1
@@ -93,6 +93,7 @@ class Latents:
                 obs.create_dataset(name, data=getattr(self, name).astype(object), dtype=text)
             if self.truth is not None:
                 obs["truth"] = self.truth
+            seal_hdf5(file)
 
     @classmethod
     def load(cls, path: Path) -> Latents:
@@ -107,6 +108,7 @@ class Latents:
             with h5py.File(path, "r", locking="best-effort") as file:
                 if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
                     raise KeyError("format")
+                check_hdf5(file)
                 obs = file["obs"]
                 return cls(
                     z=file["z"][:],
@@ -125,6 +127,7 @@ class Latents:
                 )
         except (
             OSError,
+            MemoryError,
             KeyError,
             ValueError,
             TypeError,

@@ -15,24 +15,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from survembed.errors import DataError, RunError, nearest
-from survembed.storage.files import read_json, sha256, writable, write_json, write_text
-from survembed.storage.locks import owner_is_alive, process_is_alive
+from survembed.runs.run_files import FORMAT, FORMAT_VERSION, RunFiles
+from survembed.storage.files import digest, sha256, writable, write_json, write_text
+from survembed.storage.locks import owner_is_alive
+from survembed.storage.owner import process_exists
+from survembed.storage.sealed import read_sealed, require_format, write_sealed
 
 if TYPE_CHECKING:
     from survembed.models.base import Model
     from survembed.training.checkpoint import Checkpoint
 
-FORMAT = "survembed-run"
-FORMAT_VERSION = 1
 FILES_OF_A_FINISHED_RUN = ("run.json", "config.json", "split.json", "model.safetensors")
-STATE, LOCK = "state.safetensors", "lock"
-OTHER_RUN = "survembed runs list"
-"""Remedy for a damaged run."""
-FIELDS = ("status", "process", "created", "model", "dataset", "abilities", "cohort")
-"""Fields of every `run.json`, beside its format."""
+STATE, LOCK, METRICS = "state.safetensors", "lock", "metrics.jsonl"
+LATEST_FORMAT = "survembed-latest"
 
 
-class Run:
+class Run(RunFiles):
     """The folder of one training, finished or not.
 
     Parameters
@@ -46,35 +44,13 @@ class Run:
         When the folder is no run, its record is damaged, or it has another format version.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self.record: dict[str, Any] = read_json(path / "run.json")
-        except DataError as error:
-            raise RunError(f"{path.name} is not a run: {error.message}", where=str(path), try_=OTHER_RUN) from error
-        if not isinstance(self.record, dict):
-            raise RunError(f"{path.name} is not a run: run.json is damaged", where=str(path), try_=OTHER_RUN)
-        if self.record.get("format") != FORMAT or self.record.get("format_version") != FORMAT_VERSION:
-            raise RunError(
-                f"{path.name} was written in another format",
-                where=str(path / "run.json"),
-                expected=f"{FORMAT} {FORMAT_VERSION}",
-            )
-        missing = [name for name in FIELDS if name not in self.record]
-        if missing:
-            raise RunError(
-                f"the record of run {path.name} is damaged: it lacks {', '.join(missing)}",
-                where=str(path / "run.json"),
-                try_=OTHER_RUN,
-            )
-
     @classmethod
     def create(cls, folder: Path, name: str, record: dict[str, Any], config: dict[str, Any]) -> Run:
         """Create a run in a new folder inside `folder`, named by time, `name` and four random digits."""
         now = datetime.now(UTC)
         path = folder / f"{now:%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9.-]+', '-', name)}-{secrets.token_hex(2)}"
         write_json(path / "config.json", config)
-        write_json(
+        write_sealed(
             path / "run.json",
             {
                 "format": FORMAT,
@@ -83,15 +59,11 @@ class Run:
                 "process": os.getpid(),
                 "created": f"{now:%Y-%m-%dT%H:%M:%SZ}",
                 "versions": _versions(),
+                "files": {"config.json": sha256(path / "config.json")},
                 **record,
             },
         )
         return cls(path)
-
-    @property
-    def id(self) -> str:
-        """Name of the folder."""
-        return self.path.name
 
     @property
     def status(self) -> str:
@@ -109,7 +81,7 @@ class Run:
 
     def _has_live_process(self) -> bool:
         lock = self.path / LOCK
-        return owner_is_alive(lock) if lock.exists() else process_is_alive(self.record["process"])
+        return owner_is_alive(lock) if lock.exists() else process_exists(self.record["process"])
 
     @property
     def model(self) -> str:
@@ -125,26 +97,6 @@ class Run:
         """Whether the model has an ability, `decode` or `hazard`."""
         return ability in self.record["abilities"]
 
-    def update(self, **fields: Any) -> None:
-        """Update fields of `run.json` atomically."""
-        self.record |= fields
-        write_json(self.path / "run.json", self.record)
-
-    def read(self, name: str) -> Any:
-        """A JSON file of the run, such as `config.json`.
-
-        Raises
-        ------
-        RunError
-            When it is missing or damaged.
-        """
-        try:
-            return read_json(self.path / name)
-        except DataError as error:
-            raise RunError(
-                f"run {self.id} is damaged: {error.message}", where=str(self.path / name), try_=OTHER_RUN
-            ) from error
-
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add one line to `metrics.jsonl`.
 
@@ -153,7 +105,8 @@ class Run:
         DataError
             When the disk is full or the folder cannot be written.
         """
-        path = self.path / "metrics.jsonl"
+        self.check_lock()
+        path = self.path / METRICS
         with writable(path), open(path, "a", encoding="utf-8") as file:
             file.write(_line(row))
 
@@ -161,6 +114,7 @@ class Run:
         """Write `model.safetensors`, whole or not at all."""
         from survembed.training.weights import write_weights
 
+        self.check_lock()
         write_weights(self.path / "model.safetensors", model)
 
     def load_weights(self, model: Model) -> None:
@@ -177,6 +131,8 @@ class Run:
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write `state.safetensors`, whole or not at all."""
+        self.check_lock()
+        checkpoint.rows_hash = digest(self.metrics(checkpoint.progress.update))
         checkpoint.save(self.path / STATE)
 
     def load_checkpoint(self) -> Checkpoint | None:
@@ -185,7 +141,7 @@ class Run:
         Raises
         ------
         RunError
-            When `state.safetensors` is damaged.
+            When `state.safetensors` or `metrics.jsonl` is damaged.
         """
         from survembed.training.checkpoint import Checkpoint
 
@@ -193,6 +149,12 @@ class Run:
             return None
         checkpoint = Checkpoint.load(self.path / STATE)
         checkpoint.rows = self.metrics(checkpoint.progress.update)
+        if checkpoint.rows_hash not in ("", digest(checkpoint.rows)):
+            raise RunError(
+                f"{METRICS} of run {self.id} is damaged or was edited: it differs from its hash in {STATE}",
+                where=str(self.path / METRICS),
+                try_=f"restore it from a copy, or delete {STATE}, and --resume begins this run from its first update",
+            )
         return checkpoint
 
     def drop_checkpoint(self) -> None:
@@ -201,9 +163,10 @@ class Run:
 
     def metrics(self, last_update: int) -> list[dict[str, Any]]:
         """Rows of `metrics.jsonl` up to `last_update`; a truncated line is left out."""
-        path = self.path / "metrics.jsonl"
+        path = self.path / METRICS
         rows = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else ()
+        for line in lines:
             with suppress(ValueError, KeyError, TypeError):
                 row = json.loads(line)
                 if row["update"] <= last_update:
@@ -212,7 +175,8 @@ class Run:
 
     def cut_metrics(self, last_update: int) -> None:
         """Remove the rows of `metrics.jsonl` after `last_update`; a resumed training writes them again."""
-        path = self.path / "metrics.jsonl"
+        self.check_lock()
+        path = self.path / METRICS
         if path.is_file():
             write_text(path, "".join(map(_line, self.metrics(last_update))))
 
@@ -234,6 +198,7 @@ class Run:
 
     def discard(self) -> None:
         """Remove the folder, after an error before the first weights."""
+        self.check_lock()
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -244,10 +209,16 @@ class Runs:
     ----------
     folder
         Usually `./runs`.
+
+    Attributes
+    ----------
+    damaged
+        Why the last `find` without a text returned the newest run instead of the latest; else empty.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.damaged = ""
 
     def list(self) -> list[Run]:
         """Every run that can be read, oldest first."""
@@ -260,7 +231,8 @@ class Runs:
 
     def set_latest(self, run: Run) -> None:
         """Make `run` the default run of the commands."""
-        write_json(self.folder / "latest.json", {"format": "survembed-latest", "format_version": 1, "run": run.id})
+        latest = {"format": LATEST_FORMAT, "format_version": 1, "run": run.id}
+        write_sealed(self.folder / "latest.json", latest)
 
     def find(self, text: str | None = None, *, ability: str | None = None) -> Run:
         """The finished run with this id, unique prefix or path; without `text` the latest.
@@ -301,10 +273,17 @@ class Runs:
         return next((run for run in reversed(self.list()) if run.status == "finished" and wanted(run)), None)
 
     def _latest(self) -> Run:
+        path, self.damaged = self.folder / "latest.json", ""
         try:
-            return Run(self.folder / str(read_json(self.folder / "latest.json")["run"]))
-        except (DataError, RunError, KeyError, TypeError):
-            newest = self._newest(lambda _: True)
+            latest = read_sealed(path)
+            if "format" in latest:
+                require_format(latest, LATEST_FORMAT, 1, path)
+            return Run(self.folder / str(latest["run"]))
+        except (DataError, RunError) as error:
+            self.damaged = error.line if path.is_file() else ""
+        except KeyError:
+            self.damaged = f"{path} names no run"
+        newest = self._newest(lambda _: True)
         if newest is None:
             raise RunError(
                 f"no finished run in {self.folder}",
@@ -327,6 +306,8 @@ class Runs:
         with suppress(OSError):  # a text too long for a path is no path
             if (Path(text) / "run.json").is_file():
                 return Run(Path(text).resolve())
+            if (self.folder / text / "run.json").is_file():
+                return Run(self.folder / text)
         ids = [run.id for run in self.list()]
         matches = [text] if text in ids else [id_ for id_ in ids if id_.startswith(text)]
         if len(matches) == 1:

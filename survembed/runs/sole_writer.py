@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from survembed.errors import RunError
+from survembed.progress import QUIET, Reporter
 from survembed.runs.run import LOCK, Run
 from survembed.storage import locks
 
 
 @contextmanager
-def sole_writer(run: Run, *, wait: bool = False) -> Iterator[None]:
+def sole_writer(run: Run, reporter: Reporter = QUIET, *, wait: bool = False) -> Iterator[None]:
     """Hold the lock of a run, with a heartbeat, for the length of the block.
 
     Parameters
@@ -23,23 +22,14 @@ def sole_writer(run: Run, *, wait: bool = False) -> Iterator[None]:
     Raises
     ------
     RunError
-        When another process writes the run, on this host or another.
+        When another process writes the run, on this host or another; and in the block, by each method of `run` that
+        writes, when the lock has been lost.
     """
-    path = run.path / LOCK
-    # The lock of a process that has just ended on this host is free after `DEAD_AFTER`: containers may share a host
-    # name, and each sees only its own processes.
-    wait_s = locks.SILENT_AFTER if wait else locks.DEAD_AFTER if not locks.owner_is_alive(path) else 0.0
-    last = time.monotonic() + wait_s + locks.BEAT * (wait_s > 0)
-    while True:
-        with locks.lock(path) as acquired:
-            if acquired:
-                yield
-                return
-        if time.monotonic() >= last:
-            raise RunError(
-                f"run {run.id} is running: another process trains it",
-                where=str(path),
-                expected=f"a run without a live process (no heartbeat for {locks.SILENT_AFTER:.0f} s on another host)",
-                try_="wait until it ends, or end it first",
-            )
-        time.sleep(0.1)
+    at_most_s = locks.SILENT_AFTER + locks.BEAT if wait else 0.0
+    work = f"run {run.id} is running: another process trains it"
+    with locks.waiting(run.path / LOCK, work, reporter, at_most_s=at_most_s) as held:
+        run.lock = held
+        try:
+            yield
+        finally:
+            run.lock = None

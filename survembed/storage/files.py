@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.part-{path.name}")
     try:
         with writable(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             yield temporary
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
@@ -37,6 +38,13 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and its missing parents, for this user only: they will hold data of patients."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
@@ -111,11 +119,16 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else user_cache_path("survembed", appauthor=False)
 
 
-class HashIndex:
-    """SHA-256 of files, cached by path, size and modification time, so that a large file is read only once.
+TICK_S, COARSE_TICK_S = 0.02, 2.5
+"""Seconds within which two changes of a file may have the same time, on a usual and on a coarse file system."""
 
-    The index is a JSON file in the cache folder; a damaged one is replaced. It stores paths as hashes, because a path
-    can contain the name of a patient.
+
+class HashIndex:
+    """SHA-256 of files, cached by path, size, times and inode, so that a large file is read only once.
+
+    The time of change (ctime) cannot be set by a user, and every write or exchange of a file changes it. The index is a
+    JSON file in the cache folder; each entry has a checksum, and a damaged one is not used. It stores paths as hashes,
+    because a path can contain the name of a patient.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -127,19 +140,36 @@ class HashIndex:
         self._changed = False
 
     def sha256(self, path: Path) -> str:
-        """The hash of `path`, from the index if size and modification time are unchanged."""
+        """The hash of `path`, from the index if size, times and inode are unchanged."""
         resolved = digest(str(path.resolve()))
-        status = path.stat()
-        stamp = [status.st_size, status.st_mtime_ns]
+        stamp, is_certain = _stamp(path)
         entry = self._index.get(resolved)
-        if entry is None or entry[:2] != stamp:
-            entry = [*stamp, sha256(path)]
-            self._index[resolved] = entry
+        if isinstance(entry, list) and entry[:-2] == stamp and entry[-1] == digest([resolved, *entry[:-1]]):
+            return str(entry[-2])
+        checksum = sha256(path)
+        if is_certain and _stamp(path)[0] == stamp:
+            entry = [*stamp, checksum]
+            self._index[resolved] = [*entry, digest([resolved, *entry])]
             self._changed = True
-        return str(entry[2])
+        return checksum
 
     def save(self) -> None:
         """Write new hashes to the index file."""
         if self._changed:
             write_json(self.path, self._index)
             self._changed = False
+
+
+def _stamp(path: Path) -> tuple[list[int], bool]:
+    """Size, times and inode of a file, and whether they will differ after any later change.
+
+    They might not after a change in the same tick of the clock of the file system: of some ms, or of 1 or 2 s where
+    times have no digits beyond the ms.
+    """
+    status = path.stat()
+    age_s = time.time() - status.st_ctime
+    if status.st_ctime_ns % 1_000_000 and age_s < TICK_S:
+        time.sleep(TICK_S)
+        return _stamp(path)[0], True
+    is_certain = bool(status.st_ctime_ns % 1_000_000) or age_s > COARSE_TICK_S
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino], is_certain

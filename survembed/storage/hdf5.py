@@ -1,16 +1,20 @@
-"""Atomic HDF5 files, also on a full disk."""
+"""Atomic HDF5 files, also on a full disk, with a checksum of their content in the root attribute `checksum`."""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from survembed.storage.files import replacing
+from survembed.storage.sealed import CHECKSUM
 
 
 class _Sink(io.RawIOBase):
@@ -85,3 +89,53 @@ def writing_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
         with h5py.File(sink, "w") as file:
             yield file, sink.check
         sink.check()
+
+
+def seal_hdf5(file: h5py.File) -> None:
+    """Add the checksum to an open HDF5 file that is complete."""
+    file.attrs[CHECKSUM] = _content(file)
+
+
+def check_hdf5(file: h5py.File) -> None:
+    """Compare the content of an open HDF5 file with its checksum, if it has one; reads all, so for small files only.
+
+    Raises
+    ------
+    ValueError
+        If it differs.
+    """
+    if CHECKSUM in file.attrs and file.attrs[CHECKSUM] != _content(file):
+        raise ValueError("it differs from its checksum")
+
+
+def _content(file: h5py.File) -> str:
+    """SHA-256, in hex, of names, types, shapes and values of all attributes and datasets."""
+    result = hashlib.sha256()
+
+    def add(*parts: Any) -> None:
+        for part in parts:
+            content = part if isinstance(part, bytes) else str(part).encode()
+            result.update(f"{len(content)}:".encode() + content)
+
+    def add_values(values: Any) -> None:
+        array = np.asarray(values)
+        if array.dtype.kind == "O":
+            texts = [each.decode() if isinstance(each, bytes) else str(each) for each in array.ravel()]
+            add("text", array.shape, json.dumps(texts))
+        else:
+            add(array.dtype.str, array.shape, array.tobytes())
+
+    def visit(name: str, node: Any) -> None:
+        for key in sorted(node.attrs):
+            if key != CHECKSUM or name != "/":
+                add(name, key)
+                add_values(node.attrs[key])
+        add(name, type(node).__name__)
+        if hasattr(node, "dtype"):
+            add_values(node[()])
+        else:
+            for child in sorted(node):
+                visit(f"{name}{child}/", node[child])
+
+    visit("/", file)
+    return result.hexdigest()

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from survembed.storage.files import cache_folder, writable
-from survembed.storage.locks import process_is_alive
+from survembed.storage.owner import process_exists
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def scratch_folder() -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         for other in parent.iterdir():
             owner = re.fullmatch(rf"{host}-(\d+)-\w+", other.name)
-            if owner and not process_is_alive(int(owner[1])):
+            if owner and not process_exists(int(owner[1])):
                 shutil.rmtree(other, ignore_errors=True)
         folder = parent / f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
         folder.mkdir(mode=0o700)

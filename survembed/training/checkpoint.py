@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
 from torch import Tensor
 
 from survembed.errors import RunError
-from survembed.storage.files import replacing
+from survembed.storage.tensors import read_tensors, write_tensors
 
 FORMAT = "survembed-state 1"
 
@@ -58,11 +57,14 @@ class Checkpoint:
     ----------
     rows
         Rows of metrics up to this update; a run stores them in `metrics.jsonl`, not in the checkpoint.
+    rows_hash
+        Hash of the rows in `metrics.jsonl` up to this update; empty in a checkpoint of an earlier version.
     """
 
     progress: Progress
     tensors: dict[str, Tensor] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    rows_hash: str = ""
 
     def add(self, prefix: str, tensors: dict[str, Tensor]) -> None:
         """Add tensors under a prefix."""
@@ -75,10 +77,8 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write tensors and numbers, whole or not at all."""
-        tensors = {name: value.detach().contiguous() for name, value in self.tensors.items()}
-        content = save(tensors, {"format": FORMAT, "numbers": json.dumps(asdict(self.progress))})
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
+        numbers = json.dumps(asdict(self.progress))
+        write_tensors(path, self.tensors, {"format": FORMAT, "numbers": numbers, "rows": self.rows_hash})
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -90,10 +90,12 @@ class Checkpoint:
             When the file is damaged.
         """
         try:
-            with safe_open(path, "pt") as file:
-                numbers = json.loads(file.metadata()["numbers"])
-                progress = Progress(**{one.name: numbers[one.name] for one in fields(Progress)})
-                return cls(progress, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            tensors, metadata = read_tensors(path)
+            if metadata["format"] != FORMAT:
+                raise ValueError(f"its format is {metadata['format']}, not {FORMAT}")
+            numbers = json.loads(metadata["numbers"])
+            progress = Progress(**{one.name: numbers[one.name] for one in fields(Progress)})
+            return cls(progress, tensors, rows_hash=metadata.get("rows", ""))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise RunError(
                 f"the checkpoint of run {path.parent.name} cannot be read: {str(error).splitlines()[0]}",

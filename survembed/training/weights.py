@@ -5,19 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from survembed.errors import RunError
 from survembed.models.base import Model
-from survembed.storage.files import replacing
+from survembed.storage.tensors import read_tensors, write_tensors
 
 
 def write_weights(path: Path, model: Model) -> None:
     """Write the weights of `model`, whole or not at all."""
-    weights = save({name: value.contiguous() for name, value in model.state_dict().items()})
-    with replacing(path) as temporary:
-        temporary.write_bytes(weights)  # by Python, so that a full disk is an OSError
+    write_tensors(path, model.state_dict(), {})
 
 
 def read_weights(path: Path, model: Model) -> None:
@@ -29,14 +26,14 @@ def read_weights(path: Path, model: Model) -> None:
         When they are missing, damaged, not numbers, or of another shape or type.
     """
     try:
-        weights = load_file(path)
+        weights = read_tensors(path)[0]
         _require_usable(weights, model)
         model.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError) as error:
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise RunError(
             f"the weights of run {path.parent.name} cannot be read: {str(error).splitlines()[0]}",
             where=str(path),
-            try_="train again",
+            try_="restore the file from a copy, or train again",
         ) from error
     model.eval()
 

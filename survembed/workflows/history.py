@@ -51,6 +51,7 @@ def history(run: Run) -> History:
         When `metrics.jsonl` is missing or damaged.
     """
     path = run.path / "metrics.jsonl"
+    run.verify("metrics.jsonl")
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         update = np.array([row["update"] for row in rows], dtype=np.float64)

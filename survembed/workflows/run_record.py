@@ -12,7 +12,7 @@ import torch
 from survembed.cohort.cohort import Cohort
 from survembed.models.base import Model
 from survembed.runs.configuration import TrainConfig
-from survembed.runs.run import Run
+from survembed.runs.run import METRICS, Run
 from survembed.training.options import TrainOptions
 from survembed.training.processes import launched
 from survembed.training.recorder import TrainingOutcome
@@ -46,6 +46,7 @@ def record_end(run: Run, outcome: TrainingOutcome, options: TrainOptions) -> Non
     if outcome.end == "terminated":
         run.update(status="stopped", outcome=asdict(outcome))
         return
+    run.record_hash(*(name for name in ("split.json", METRICS) if (run.path / name).is_file()))
     run.update(
         status="finished",
         finished=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

@@ -18,7 +18,7 @@ from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.configuration import TrainConfig
 from survembed.runs.jobs.cluster import run_cluster
-from survembed.runs.jobs.job import Job, SweepFolder
+from survembed.runs.jobs.job import LOCK, Job, SweepFolder
 from survembed.runs.jobs.local import run_local
 from survembed.runs.jobs.options import SweepOptions
 from survembed.runs.jobs.process import Answer
@@ -117,11 +117,13 @@ def sweep(
     Raises
     ------
     UsageError
-        When the folder holds a sweep of another cohort.
+        When the folder holds a sweep of another cohort, or something else.
     DataError
         When the cohort cannot be prepared.
     """
     where = where or Where()
+    sweep_folder = SweepFolder(folder.absolute())
+    sweep_folder.require_own()
     data = replace(configs[0].data, component=_absolute(configs[0].data.component))
     configs = [replace(config, data=data) for config in configs]
     with prepare(data.component, data.name, reporter=reporter) as cohort:
@@ -129,8 +131,7 @@ def sweep(
             check(cohort.subjects)
         fingerprint, title = cohort.fingerprint, data_name(cohort.header.title, cohort.header.synthetic)
     jobs = tuple(Job.of(config.to_dict(), fingerprint) for config in plan(configs, axes))
-    sweep_folder = SweepFolder(folder.absolute())
-    with locks.waiting(sweep_folder.path / "sweep.lock"):
+    with locks.waiting(sweep_folder.path / LOCK, "another process adds jobs to this sweep", reporter):
         sweep_folder.add(jobs, fingerprint, title)
     result = Sweep(sweep_folder, title, jobs)
     ours = [job.key for job in jobs][where.shard[0] :: where.shard[1]]
@@ -147,14 +148,20 @@ def sweep(
                     watching.warn(f"{answer['key']} failed: {answer['reason']}")
                 task.advance(answer["state"] != "running")
 
-            _train(sweep_folder, missing, configs[0].device, where, on_answer)
+            _train(sweep_folder, missing, configs[0].device, where, on_answer, watching)
     return result
 
 
 def _train(
-    folder: SweepFolder, missing: list[str], device: str, where: Where, on_answer: Callable[[Answer], None]
+    folder: SweepFolder,
+    missing: list[str],
+    device: str,
+    where: Where,
+    on_answer: Callable[[Answer], None],
+    reporter: Reporter,
 ) -> None:
     """Run jobs until each is finished or failed, here or by another call on the same folder."""
+    reported: set[str] = set()
     while missing:
         free = [key for key in missing if folder.state(key) == "waiting"]
         answered: set[str] = set()
@@ -172,6 +179,11 @@ def _train(
                 folder, free, slots, where.threads or max(1, available_cores() // min(len(slots), len(free))), take
             )
         else:
+            for key in missing:
+                owner = locks.owner_of(folder.lock(key))
+                if owner and (text := f"waiting: another process trains {key}: {owner}") not in reported:
+                    reported.add(text)
+                    reporter.say(text)
             time.sleep(locks.BEAT)
         missing = [key for key in missing if key not in answered and folder.state(key) in ("waiting", "running")]
 

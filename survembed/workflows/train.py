@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from survembed.errors import RunError
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import TrainConfig, read_config
 from survembed.runs.run import Run, Runs
 from survembed.training.device import find_device
 from survembed.training.processes import joined, launched
 from survembed.workflows.run_record import launch_id
-from survembed.workflows.training_run import TrainingRun
+from survembed.workflows.training_run import TrainingRun, require_unfinished
 
 
 def train(config: TrainConfig, *, runs_dir: Path, name: str | None = None, reporter: Reporter = QUIET) -> Run:
@@ -55,14 +54,7 @@ def resume(run: Run, *, reporter: Reporter = QUIET) -> Run:
     RunError
         When the run is finished, running on this or another host, or damaged, or its data have changed.
     """
-    interrupted = run.status == "finished" and run.record["outcome"]["end"] == "interrupted"
-    if run.status in ("finished", "running") and not interrupted and not launched():
-        raise RunError(
-            f"run {run.id} is {run.status}: there is nothing to resume",
-            where=str(run.path),
-            expected="a run that was interrupted, stopped or cut short",
-            try_="survembed runs list",
-        )
+    require_unfinished(run)
     config = read_config(run)
     with joined(find_device(config.device)) as processes:
         return TrainingRun(config, run.path.parent, processes, reporter).resume(run)

@@ -20,7 +20,6 @@ from survembed.runs.embedding import build_model
 from survembed.runs.run import Run, Runs
 from survembed.runs.sole_writer import sole_writer
 from survembed.runs.tracked_run import run_recorder
-from survembed.storage.files import write_json
 from survembed.training.checkpoint import Checkpoint
 from survembed.training.images import Images
 from survembed.training.loop import fit
@@ -33,6 +32,23 @@ from survembed.workflows.run_record import record_end, record_of_start
 
 FEWEST_EVENTS = 10
 """With fewer events in the validation part, the choice of weights is nearly random."""
+
+
+def require_unfinished(run: Run) -> None:
+    """Refuse to resume a run that has ended by itself.
+
+    Raises
+    ------
+    RunError
+        When there is nothing to resume.
+    """
+    if run.status == "finished" and run.record["outcome"]["end"] != "interrupted":
+        raise RunError(
+            f"run {run.id} is finished: there is nothing to resume",
+            where=str(run.path),
+            expected="a run that was interrupted, stopped or cut short",
+            try_="survembed runs list",
+        )
 
 
 class TrainingRun:
@@ -52,22 +68,28 @@ class TrainingRun:
         return self._train(run, None)
 
     def _train(self, resumed: Run | None, name: str | None) -> Run:
-        with self._prepared_cohort() as cohort:
+        with ExitStack() as stack:
+            if resumed:  # before the cohort, which may take long: another process may train the run
+                stack.enter_context(self._sole_writer(resumed))
+                require_unfinished(resumed)
+            cohort = stack.enter_context(self._prepared_cohort())
             parts = split(cohort.subjects, self.config.split)
             options = self.config.train.resolved(len(cohort.shape), len(parts["train"]))
             data = TrainingData.of(Images(cohort, self.processes.device), cohort.subjects, parts)
             model = self._untrained_model(cohort)
             data.fit_statistics(model, options.batch_size)
-            if resumed is None:
+            run, checkpoint = resumed, None
+            if run:
+                checkpoint = self._load_checkpoint(run, cohort, parts)
+            else:
                 self._report_cohort(cohort, parts, model)
-            run = resumed or self._create(name, cohort, model)
-            with self._sole_writer(run):
-                checkpoint = self._load_checkpoint(run, cohort) if resumed else None
-                if self.processes.first:
-                    write_json(run.path / "split.json", as_ids(parts, cohort.subjects))
-                outcome = self._fit(run, model, data, options, checkpoint)
-                if self.processes.first:
-                    record_end(run, outcome, options)
+                run = self._create(name, cohort, model)
+                stack.enter_context(self._sole_writer(run))
+            if self.processes.first:
+                run.write("split.json", as_ids(parts, cohort.subjects))
+            outcome = self._fit(run, model, data, options, checkpoint)
+            if self.processes.first:
+                record_end(run, outcome, options)
         if self.processes.first and run.status == "finished":
             Runs(self.runs_dir).set_latest(run)
         return run
@@ -114,20 +136,28 @@ class TrainingRun:
             refused: RunError | None = None
             if self.processes.first:
                 try:  # torchrun restarts processes only after it has ended the earlier ones, maybe on another host
-                    stack.enter_context(sole_writer(run, wait=launched()))
+                    stack.enter_context(sole_writer(run, self.reporter, wait=launched()))
                 except RunError as error:
                     refused = error
             if self.processes.agree(float(refused is not None)):
-                raise refused or RunError(f"run {run.id} is running: another process trains it", where=str(run.path))
+                raise refused or RunError(f"another process trains run {run.id}", where=str(run.path))
+            run.reload()
             yield
 
-    def _load_checkpoint(self, run: Run, cohort: Cohort) -> Checkpoint | None:
+    def _load_checkpoint(self, run: Run, cohort: Cohort, parts: Parts) -> Checkpoint | None:
         if run.record["cohort"]["fingerprint"] != cohort.fingerprint:
             raise RunError(
                 f"the data of run {run.id} have changed since it began",
                 where=str(run.path / "config.json"),
                 expected=f"a cohort with fingerprint {run.record['cohort']['fingerprint'][:16]}",
                 try_="train again, or restore the old data",
+            )
+        if (run.path / "split.json").is_file() and run.read("split.json") != as_ids(parts, cohort.subjects):
+            raise RunError(
+                f"the split of run {run.id} has changed since it began",
+                where=str(run.path / "split.json"),
+                expected="the split that config.json describes",
+                try_="delete split.json, and --resume writes it again",
             )
         checkpoint = run.load_checkpoint()
         update = checkpoint.progress.update if checkpoint else 0

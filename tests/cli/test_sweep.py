@@ -161,3 +161,14 @@ def test_models_and_seeds_on_the_command_line_reach_help(capsys: pytest.CaptureF
         main(["sweep", "--help"])
     text = capsys.readouterr().out
     assert all(flag in text for flag in ("--shard", "--scheduler", "--taus", "--sweep-dir"))
+
+
+@pytest.mark.parametrize("command", ["sweep", "benchmark", "tau"])
+def test_a_folder_of_something_else_is_not_written_to(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1")
+    answer = run_in_process(capsys, f"{command} --data surv-digits --sweep-dir {tmp_path}")
+    assert answer.code == 2
+    assert "is not empty and holds no sweep" in answer.err
+    assert [path.name for path in tmp_path.iterdir()] == ["hosts"]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from survembed.cohort.cohort import Cohort, is_prepared, manifest_path, writing_cohort
 from survembed.cohort.subjects import Channel, CohortHeader, Subjects
 from survembed.errors import DataError
-from survembed.storage.files import read_json, write_json
+from survembed.storage.files import read_json, sha256, write_json
+from survembed.storage.sealed import read_sealed, write_sealed
 
 HEADER = CohortHeader(
     dataset="liver",
@@ -237,3 +238,40 @@ def test_the_format_is_named(tmp_path: Path) -> None:
         assert file.attrs["format"] == "survembed-cohort"
         assert file.attrs["format_version"] == 1
         assert file["image"].attrs["scale"] == pytest.approx(1 / 255)
+
+
+@pytest.mark.parametrize("file", ["manifest", "cohort"])
+def test_a_later_format_is_refused(tmp_path: Path, file: str) -> None:
+    path = write(tmp_path / "c.h5")
+    manifest = read_sealed(manifest_path(path))
+    if file == "cohort":
+        with h5py.File(path, "r+") as opened:
+            opened.attrs["format_version"] = 99
+        write_sealed(manifest_path(path), {**manifest, "sha256": sha256(path)})
+    else:
+        write_sealed(manifest_path(path), {**manifest, "format_version": 99})
+    with pytest.raises(DataError, match="format version 99") as caught:
+        Cohort(path)
+    assert "pip install --upgrade" in str(caught.value.try_)
+
+
+def test_an_edited_manifest_is_refused_and_one_without_checksum_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.h5")
+    manifest = read_json(manifest_path(path))
+    write_json(manifest_path(path), {**manifest, "fingerprint": "other"})
+    assert not is_prepared(path, "other")
+    with pytest.raises(DataError, match="differs from its checksum") as caught:
+        Cohort(path)
+    assert str(path) in str(caught.value.try_)
+    write_json(manifest_path(path), {name: value for name, value in manifest.items() if name != "checksum"})
+    assert Cohort(path).fingerprint == "key"
+
+
+def test_damage_that_appears_while_the_file_is_open_is_noticed_when_it_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.h5")
+    content = bytearray(path.read_bytes())
+    content[content.index(images()[5].tobytes())] ^= 1
+    path.write_bytes(content)
+    write_sealed(manifest_path(path), {**read_sealed(manifest_path(path)), "sha256": sha256(path)})
+    with pytest.raises(DataError, match="is damaged"):
+        Cohort(path).images([5])

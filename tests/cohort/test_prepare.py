@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from survembed.cohort.prepare import cohort_path, prepare
 from survembed.errors import DataError
+from survembed.progress import Reporter
+from survembed.storage import locks
 from survembed.storage.files import cache_folder
 from tests.planted import Planted, PlantedSource
 
@@ -47,3 +51,22 @@ def test_a_damaged_cohort_is_refused() -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match="differs from its manifest"):
         prepare(Planted(n=24), "planted")
+
+
+def test_two_that_prepare_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One works; the other says for whom it waits, here until that one is silent for long."""
+    monkeypatch.setattr(locks, "SILENT_AFTER", 1.0)
+    with prepare(Planted(n=25), "planted") as cohort:
+        path = cohort.path
+    path.unlink()
+    path.with_suffix(".lock").write_text(json.dumps({"host": "elsewhere", "process": 77, "token": "theirs"}))
+    words: list[str] = []
+
+    class Words(Reporter):
+        def say(self, text: str) -> None:
+            words.append(text)
+
+    with prepare(Planted(n=25), "planted", reporter=Words()) as cohort:
+        assert len(cohort) == 25
+    assert words == ["waiting: another process prepares the cohort of planted: process 77 on elsewhere"]
+    assert (path.parent.stat().st_mode & 0o777, cache_folder().stat().st_mode & 0o777) == (0o700, 0o700)

@@ -158,6 +158,10 @@ def test_learning_curves_that_are_damaged(a_run: Made, capsys, tmp_path: Path) -
     (run.path / "metrics.jsonl").write_text('{"update": 1')
     answer = survembed(capsys, "figure", "history", "--runs-dir", str(tmp_path / "runs"))
     assert answer.code == 5
+    assert "metrics.jsonl of run" in answer.err
+    run.record_hash("metrics.jsonl")
+    answer = survembed(capsys, "figure", "history", "--runs-dir", str(tmp_path / "runs"))
+    assert answer.code == 5
     assert "no learning curves" in answer.err
 
 

@@ -12,7 +12,7 @@ from survembed.errors import PluginError, RunError
 from survembed.runs.configuration import TrainConfig, choose_model, read_config
 from survembed.runs.embedding import load_model
 from survembed.runs.settings import Settings
-from survembed.storage.files import read_json, write_json
+from survembed.storage.files import read_json
 from tests.trained import Made, config
 
 
@@ -54,7 +54,7 @@ def test_a_damaged_configuration(a_run: Made, change: object) -> None:
     run = a_run()
     values = read_json(run.path / "config.json")
     change(values)  # type: ignore[operator]
-    write_json(run.path / "config.json", values)
+    run.write("config.json", values)
     with pytest.raises(RunError, match="is damaged"):
         read_config(run)
 
@@ -63,6 +63,6 @@ def test_a_component_that_is_gone(a_run: Made) -> None:
     run = a_run()
     values = read_json(run.path / "config.json")
     values["model"]["name"] = "uninstalled"
-    write_json(run.path / "config.json", values)
+    run.write("config.json", values)
     with pytest.raises(PluginError, match="no model named 'uninstalled'"):
         load_model(run)

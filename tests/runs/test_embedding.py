@@ -16,7 +16,7 @@ from survembed.progress import Reporter
 from survembed.runs import embedding as module
 from survembed.runs.embedding import embed, load_model, open_cohort
 from survembed.runs.latents import Latents
-from survembed.storage.files import cache_folder, read_json, write_json
+from survembed.storage.files import cache_folder, read_json
 from survembed.training.split import from_ids
 from tests.planted import Planted, planted
 from tests.trained import Made
@@ -132,7 +132,7 @@ def test_data_that_changed_since(a_run: Made) -> None:
     run = a_run()
     values = read_json(run.path / "config.json")
     values["data"]["seed"] = 5
-    write_json(run.path / "config.json", values)
+    run.write("config.json", values)
     for path in (cache_folder() / "cohorts").glob("planted-*"):
         path.unlink()
     with pytest.raises(RunError, match="have changed since"):
@@ -143,7 +143,7 @@ def test_a_split_of_other_subjects(a_run: Made) -> None:
     run = a_run()
     division = read_json(run.path / "split.json")
     division["train"][0] = "nobody"
-    write_json(run.path / "split.json", division)
+    run.write("split.json", division)
     with pytest.raises(RunError, match="does not divide"):
         embed(run)
     assert not (run.path / "latents.h5").exists()

@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from survembed.errors import DataError, RunError
-from survembed.runs.run import FIELDS, FILES_OF_A_FINISHED_RUN, LOCK, Run, Runs
+from survembed.runs.run import FILES_OF_A_FINISHED_RUN, LOCK, Run, Runs
+from survembed.runs.run_files import FIELDS
 from survembed.storage.files import read_json, write_json
 from survembed.storage.locks import SILENT_AFTER
+from survembed.storage.sealed import write_sealed
+from survembed.training.checkpoint import Checkpoint, Progress
 from tests.small import network
 
 RECORD = {"model": "coxvae", "head": "linear", "dataset": "liver", "abilities": ["decode", "hazard"], "cohort": {}}
@@ -268,3 +272,53 @@ def test_discard(tmp_path: Path) -> None:
     run = begin(tmp_path)
     run.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_later_format_and_an_edited_record_are_refused(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    record = read_json(run.path / "run.json")
+    write_json(run.path / "run.json", {**record, "model": "vae"})
+    with pytest.raises(RunError, match="differs from its checksum"):
+        Runs(tmp_path).find(run.id)
+    write_sealed(run.path / "run.json", {**run.record, "format_version": 99})
+    with pytest.raises(RunError, match="format version 99") as caught:
+        Run(run.path)
+    assert "pip install --upgrade" in str(caught.value.try_)
+
+
+def test_a_run_of_an_earlier_version_has_no_checksums_and_is_read(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    save_file(network("coxvae").state_dict(), run.path / "model.safetensors")
+    write_json(run.path / "run.json", {name: value for name, value in run.record.items() if name != "files"})
+    earlier = Runs(tmp_path).find(run.id)
+    write_json(run.path / "split.json", {"train": []})
+    assert earlier.read("split.json") == {"train": []}
+    earlier.load_weights(network("coxvae"))
+
+
+def test_an_edited_file_is_refused(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    run.write("split.json", {"train": ["a"], "test": ["b"]})
+    assert Run(run.path).read("split.json") == {"train": ["a"], "test": ["b"]}
+    write_json(run.path / "split.json", {"train": ["b"], "test": ["a"]})
+    for name, change in (("split.json", None), ("config.json", {"seed": 1})):
+        if change:
+            write_json(run.path / name, change)
+        with pytest.raises(RunError, match=f"{name} of run .* is damaged or was edited") as caught:
+            Run(run.path).read(name)
+        assert caught.value.where == str(run.path / name)
+
+
+def test_a_checkpoint_with_other_metrics_is_refused(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    for update in (1, 2, 3):
+        run.append_metrics({"update": update, "seconds": 0.5})
+    run.save_checkpoint(Checkpoint(Progress(update=2)))
+    path = run.path / "metrics.jsonl"
+    path.write_text(path.read_text().replace("3", "4"))  # beyond the checkpoint
+    found = run.load_checkpoint()
+    assert found is not None
+    assert [row["update"] for row in found.rows] == [1, 2]
+    path.write_text(path.read_text().replace("0.5", "0.7"))
+    with pytest.raises(RunError, match=r"metrics\.jsonl of run .* is damaged"):
+        run.load_checkpoint()

@@ -14,8 +14,11 @@ from survembed.errors import RunError
 from survembed.runs.run import LOCK, Run
 from survembed.runs.sole_writer import sole_writer
 from survembed.storage import locks
-from survembed.workflows.train import resume
-from tests.trained import Made
+from survembed.training.checkpoint import Checkpoint, Progress
+from survembed.workflows.train import resume, train
+from tests.runs.interrupting import Interrupting
+from tests.small import network
+from tests.trained import Made, config
 
 DEAD = 2**22 + 1
 """No process has this number."""
@@ -45,7 +48,7 @@ def test_a_run_that_is_alive_on_another_host_is_not_resumed(a_run: Made) -> None
     before = (run.path / "run.json").read_text()
     with pytest.raises(RunError, match="another process trains it") as caught:
         resume(Run(run.path))
-    assert "elsewhere" not in str(caught.value)
+    assert f"process {DEAD} on elsewhere" in str(caught.value)
     assert (run.path / "run.json").read_text() == before
 
 
@@ -66,3 +69,33 @@ def test_the_lock_of_a_process_that_has_just_ended_here_is_free_soon(
     lock_of(run.path, socket.gethostname())
     with sole_writer(run):
         assert json.loads((run.path / LOCK).read_text())["process"] == os.getpid()
+
+
+def test_a_run_that_another_process_finished_meanwhile_is_not_trained_again(tmp_path: Path) -> None:
+    """Two processes resume at once: the second gets the lock when the first has finished."""
+    run = train(config(train={"updates": 20, "checkpoint": 1e-9}), runs_dir=tmp_path, reporter=Interrupting())
+    late = Run(run.path)
+    assert resume(Run(run.path)).record["outcome"]["end"] == "completed"
+    content = {path: path.read_bytes() for path in run.path.iterdir()}
+    with pytest.raises(RunError, match="is finished: there is nothing to resume"):
+        resume(late)
+    assert {path: path.read_bytes() for path in run.path.iterdir()} == content
+
+
+def test_a_process_that_lost_its_lock_writes_no_more(a_run: Made) -> None:
+    run = a_run()
+    content = {path: path.read_bytes() for path in run.path.iterdir()}
+    with sole_writer(run):
+        lock_of(run.path, "elsewhere")
+        for write in (
+            lambda: run.update(status="failed"),
+            lambda: run.append_metrics({"update": 1}),
+            lambda: run.cut_metrics(0),
+            lambda: run.save_weights(network("coxvae")),
+            lambda: run.save_checkpoint(Checkpoint(Progress())),
+            run.discard,
+        ):
+            with pytest.raises(RunError, match="has lost its lock"):
+                write()
+    assert run.path.joinpath(LOCK).exists()
+    assert {path: path.read_bytes() for path in run.path.iterdir() if path.name != LOCK} == content

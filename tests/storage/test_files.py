@@ -137,3 +137,68 @@ def test_a_damaged_hash_index_is_started_anew(tmp_path: Path, content: str) -> N
     assert index.sha256(tmp_path / "data") == sha256(tmp_path / "data")
     index.save()
     assert len(json.loads((tmp_path / "index.json").read_text())) == 1
+
+
+def same_times(path: Path, before: os.stat_result) -> None:
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_hash_index_notices_an_edit_that_keeps_size_and_time(tmp_path: Path) -> None:
+    file, memory = tmp_path / "data", tmp_path / "index.json"
+    file.write_text("one")
+    index = HashIndex(memory)
+    first, before = index.sha256(file), file.stat()
+    file.write_text("two")
+    same_times(file, before)
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert index.sha256(file) == sha256(file) != first
+
+
+def test_hash_index_notices_two_files_that_changed_places(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("mask one")
+    two.write_text("mask two")
+    same_times(two, one.stat())
+    index = HashIndex(tmp_path / "index.json")
+    first = index.sha256(one), index.sha256(two)
+    one.rename(tmp_path / "other")
+    two.rename(one)
+    (tmp_path / "other").rename(two)
+    assert (index.sha256(one), index.sha256(two)) == first[::-1]
+
+
+def test_an_entry_of_the_hash_index_that_is_damaged_or_of_an_earlier_version_is_not_used(tmp_path: Path) -> None:
+    file, memory = tmp_path / "data", tmp_path / "index.json"
+    file.write_text("one")
+    index = HashIndex(memory)
+    true = index.sha256(file)
+    index.save()
+    ((key, entry),) = json.loads(memory.read_text()).items()
+    for other in ([*entry[:-2], "0" * 64, entry[-1]], [*entry[:2], "0" * 64], "0" * 64, {}, [[], {}]):
+        memory.write_text(json.dumps({key: other}))
+        assert HashIndex(memory).sha256(file) == true
+
+
+def test_on_a_file_system_with_coarse_times_a_fresh_file_is_hashed_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "data"
+    file.write_text("one")
+
+    class Coarse:
+        st_size, st_ino = 3, 7
+        st_mtime_ns = st_ctime_ns = int(file.stat().st_ctime) * 10**9
+        st_ctime = st_ctime_ns / 1e9
+
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: Coarse)
+    index = HashIndex(tmp_path / "index.json")
+    assert index.sha256(file) == sha256(file)
+    file.write_bytes(b"two")
+    assert index.sha256(file) == sha256(file)
+
+
+def test_new_folders_are_for_this_user_only(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir(mode=0o755)
+    write_text(tmp_path / "shared" / "runs" / "run" / "a.txt", "words")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_dir()}
+    assert modes == {"shared": 0o755, "runs": 0o700, "run": 0o700}

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from survembed.errors import DataError
+from survembed.errors import DataError, RunError
+from survembed.progress import Reporter
 from survembed.storage import locks
-from survembed.storage.locks import break_lock, is_held, lock, waiting
+from survembed.storage.locks import break_lock, is_held, lock, owner_is_alive, waiting
+from survembed.storage.owner import Owner
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +91,7 @@ def test_of_many_that_want_a_stale_lock_one_gets_it(tmp_path: Path) -> None:
         def want(path: Path = path, barrier: threading.Barrier = barrier, winners: list[bool] = winners) -> None:
             barrier.wait()
             with lock(path) as ours:
-                winners.append(ours)
+                winners.append(bool(ours))
                 done.wait(0.3)  # noqa: B023
 
         threads = [threading.Thread(target=want) for _ in range(8)]
@@ -143,3 +145,98 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_its_place(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot write lock"), lock(tmp_path / "file" / "lock"):
         pass
+
+
+class Words(Reporter):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def leave_of(path: Path, silence: float = 0.0, **changes: str | int) -> None:
+    """A lock that this process has left, with some fields changed."""
+    path.write_text(json.dumps({**Owner.this_process().to_dict(), **changes}))
+    os.utime(path, (time.time() - silence,) * 2)
+
+
+def test_a_process_that_is_seen_to_live_keeps_its_lock_though_it_is_silent(tmp_path: Path) -> None:
+    """It may be stopped, or its machine was asleep."""
+    leave_of(tmp_path / "lock", silence=1000)
+    with lock(tmp_path / "lock") as ours:
+        assert not ours
+
+
+def test_a_later_process_with_the_same_id_does_not_keep_it(tmp_path: Path) -> None:
+    leave_of(tmp_path / "lock", started="1", silence=0.5)
+    assert not owner_is_alive(tmp_path / "lock")
+    with lock(tmp_path / "lock") as ours:
+        assert ours
+
+
+@pytest.mark.parametrize("elsewhere", [{"namespace": "pid:[1]"}, {"machine": "another boot"}])
+def test_a_process_id_of_another_container_or_machine_means_nothing_here(
+    tmp_path: Path, elsewhere: dict[str, str]
+) -> None:
+    path = tmp_path / "lock"
+    for process in (os.getpid(), 2**22 + 1):
+        leave_of(path, silence=0.5, process=process, **elsewhere)
+        assert owner_is_alive(path)
+        with lock(path) as ours:
+            assert not ours
+        leave_of(path, silence=2.0, process=process, **elsewhere)
+        with lock(path) as ours:
+            assert ours
+
+
+@pytest.mark.parametrize(
+    ("content", "ahead", "words"),
+    [
+        ("theirs", 0, "is no lock of this version"),
+        ('{"format_version": 99}', 0, "is no lock of this version"),
+        ('{"host": 1, "process": "x", "token": []}', 0, "is no lock of this version"),
+        (json.dumps({"host": "a", "process": 1, "token": "b"}), 3600, "in the future"),
+    ],
+)
+def test_a_lock_that_cannot_be_understood_is_named_at_once(
+    tmp_path: Path, content: str, ahead: float, words: str
+) -> None:
+    path = tmp_path / "lock"
+    path.write_text(content)
+    os.utime(path, (time.time() + ahead,) * 2)
+    assert is_held(path)
+    with pytest.raises(RunError, match=words) as caught, waiting(path, "another process prepares"):
+        pass
+    assert caught.value.where == str(path)
+    assert f"{path}" in str(caught.value.try_)
+    path.unlink()  # the remedy
+    with lock(path) as ours:
+        assert ours
+
+
+def test_who_waits_says_for_whom(tmp_path: Path) -> None:
+    path, words = tmp_path / "lock", Words()
+    leave(path, "another-machine", 77, silence=0.0)
+    with waiting(path, "another process prepares this", words) as held:
+        held.check()
+    assert words.said == ["waiting: another process prepares this: process 77 on another-machine"]
+    leave(path, "another-machine", 77, silence=0.0)
+    with pytest.raises(RunError, match="prepares this: process 77 on another-machine"):
+        waiting(path, "another process prepares this", at_most_s=0).__enter__()
+
+
+def test_a_lock_that_was_lost_or_deleted_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with lock(path) as ours:
+        assert ours
+        ours.check()
+        path.unlink()
+        with pytest.raises(RunError, match="has lost its lock"):
+            ours.check()
+        leave(path, "another-machine", 1, silence=0.0)
+        before = path.stat().st_mtime_ns
+        with pytest.raises(RunError, match="has lost its lock"):
+            ours.check()
+        time.sleep(0.2)  # four heartbeats
+        assert path.stat().st_mtime_ns == before

@@ -26,7 +26,7 @@ from survembed.runs.embedding import embed
 from survembed.runs.jobs.job import SweepFolder
 from survembed.runs.jobs.options import SweepOptions
 from survembed.runs.jobs.sweep import Sweep
-from survembed.storage.files import read_json, write_json
+from survembed.runs.run import Run
 from survembed.survival.concordance import harrell_c
 from survembed.survival.outcome import Outcome
 from survembed.workflows import benchmark as benchmark_module
@@ -200,10 +200,10 @@ def test_runs_of_one_fold_that_were_tested_on_others_are_refused(swept: Sweep, t
     folder = tmp_path / "sweep"
     shutil.copytree(swept.folder.path, folder)
     changed = replace(swept, folder=SweepFolder(folder))
-    path = changed.folder.run(swept.jobs[-1].key) / "split.json"
-    parts = read_json(path)
+    run = Run(changed.folder.run(swept.jobs[-1].key))
+    parts = run.read("split.json")
     parts["test"][0], parts["train"][0] = parts["train"][0], parts["test"][0]
-    write_json(path, parts)
+    run.write("split.json", parts)
     with pytest.raises(RunError, match="tested on other subjects"):
         benchmark(changed, [], covariates=[])
 

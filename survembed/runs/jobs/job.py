@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from survembed.errors import DataError, UsageError
-from survembed.storage.files import digest, read_json, write_json
+from survembed.errors import DataError, RunError, UsageError
+from survembed.storage.files import digest, make_folder, read_json, write_json
 from survembed.storage.locks import is_held
+from survembed.storage.sealed import read_sealed, require_format, write_sealed
 
 FORMAT = "survembed-sweep"
 FORMAT_VERSION = 1
+RECORD, LOCK = "sweep.json", "sweep.lock"
 
 State = Literal["waiting", "running", "finished", "failed"]
 
@@ -96,6 +98,39 @@ class SweepFolder:
         self.path = path
         self.runs = path / "runs"
 
+    def require_own(self) -> None:
+        """Refuse a folder of something else: it is not empty, and holds no sweep.
+
+        Raises
+        ------
+        UsageError
+            When it does.
+        """
+        try:
+            others = [each.name for each in self.path.iterdir()] if self.path.exists() else []
+        except OSError as error:
+            raise UsageError(f"{self.path} is no folder to write to: {error.strerror}", where=str(self.path)) from error
+        foreign = [name for name in others if not name.startswith((LOCK, "."))]  # these a killed sweep leaves
+        if foreign and not {RECORD, "cells"} & set(foreign):
+            raise UsageError(
+                f"{self.path} is not empty and holds no sweep",
+                where=str(self.path),
+                expected=f"a new or empty folder, or one with {RECORD}",
+                try_="--sweep-dir with another folder",
+            )
+
+    def record(self) -> dict[str, Any]:
+        """The content of `sweep.json`: cohort, title and the keys of all jobs.
+
+        Raises
+        ------
+        RunError
+            When it is missing, damaged, or of a later format.
+        """
+        record = _read(self.path / RECORD)
+        require_format(record, FORMAT, FORMAT_VERSION, self.path / RECORD, RunError)
+        return record
+
     def add(self, jobs: Iterable[Job], cohort: str, title: str) -> None:
         """Record jobs; recorded ones stay as they are.
 
@@ -104,12 +139,15 @@ class SweepFolder:
         UsageError
             When the folder holds a sweep of another cohort.
         """
-        record = self.path / "sweep.json"
-        before = read_json(record) if record.is_file() else {"cohort": cohort, "cells": []}
+        path = self.path / RECORD
+        head = {"format": FORMAT, "format_version": FORMAT_VERSION, "cohort": cohort, "title": title}
+        if not path.is_file():
+            write_sealed(path, {**head, "cells": []})
+        before = self.record()
         if before["cohort"] != cohort:
             raise UsageError(
                 f"{self.path} holds a sweep of {before['title']}, of other subjects or with other preprocessing",
-                where=str(record),
+                where=str(path),
                 expected="one cohort in one folder",
                 try_="--sweep-dir with another folder",
             )
@@ -117,11 +155,8 @@ class SweepFolder:
         for job in jobs:
             config = self.job(job.key) / "config.json"
             if not config.is_file():
-                write_json(config, job.config)
-        write_json(
-            record,
-            {"format": FORMAT, "format_version": FORMAT_VERSION, "cohort": cohort, "title": title, "cells": keys},
-        )
+                write_sealed(config, job.config)
+        write_sealed(path, {**head, "cells": keys})
 
     def job(self, key: str) -> Path:
         """Folder of a job."""
@@ -137,8 +172,7 @@ class SweepFolder:
 
     def config(self, key: str) -> dict[str, Any]:
         """The configuration of a job."""
-        config: dict[str, Any] = read_json(self.job(key) / "config.json")
-        return config
+        return _read(self.job(key) / "config.json")
 
     def state(self, key: str) -> State:
         """State of a job."""
@@ -166,7 +200,7 @@ class SweepFolder:
 
     def publish(self, key: str, run: Path) -> None:
         """Move a completed run into `runs`; an earlier one stays."""
-        self.runs.mkdir(parents=True, exist_ok=True)
+        make_folder(self.runs)
         try:
             run.rename(self.run(key))
         except OSError:
@@ -174,3 +208,11 @@ class SweepFolder:
                 raise
             shutil.rmtree(run, ignore_errors=True)
         self.forget_failure(key)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_sealed(path)
+    except DataError as error:
+        remedy = "delete this file, and the same 'survembed sweep' writes it again; finished runs stay"
+        raise RunError(f"the sweep is damaged: {error.message}", where=str(path), try_=remedy) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -12,7 +11,9 @@ import uuid
 from contextlib import suppress
 from typing import IO
 
+from survembed.registry.subprocess_runner import environment
 from survembed.runs.jobs.job import SweepFolder
+from survembed.storage.files import make_folder
 from survembed.storage.locks import break_lock
 
 MODULE = "survembed.workflows.job"
@@ -41,19 +42,19 @@ class WorkerProcess:
 
     def __init__(self, folder: SweepFolder, threads: int, device: str | None) -> None:
         logs = folder.path / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+        make_folder(logs)
         self.folder = folder
         self.key = ""
         limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         self._log = logs / f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}.log"
         with open(self._log, "w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", MODULE, str(folder.path), str(threads), device or "-"],
+                [sys.executable, "-P", "-m", MODULE, str(folder.path), str(threads), device or "-"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **limits},
+                env={**environment(), **limits},
             )
 
     @property

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from survembed.errors import DataError, RunError
-from survembed.runs.jobs.job import Job, State, SweepFolder
+from survembed.errors import RunError
+from survembed.runs.jobs.job import RECORD, Job, State, SweepFolder
 from survembed.runs.run import Run
-from survembed.storage.files import read_json
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,22 @@ class Sweep:
         Raises
         ------
         RunError
-            When the folder holds no sweep.
+            When the folder holds no sweep, or a damaged one.
         """
-        try:
-            record = read_json(path / "sweep.json")
-            folder = SweepFolder(path.absolute())
-            jobs = tuple(Job(str(key), folder.config(key)) for key in record["cells"])
-            return cls(folder, str(record["title"]), jobs)
-        except (DataError, KeyError, TypeError) as error:
+        if not (path / RECORD).is_file():
             raise RunError(
                 f"no sweep in {path}",
                 where=str(path),
                 expected="a folder of 'survembed sweep'",
                 try_="--sweep-dir FOLDER",
-            ) from error
+            )
+        folder = SweepFolder(path.absolute())
+        record = folder.record()
+        try:
+            jobs = tuple(Job(str(key), folder.config(key)) for key in record["cells"])
+            return cls(folder, str(record["title"]), jobs)
+        except (KeyError, TypeError) as error:
+            raise RunError(f"no sweep in {path}: {RECORD} is damaged", where=str(path / RECORD)) from error
 
     def examples(self) -> dict[str, Run]:
         """One finished run of each model and value of τ, the first of its kind, by a unique name.
