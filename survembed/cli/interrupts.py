@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-A_MOMENT = 0.02
-"""Seconds until an exception that was dropped is raised again: in the hook itself it would be dropped, too."""
+A_MOMENT = 0.25
+"""Seconds until a dropped exception is raised again: by then the hook, which would drop it too, has ended."""
 
 
 @contextmanager
