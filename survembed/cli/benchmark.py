@@ -94,6 +94,7 @@ def benchmark(
 
 def show_benchmark(table: Benchmark) -> None:
     """Print both halves of Table 1 with caption and notes on stdout; notes on single cells go to stderr."""
+    from survembed.evaluation.latent_space_table import latent_space_table
     from survembed.evaluation.score_tables import with_reasons_below
     from survembed.evaluation.table1 import SHOWN, caption, grid
 
@@ -102,6 +103,8 @@ def show_benchmark(table: Benchmark) -> None:
         columns, rows, reasons = with_reasons_below(*grid(table, metric))
         show_table(columns, rows, title=title)
         show_lines(f"none for {reason}" for reason in reasons)
+    if table.latent_spaces:
+        show_table(*latent_space_table(table.latent_spaces), title="Latent space (means over runs)")
     show_lines(table.notes)
     for cell in table.cells:
         for note in cell.notes:

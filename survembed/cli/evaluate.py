@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite, nan
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +26,6 @@ from survembed.cli.shared_options import (
 )
 
 if TYPE_CHECKING:
-    from survembed.evaluation.latent_space import LatentSpace
     from survembed.registry.component import Component
     from survembed.runs.settings import Settings
     from survembed.survival.kaplan_meier import FollowUp
@@ -102,7 +101,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
         }
     )
     if evaluation.latent_space:
-        show_facts(facts_of(evaluation.latent_space), "latent space")
+        show_facts(evaluation.latent_space.texts(), "latent space")
     horizons = horizon_table(evaluation.rows, unit)
     shown: list[str] = []
     for each in [score_table(evaluation.rows), *([horizons] if horizons else [])]:
@@ -114,31 +113,6 @@ def show_evaluation(evaluation: Evaluation) -> None:
         for note in (f"{row.column}: {note}" for note in row.notes):
             if note not in shown:
                 say(note)
-
-
-def facts_of(space: LatentSpace) -> dict[str, str]:
-    """Quality of a latent space as text by name, with intervals."""
-
-    def shown(key: str, value: float) -> str:
-        low, high = space.intervals.get(key, (nan, nan))
-        return f"{value:.3f}" + (f" ({low:.3f} to {high:.3f})" if isfinite(low) else "")
-
-    facts = {
-        f"explained variance, {name}": shown(f"explained.{name}", value) for name, value in space.explained.items()
-    }
-    facts |= {f"Dice, {name}": shown(f"dice.{name}", value) for name, value in space.dice.items()}
-    facts |= {
-        f"decoded volume, {name}": f"rank correlation {value:.3f}"
-        for name, value in space.volume_correlation.items()
-        if isfinite(value)
-    }
-    facts["active dimensions"] = f"{space.active_units}, effectively {space.effective_dimensions:.1f}"
-    if isfinite(space.median_correlation):
-        facts["median |correlation|"] = f"{space.median_correlation:.2f}"
-    if isfinite(space.reencoding_slope):
-        along = f", along the hazard {space.walk_slope:.2f}" if isfinite(space.walk_slope) else ""
-        facts["re-encoding slope"] = shown("reencoding_slope", space.reencoding_slope) + along
-    return facts
 
 
 def _part(part: FollowUp, unit: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from survembed.evaluation.latent_space_table import MeanLatentSpace
 from survembed.evaluation.predictions import BASE
 from survembed.evaluation.scores import ModelScores, summary
 from survembed.storage.result import Result, plain
@@ -32,6 +34,8 @@ class Benchmark(Result):
         Remarks on the whole table: folds without an event, runs that failed, subjects beyond the training follow-up.
     cells
         In the order of the table.
+    latent_spaces
+        Of each model that was trained, by row.
     """
 
     format: ClassVar[str] = "survembed-benchmark"
@@ -47,6 +51,7 @@ class Benchmark(Result):
     reference: str
     notes: tuple[str, ...]
     cells: tuple[ModelScores, ...] = field(metadata={"json": False})
+    latent_spaces: Mapping[str, MeanLatentSpace] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[str]:

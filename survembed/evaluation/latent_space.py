@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -22,7 +23,7 @@ from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.result import Result
 from survembed.storage.sealed import read_sealed, write_sealed
-from survembed.survival.bootstrap import N_RESAMPLES, Metric, Statistic, bootstrap
+from survembed.survival.bootstrap import N_RESAMPLES, Metric, Statistic, bootstrap, with_interval
 from survembed.survival.outcome import Float
 
 FILE = "latent_space.json"
@@ -74,6 +75,28 @@ class LatentSpace(Result):
     walk_slope: float
     n_test: int
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def texts(self) -> dict[str, str]:
+        """The numbers as text by name, with intervals; those without a value are left out."""
+        named = {f"explained variance, {name}": f"explained.{name}" for name in self.explained}
+        named |= {f"Dice, {name}": f"dice.{name}" for name in self.dice}
+        texts = {name: self._with_interval(key) for name, key in named.items()}
+        for name, rho in self.volume_correlation.items():
+            if math.isfinite(rho):
+                texts[f"decoded volume, {name}"] = f"rank correlation {rho:.3f}"
+        texts["active dimensions"] = f"{self.active_units}, effectively {self.effective_dimensions:.1f}"
+        if math.isfinite(self.median_correlation):
+            texts["median |correlation|"] = f"{self.median_correlation:.2f}"
+        if math.isfinite(self.reencoding_slope):
+            along = f", along the hazard {self.walk_slope:.2f}" if math.isfinite(self.walk_slope) else ""
+            texts["re-encoding slope"] = self._with_interval("reencoding_slope") + along
+        return texts
+
+    def _with_interval(self, key: str) -> str:
+        values, _, name = key.partition(".")
+        value = getattr(self, values)[name] if name else getattr(self, values)
+        low, high = self.intervals.get(key, (math.nan, math.nan))
+        return with_interval(Metric(value, low, high))
 
 
 def latent_space(

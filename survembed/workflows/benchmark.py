@@ -10,11 +10,13 @@ from survembed.cohort.subjects import Subjects
 from survembed.errors import RunError, UsageError, nearest
 from survembed.evaluation.benchmark_result import Benchmark
 from survembed.evaluation.benchmark_table import BASELINES, Table, covariates_and_latents, names_of_models
+from survembed.evaluation.latent_space import LatentSpace, latent_space
+from survembed.evaluation.latent_space_table import mean_latent_spaces
 from survembed.evaluation.scores import ModelScores
 from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.configuration import TrainConfig
-from survembed.runs.embedding import open_cohort
+from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.jobs.sweep import Sweep
 from survembed.survival.bootstrap import N_RESAMPLES, paired_difference
 from survembed.survival.kaplan_meier import follow_up
@@ -114,7 +116,22 @@ def benchmark(
         reference=chosen,
         cells=tuple(_with_differences(cells, chosen)),
         notes=tuple(table.notes()),
+        latent_spaces=mean_latent_spaces(_latent_spaces(table, device, reporter)),
     )
+
+
+def _latent_spaces(table: Table, device: str, reporter: Reporter) -> dict[str, list[LatentSpace]]:
+    runs = {
+        row: [run for folds in replicates.values() for run in folds.values()]
+        for row, replicates in table.models.items()
+    }
+    spaces: dict[str, list[LatentSpace]] = {row: [] for row in runs}
+    with reporter.task("decoding", sum(map(len, runs.values())), "runs") as task:
+        for row, of_row in runs.items():
+            for run in of_row:
+                spaces[row].append(latent_space(run, embed(run, device=device), device=device))
+                task.advance()
+    return spaces
 
 
 def _check_reference(reference: str, names: Sequence[str]) -> None:
