@@ -41,4 +41,5 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     """No test touches the user's cache, and no variable of the user's reaches a test."""
     for name in [name for name in os.environ if name.startswith("SURVEMBED_") and name != "SURVEMBED_TEST_DATA"]:
         monkeypatch.delenv(name)
+    monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist sets it in its workers
     monkeypatch.setenv("SURVEMBED_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

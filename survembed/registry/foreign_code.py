@@ -90,7 +90,7 @@ def command_running(*, divert: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        _command.running = False
+        _command.running, _command.results = False, None
         if sys.stdout is not stdout and stdout is not sys.__stdout__:  # a test in this process
             sys.stdout = stdout
 

@@ -99,6 +99,6 @@ def test_types_and_ranges_of_lists_and_choices(capsys: pytest.CaptureFixture[str
     assert options["size"]["type"] == "tuple[int, int, int]"
     assert options["size"]["range"] == "8<=x<=512"
     assert options["fov_mm"]["type"] == "tuple[float, float, float] | None"
-    assert options["tumour_labels"]["type"] == "tuple[int, ...]"
+    assert options["tumour_labels"]["type"] == "tuple[int, ...] | None"
     assert options["duration_unit"]["type"] == "days | weeks | months | years | None"
     assert options["root"]["type"] == "Path | None"

@@ -152,12 +152,13 @@ def test_decoded_images_are_encoded_again(a_run: Made) -> None:
     assert (found.warning is None) == all(not differing(walk.log_hazard, walk.reencoded) for walk in found.walks)
 
 
-def test_the_interval_is_that_of_lifelines_on_the_test_set(a_run: Made) -> None:
-    run = a_run("image")
+def test_the_interval_is_that_of_lifelines_on_the_test_set(trained_on: Made) -> None:
+    run = trained_on("surv-digits")
     latents = embed(run)
     risk, *dimensions = traverse(run, risk=True).walks
     known, test = latents.z[~latents.test].astype(float), latents.test
-    units = {f"z{i}": (latents.z[test, i] - known[:, i].mean()) / known[:, i].std() for i in (0, 1)}
+    n_dims = known.shape[1]
+    units = {f"z{i}": (latents.z[test, i] - known[:, i].mean()) / known[:, i].std() for i in range(n_dims)}
     outcome = {"t": latents.duration[test], "e": latents.event[test]}
     fit = CoxPHFitter().fit(pd.DataFrame({**units, **outcome}), "t", "e")
     for walk in dimensions:

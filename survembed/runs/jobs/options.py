@@ -26,8 +26,9 @@ class SweepOptions(Component):
             raise ValueError("a sweep needs one model and one seed, or more")
         if not all(0 <= seed <= LARGEST_SEED for seed in self.seeds):
             raise ValueError(f"seeds are numbers from 0 to {LARGEST_SEED}")
-        if not all(0 <= tau <= 1 for tau in self.taus):
-            raise ValueError("values of tau are numbers from 0 to 1")
+        outside = [tau for tau in self.taus if not 0 <= tau <= 1]
+        if outside:
+            raise ValueError(f"tau = {outside[0]:g} is not a number from 0 to 1")
         if any(len(set(values)) < len(values) for values in (self.models, self.taus, self.seeds)):
             raise ValueError("a model, tau or seed is given twice: its runs would be counted twice")
         return self
