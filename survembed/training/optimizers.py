@@ -99,10 +99,12 @@ class Optimizers:
 
 
 class Average:
-    """Exponential moving average of a model's weights and buffers, with a decay that grows to `decay`.
+    """Exponential moving average of a model's weights, with a decay that grows to `decay`.
 
     After n updates the decay is min(decay, (1 + n) / (10 + n)): the untrained first weights soon lose their
-    influence, in short trainings too.
+    influence, in short trainings too. Buffers are those of the model, as in torch's `AveragedModel`: running statistics
+    of batch normalisation already are averages, and averaged once more they lag so far behind early in training that
+    the KL term of the averaged model leaps to thousands of nats.
 
     Parameters
     ----------
@@ -116,7 +118,8 @@ class Average:
         self.decay, self.source = decay, model
         self.model = copy.deepcopy(model).requires_grad_(False).eval() if decay else model
         self.weight = torch.zeros((), device=next(model.parameters()).device)
-        self._pairs = list(zip(self.model.state_dict().values(), model.state_dict().values(), strict=True))
+        self._weights = list(zip(self.model.parameters(), model.parameters(), strict=True))
+        self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
 
     def set_weight(self, update: int) -> None:
         """Set the weight of the newest model at an update, counted from 1."""
@@ -127,8 +130,7 @@ class Average:
         """Update the average by the current model."""
         if self.model is self.source:
             return
-        for old, new in self._pairs:
-            if old.is_floating_point():
-                old.lerp_(new, self.weight.to(old.dtype))
-            else:
-                old.copy_(new)
+        for old, new in self._weights:
+            old.lerp_(new, self.weight.to(old.dtype))
+        for buffer, newest in self._buffers:
+            buffer.copy_(newest)
