@@ -25,6 +25,7 @@ from survembed.storage.result import Result
 from survembed.storage.sealed import read_sealed, write_sealed
 from survembed.survival.bootstrap import N_RESAMPLES, Metric, Statistic, bootstrap, with_interval
 from survembed.survival.outcome import Float
+from survembed.training.validation import median_correlation
 
 FILE = "latent_space.json"
 WALK = np.linspace(-2.0, 2.0, 9)
@@ -187,14 +188,6 @@ def effective_dimensions(mu: Float) -> float:
     """Participation ratio of the eigenvalues of the covariance of μ (n, L); 0 where μ never varies."""
     spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(mu, rowvar=False))).clip(min=0)
     return float(spread.sum() ** 2 / (spread**2).sum()) if spread.any() else 0.0
-
-
-def median_correlation(mu: Float) -> float:
-    """Median |correlation| over pairs of dimensions of μ (n, L) that vary; NaN with fewer than two."""
-    varying = mu[:, mu.std(axis=0) > 0]
-    if varying.shape[1] < 2:
-        return float("nan")
-    return float(np.median(np.abs(np.corrcoef(varying.T))[np.triu_indices(varying.shape[1], 1)]))
 
 
 def _walk_slope(trained: TrainedModel) -> float:

@@ -207,6 +207,7 @@ class _Loop:
             if self.processes.first:
                 result = validation(self.average.model, self.data)
                 row["validation"], row["kl_of_dimensions"] = result.numbers, result.kl_of_dimensions
+                row["median_correlation"] = result.median_correlation
                 objective = result.objective
                 keeps = math.isfinite(objective) and self.selection.keeps(result)
             objective = self.processes.agree(objective)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from survembed.models.base import Loss, Model
@@ -28,6 +31,8 @@ class Validation:
         (n,) float64 of each subject; 0 for a model without a head.
     kl_of_dimensions
         KL in nats of each latent dimension, averaged over subjects; None without a posterior.
+    median_correlation
+        Median |correlation| over pairs of dimensions of μ; None where there is no such pair.
     """
 
     objective: float
@@ -35,6 +40,15 @@ class Validation:
     numbers: dict[str, float]
     log_hazard: Tensor
     kl_of_dimensions: list[float] | None
+    median_correlation: float | None
+
+
+def median_correlation(mu: NDArray[np.float64]) -> float:
+    """Median |correlation| over pairs of dimensions of μ (n, L) that vary; NaN with fewer than two of them."""
+    varying = mu[:, mu.std(axis=0) > 0]
+    if varying.shape[1] < 2:
+        return float("nan")
+    return float(np.median(np.abs(np.corrcoef(varying.T))[np.triu_indices(varying.shape[1], 1)]))
 
 
 def batch_size_without_gradient(dimensions: int) -> int:
@@ -51,6 +65,7 @@ def validation(model: Model, data: TrainingData) -> Validation:
     sums: dict[str, float] = {}
     log_hazards: list[Tensor] = []
     kl: list[Tensor] = []
+    means: list[Tensor] = []
     for index in data.validation.split(size):
         batch = data.batch(index)
         loss = model.loss(batch)
@@ -59,16 +74,19 @@ def validation(model: Model, data: TrainingData) -> Validation:
             sums[name] = sums.get(name, 0.0) + value * len(index) / len(data.validation)
         mu, logvar = model.posterior(batch.image)
         log_hazards.append(mu.new_zeros(len(mu)) if model.head is None else model.log_hazard(mu))
+        means.append(mu)
         if logvar is not None:
             kl.append(normal_kl(mu, logvar))
     model.train(was_training)
     rest = sums.pop("rest")
+    correlation = median_correlation(torch.cat(means).double().cpu().numpy())
     return Validation(
         sums["objective"],
         rest,
         sums,
         torch.cat(log_hazards).double().cpu(),
         torch.cat(kl).mean(dim=0).tolist() if kl else None,
+        correlation if math.isfinite(correlation) else None,
     )
 
 

@@ -15,6 +15,9 @@ from survembed.training.training_data import TrainingData
 DEAD_SHARE = 0.01
 """A term with a smaller share of the gradient has no effect."""
 
+COPIES = 0.9
+"""Median |correlation| between dimensions above which the latent space has collapsed onto one direction."""
+
 EMPTY_SHARE = 0.1
 """Largest share of batches without an event that gets no warning."""
 
@@ -65,6 +68,12 @@ def warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
                 f"{len(dead)} of {len(kl[-1])} latent dimensions carry no information (z{', z'.join(map(str, dead))}): "
                 "lower --beta, or reduce --latent-dim"
             )
+    correlation = rows[-1].get("median_correlation") if rows else None
+    if correlation is not None and correlation > COPIES:
+        messages.append(
+            f"the latent dimensions are nearly copies of one another (median |correlation| {correlation:.2f}): raise "
+            "--tau, or --reconstruction-weight with --reduction share"
+        )
     empty = rows[-1].get("empty_share", 0.0) if rows else 0.0
     if empty > EMPTY_SHARE:
         messages.append(f"{empty:.0%} of the batches had no event: --sampler events, or a larger --batch-size")

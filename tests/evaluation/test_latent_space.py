@@ -9,8 +9,9 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from survembed.evaluation.latent_space import FILE, effective_dimensions, latent_space, median_correlation
+from survembed.evaluation.latent_space import FILE, effective_dimensions, latent_space
 from survembed.runs.embedding import embed, load_model, open_cohort
+from survembed.training.validation import median_correlation
 from tests.trained import Made
 
 

@@ -30,7 +30,7 @@ def weights(model: Model) -> dict[str, torch.Tensor]:
 
 def judged(objective: float, data: TrainingData) -> Validation:
     """Results of a model without a head."""
-    return Validation(objective, objective, {}, torch.zeros(len(data.validation)), None)
+    return Validation(objective, objective, {}, torch.zeros(len(data.validation)), None, None)
 
 
 def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:

@@ -27,7 +27,7 @@ def judged(n: int, seed: int = 0) -> tuple[TrainingData, Tensor]:
 def result(data: TrainingData, rest: float, log_hazard: Tensor) -> Validation:
     part = data.validation
     cox = float(cox_loss(log_hazard, data.duration[part], data.event[part]))
-    return Validation(rest + cox, rest, {}, log_hazard, None)
+    return Validation(rest + cox, rest, {}, log_hazard, None, None)
 
 
 def test_a_lower_objective_is_kept() -> None:
@@ -81,7 +81,7 @@ def test_a_headless_model_is_judged_by_its_objective() -> None:
     data, r = judged(20)
     selection = Selection(data)
     nothing = torch.zeros_like(r)
-    found = [Validation(value, value, {}, nothing, None) for value in (3.0, 2.0, 2.5, 1.0)]
+    found = [Validation(value, value, {}, nothing, None, None) for value in (3.0, 2.0, 2.5, 1.0)]
     assert [selection.keeps(one) for one in found] == [True, True, False, True]
 
 

@@ -40,6 +40,9 @@ def row(**fields: Any) -> dict[str, Any]:
         ([row(kl_of_dimensions=[0.0, 0.001])], ["all latent dimensions have collapsed", "--beta"]),
         ([row(kl_of_dimensions=None)], []),
         ([row(empty_share=0.4)], ["40%", "--sampler events"]),
+        ([row(median_correlation=0.95)], ["copies of one another", "0.95", "--reconstruction-weight"]),
+        ([row(median_correlation=0.6)], []),
+        ([row(median_correlation=None)], []),
     ],
 )
 def test_warnings(rows: list[dict[str, Any]], words: list[str]) -> None:
