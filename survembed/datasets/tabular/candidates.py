@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -9,14 +10,16 @@ from survembed.datasets.tabular.time_unit import UNIT_OF_WORD
 from survembed.datasets.tabular.words import ENDPOINTS, canonical, word_set
 
 _CLAUSES = word_set("since from after at seit nach depuis desde dal vanaf")
-_PLURALS = word_set(
+PLURALS = word_set(
     "days dys tage tagen jours dias giorni dagen weeks wks wochen semaines semanas settimane weken months mos "
     "mths monate mois meses mesi maanden years yrs jahre ans annees anos anni jaren"
 )
 """A column that is named by its unit alone may hold durations; `year` and `month` are dates."""
-_FILLERS = word_set("in the or and indicator flag code yn by")
+_FILLERS = word_set("in the or and indicator flag code recode yn by is has")
 _ANSWERS = word_set("0 1 yes no y n")
-_DURATION_WORDS = word_set("os overall survival time duration followup t to death event last contact obs")
+_DURATION_WORDS = word_set(
+    "os overall survival time duration followup t tte to death event censored last contact obs vital"
+)
 _EVENT_WORDS = word_set(
     "os overall survival event death dead vital status stat observed fustat followup e censored alive patient delta"
 )
@@ -52,11 +55,15 @@ def duration_named(name: str) -> Candidate | None:
     endpoint = _endpoint(core)
     core -= {endpoint} if endpoint in ENDPOINTS else set()
     core -= {"of"} if core & {"followup", "survival"} else set()
-    if core - _DURATION_WORDS or ("to" not in core and core & {"death", "event"}):
+    if core - _DURATION_WORDS or ("to" not in core and core & {"death", "event", "censored"}):
         return None
-    is_named = bool(core & {"survival", "os", "followup", "duration"} or {"to", "time"} <= core or endpoint)
+    if "vital" in core and not has_unit:
+        return None
+    is_named = bool(
+        core & {"survival", "os", "followup", "duration", "tte", "vital"} or {"to", "time"} <= core or endpoint
+    )
     if not core and not endpoint:
-        score = 2 if set(parts) & _PLURALS else 0
+        score = 2 if set(parts) & PLURALS else 0
     elif core == {"t"}:
         score = 1
     elif core == {"duration"} or (core == {"time"} and has_unit) or (is_named and (has_unit or "time" in core)):
@@ -69,7 +76,8 @@ def duration_named(name: str) -> Candidate | None:
 
 def event_named(name: str) -> Candidate | None:
     """The column as a candidate for events, by its name alone; None if the name is another one."""
-    core = {word for word in canonical(name) if word not in _FILLERS and word not in _ANSWERS}
+    plain = re.sub(r"\([^)\d=]*\)", "", name)  # Vital status recode (study cutoff used)
+    core = {word for word in canonical(plain) if word not in _FILLERS and word not in _ANSWERS}
     endpoint = _endpoint(core)
     core -= {endpoint} if endpoint in ENDPOINTS else set()
     if core - _EVENT_WORDS or not (core or endpoint):

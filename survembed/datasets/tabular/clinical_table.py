@@ -173,7 +173,3 @@ def _truth(table: Table, column: str) -> NDArray[np.float64]:
         message = f"column '{column}' has cells that are not numbers"
         raise DataError(message, where=table.where, expected="true log-hazards")
     return values.values
-
-
-def _stored(name: str) -> str:
-    return name.replace("/", "_")  # "/" is a group in HDF5

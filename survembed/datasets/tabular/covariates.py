@@ -18,6 +18,7 @@ from survembed.datasets.tabular.texts import categories, texts
 from survembed.errors import DataError
 
 PERSON = "can identify a patient"
+HOLDS_PERSONS = "by the contents, can identify a patient"
 ROWS = "row numbers"
 NAMES_OUTCOME = "another outcome, follow-up or a date, by the name"
 DATES = "dates"
@@ -131,21 +132,24 @@ def reason_to_leave_out(table: Table, name: str, *, is_allowed: bool = False) ->
     """Reason to leave out a column by its name and the kind of its contents; None if there is none."""
     if names_person(name):
         return PERSON
-    if not is_allowed and names_outcome(name):
+    if is_allowed:
+        return None
+    if names_outcome(name):
         return NAMES_OUTCOME
     contents = texts(table, name).tolist()
-    if not is_allowed and are_dates(contents):
+    if are_dates(contents):
         return DATES
-    return PERSON if holds_persons(contents) else None
+    return HOLDS_PERSONS if holds_persons(contents) else None
 
 
 def _not_usable(name: str, reason: str, where: str) -> DataError:
     if reason == PERSON:
         message = f"column '{name}' is not a feature: it can identify a patient"
         return DataError(message, where=where, expected="no names, contacts, birth dates or record numbers")
+    risk = "identify a patient" if reason == HOLDS_PERSONS else f"reveal the outcome: {reason}"
     return DataError(
-        f"column '{name}' may reveal the outcome: {reason}",
+        f"column '{name}' may {risk}",
         where=where,
-        expected="features that are known before the outcome",
-        try_=f"--set 'data.allow={name}', if it is known before; else --set data.features=… without it",
+        expected="features that are known before the outcome, and no names, contacts or free text",
+        try_=f"--set 'data.allow={name}', if it is such a feature; else --set data.features=… without it",
     )

@@ -26,8 +26,8 @@ _LETTERS = frozenset("äöüÄÖÜßéèêëàâáãåæçñíìîïóòôõøœ
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?,*', re.IGNORECASE)
 
 
-def read_delimited(path: Path) -> tuple[list[Row], list[str]]:
-    """Rows of a text file, each with its line, and sentences on what was decided.
+def read_delimited(path: Path) -> tuple[list[Row], list[str], list[list[str]]]:
+    """Rows of a text file, each with its line; sentences on what was decided; fields of the lines with # above it.
 
     Raises
     ------
@@ -57,7 +57,8 @@ def read_delimited(path: Path) -> tuple[list[Row], list[str]]:
     usual = "\t" if path.suffix.lower() == ".tsv" else ","
     if separator != usual and not declared:
         notes.append(f"Fields are separated by {SEPARATORS[separator]}.")
-    return list(_rows(text, separator, start, path)), notes
+    comments = [line.split(separator) for line in lines[first:start]]
+    return list(_rows(text, separator, start, path)), notes, comments
 
 
 def _decoded(content: bytes, path: Path) -> tuple[str, list[str]]:

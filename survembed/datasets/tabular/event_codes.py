@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from survembed.datasets.tabular.words import word_set, words
 from survembed.errors import DataError, nearest
 
-YES = word_set("1 true yes y ja oui si sim")
-NO = word_set("0 false no n nein non nao nee")
+YES = word_set("1 true yes y ja oui si sí sì sim")
+NO = word_set("0 false no n nein non nao não nee")
 """Answers; what they mean depends on the name of the column."""
 
 EVENT_WORDS = word_set(

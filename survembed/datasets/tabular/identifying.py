@@ -33,6 +33,7 @@ _ALONE = word_set(
     "cpf bsn nir svnr nhs chi patid patnr patno kvnr versichertennummer versicherungsnummer "
     "sozialversicherungsnummer krankenkasse patientennummer patientennr fallnummer accession patientid "
     "patientno patientnumber codicefiscale fiscale dob dobyear birthdate birthday birthyear birthplace "
+    "fallnr latitude longitude gps kin "
     "dateofbirth yearofbirth geburtsdatum geburtstag geburtsjahr geburtsort gebdat gebdatum geboortedatum "
     "geboortejaar geboorteplaats fechanacimiento datanascita datanascimento datenaissance ddn"
 )
@@ -53,8 +54,13 @@ _PHRASES = re.compile(
     r"(_.*)?|(.*_)?(e_mail|e_mail_address)|(emergency_|patient_|primary_)?contact(_(person|details|info|number|no|nr))?|"
     r"(home_)?city|(patient_)?(city|county|municipality|ville|ciudad|citta|cidade|stad|ort)"
 )
+_STAFF = word_set(
+    "physician doctor surgeon radiologist oncologist pathologist operator operateur chirurg arzt hausarzt"
+)
+_STAFF_PARTS = word_set("treating referring attending primary responsible operating") | _PERSON | _NAME
 _PATTERNS = (
     re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"),  # e-mail
+    re.compile(r"(\d+\.){3,}\d+"),  # DICOM UID, IP address
     re.compile(r"\d{3}-\d{2}-\d{4}"),  # US social security
     re.compile(r"(\+|00)\d[\d\s()/.-]{6,}|\(?0?\d{2,5}\)?[\s/-]\d[\d\s-]{4,}\d"),  # telephone
     re.compile(r"[^\W\d_][\w'-]+, ?[^\W\d_][\w'. -]*|[^\W\d_][\w'-]+\^[^\W\d_].*"),  # Roe, Jane; ROE^JANE
@@ -74,6 +80,8 @@ def names_person(name: str) -> bool:
     if parts & _ALONE or found in (("mobile",), ("mail",)) or "".join(found) in _ALONE:
         return True
     if parts & _NAME and parts <= _NAME | _PERSON | _NUMBER | {"s"}:
+        return True
+    if parts & _STAFF and parts <= _STAFF | _STAFF_PARTS:
         return True
     if parts & _BIRTH and parts <= _BIRTH | _BIRTH_PARTS:
         return True

@@ -45,8 +45,9 @@ MAX_ROWS = 1500
 _BEFORE = word_set("prior previous previously history hx before baseline family familial pre preop preoperative")
 _OUTCOME = word_set(
     "event death dead alive censored followup recurrence progression date outcome endpoint survival fustat "
-    "futime os ltfu dod"
+    "futime os ltfu dod cod ned lrr lrc"
 )
+_SITES = word_set("local regional locoregional distant biochemical disease tumor tumour cancer metastasis")
 _LAST = word_set("contact contacto kontakt visit seen known news")
 _DATE = re.compile(
     r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})|\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]*\d{4}|"
@@ -72,6 +73,12 @@ def names_outcome(name: str) -> bool:
     if parts & (_OUTCOME | ENDPOINTS) or ("last" in parts and parts & _LAST) or {"lost"} == parts:
         return True
     if parts & {"survival", "time", *UNIT_OF_WORD} and parts & {"to", "since", "until", "till", "seit", "depuis"}:
+        return True
+    if parts & {"failure", "control", "free"} and (parts & _SITES or {"treatment", "failure"} <= parts):
+        return True
+    if parts == {"failure"} or ("study" in parts and parts & {"on", "off", "end"}):
+        return True
+    if "status" in parts and all(part.strip("0123456789") in {"status", "at", "", *UNIT_OF_WORD} for part in parts):
         return True
     if "status" in parts and parts & {"vital", "survival", "life", "cancer", "tumor", "tumour", "disease"}:
         return True

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from survembed.cohort.exclusions import Exclusion
 from survembed.datasets.tabular.cells import durations, identifiers, unusable_durations
 from survembed.datasets.tabular.columns import Columns, find_outcome, require_column
+from survembed.datasets.tabular.descriptions import Description
 from survembed.datasets.tabular.event_codes import EventCodes, event_codes
 from survembed.datasets.tabular.ids import find_id
 from survembed.datasets.tabular.table import Table
@@ -108,11 +109,13 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
             raise
         remedy = "correct the table, or exclude such rows with --set data.skip_bad=true"
         raise DataError(error.message, where=table.where, expected=error.expected, try_=remedy) from error
-    unit, phrase = (
-        (asked.unit, f"in {asked.unit} (given)")
-        if asked.unit
-        else time_unit(duration_column, duration.values, table.where, converted=converted)
-    )
+    unit, phrase = asked.unit or "", f"in {asked.unit} (given)"
+    if asked.unit is None:
+        description = table.descriptions.get(duration_column, Description("", ()))
+        described, source = description.unit, description.source
+        unit, phrase = time_unit(
+            duration_column, duration.values, table.where, converted=converted, described=described, source=source
+        )
     choice = (
         f"Durations are column '{duration_column}', {phrase}; events are column '{event_column}', which {codes}; "
         + (f"ids are column '{id_column}'." if id_column else "ids are row numbers.")

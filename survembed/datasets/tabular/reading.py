@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from survembed.datasets.tabular.delimited import read_delimited
+from survembed.datasets.tabular.descriptions import in_comments, in_sidecar
 from survembed.datasets.tabular.layout import ONE_ROW_EACH, Row, is_empty, named_rows
 from survembed.datasets.tabular.table import Table
 from survembed.datasets.tabular.workbook import read_workbook
@@ -37,12 +38,17 @@ def read_table(path: Path, sheet: str | None = None, decimal: str | None = None,
     """
     where, kind = str(path), path.suffix.lower()
     try:
+        described, notes = in_sidecar(path)
         if kind == ".parquet":
-            frame, notes = _read_parquet(path), list[str]()
+            frame = _read_parquet(path)
         elif kind in (".csv", ".tsv", ".txt"):
-            frame, notes = _frame(*read_delimited(path), where)
+            rows, made, comments = read_delimited(path)
+            frame, names = _frame(rows, notes := [*notes, *made], where)
+            described |= in_comments(comments, names)
         elif kind == ".xlsx":
-            frame, notes = _frame(*read_workbook(path, sheet), where)
+            rows, made, in_sheets = read_workbook(path, sheet)
+            frame, _ = _frame(rows, notes := [*notes, *made], where)
+            described |= in_sheets
         else:
             raise DataError(f"{path.name} is not a table", where=where, expected=".csv, .tsv, .xlsx or .parquet")
     except DataError:
@@ -57,7 +63,7 @@ def read_table(path: Path, sheet: str | None = None, decimal: str | None = None,
         ) from error
     if not len(frame) or not len(frame.columns):
         raise DataError(f"{path.name} has no rows", where=where, expected=ONE_ROW_EACH)
-    return Table(frame, where, tuple(notes), decimal, tuple(missing))
+    return Table(frame, where, tuple(notes), decimal, tuple(missing), described)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -71,10 +77,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _frame(rows: list[Row], notes: list[str], where: str) -> tuple[pd.DataFrame, list[str]]:
-    """The table below its row of names; columns without a name are left out."""
+    """The table below its row of names, and all names; columns without a name are left out, which `notes` tell."""
     import pandas as pd
 
     names, subjects, further = named_rows(rows, where)
+    notes += further
     _refuse_repeated(names, where)
     columns: dict[str, Any] = {}
     for number, name in enumerate(names):
@@ -84,8 +91,8 @@ def _frame(rows: list[Row], notes: list[str], where: str) -> tuple[pd.DataFrame,
             is_dates = bool(filled) and all(isinstance(cell, datetime) for cell in filled)
             columns[name] = pd.to_datetime(pd.Series(cells)) if is_dates else pd.Series(cells, dtype=object)
         elif filled:
-            further.append(f"Column {number + 1} has no name and is left out.")
-    return pd.DataFrame(columns), notes + further
+            notes.append(f"Column {number + 1} has no name and is left out.")
+    return pd.DataFrame(columns), names
 
 
 def _refuse_repeated(names: list[str], where: str) -> None:

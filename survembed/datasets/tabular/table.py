@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from survembed.datasets.tabular.descriptions import Description
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Table:
         Decimal mark of text cells, `.` or `,`; None to decide by each column.
     missing
         Contents of cells without a value, besides the usual ones.
+    descriptions
+        What a data dictionary says about columns, by name.
     """
 
     frame: pd.DataFrame
@@ -37,6 +41,7 @@ class Table:
     notes: tuple[str, ...] = ()
     decimal: str | None = None
     missing: Iterable[str] = field(default=())
+    descriptions: Mapping[str, Description] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

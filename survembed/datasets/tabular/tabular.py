@@ -16,6 +16,7 @@ from survembed.cohort.exclusions import Exclusion
 from survembed.cohort.subjects import Channel, CohortHeader, Subjects
 from survembed.datasets.tabular.columns import Columns
 from survembed.datasets.tabular.covariates import read_covariates, refuse_unclear
+from survembed.datasets.tabular.descriptions import sidecar
 from survembed.datasets.tabular.outcome import read_outcome
 from survembed.datasets.tabular.reading import read_table
 from survembed.errors import DataError
@@ -111,14 +112,16 @@ class TableSource:
         return root
 
     def fingerprint(self, reporter: Reporter) -> dict[str, Any]:
-        """Hash of the file, and the options that select its columns."""
+        """Hashes of the file and of the descriptions beside it, and the options that select its columns."""
         index = HashIndex()
         try:
             content = index.sha256(self.path)
+            beside = sidecar(self.path)
+            described = {"descriptions": index.sha256(beside)} if beside else {}
         except OSError as error:
             raise DataError(f"cannot read {self.path.name}: {error.strerror}", where=str(self.path)) from error
         index.save()
-        options = self.options.model_dump(mode="json", exclude={"root"})
+        options = self.options.model_dump(mode="json", exclude={"root"}) | described
         return {"dataset": "tabular", "sha256": content, "name": self.path.name, **options}
 
     def prepare(self, path: Path, fingerprint: str, reporter: Reporter) -> None:

@@ -1,4 +1,4 @@
-"""The unit of durations: from an option or the name of the column, else days if that is plausible."""
+"""The unit of durations: from an option, the name of the column or its description, else days if plausible."""
 
 from __future__ import annotations
 
@@ -41,7 +41,15 @@ def unit_in(column: str) -> str | None:
     return None if not units else units.pop() if len(units) == 1 else "unclear"
 
 
-def time_unit(column: str, durations: NDArray[np.float64], where: str, *, converted: bool) -> tuple[str, str]:
+def time_unit(
+    column: str,
+    durations: NDArray[np.float64],
+    where: str,
+    *,
+    converted: bool,
+    described: str | None = None,
+    source: str = "",
+) -> tuple[str, str]:
     """Unit of a column of durations that no option gives, and how it was found.
 
     Parameters
@@ -50,6 +58,8 @@ def time_unit(column: str, durations: NDArray[np.float64], where: str, *, conver
         (n,) in the unit that is looked for.
     converted
         Whether durations are converted to days. If not, the unit is only a label, and implausible days become `units`.
+    described, source
+        Unit of the column in a data dictionary, as from `unit_in`, and where that is. It counts if the name has none.
 
     Returns
     -------
@@ -58,11 +68,16 @@ def time_unit(column: str, durations: NDArray[np.float64], where: str, *, conver
     Raises
     ------
     DataError
-        If the name is unclear, or has no unit and days are implausible.
+        If name and description contradict each other, if both are unclear, or have no unit and days are implausible.
     """
     unit = unit_in(column)
-    if unit is not None and unit != "unclear":
+    if unit in DAYS and described in DAYS and unit != described:
+        raise _unclear(f"the name of column '{column}' says {unit}, its description says {described}", where)
+    if unit in DAYS:
         return unit, f"in {unit} (from the name)"
+    if described is not None and described in DAYS:
+        return described, f"in {described} (from its description in {source})"
+    unit = unit or described
     known = durations[np.isfinite(durations)]
     is_plausible = len(known) > 0 and float(np.median(known)) >= PLAUSIBLE_DAYS[0] and known.max() >= MIN_LAST_DAY
     if unit is None and (is_plausible or len(known) < FEW):
@@ -70,8 +85,12 @@ def time_unit(column: str, durations: NDArray[np.float64], where: str, *, conver
     if unit is None and not converted:
         return "units", "in a unit that the name does not give"
     spread = f"; median {np.median(known):.4g}, maximum {known.max():.4g}" if len(known) else ""
-    raise DataError(
-        f"the unit of the durations is not clear from the name of column '{column}'{spread}",
+    raise _unclear(f"the unit of the durations is not clear from the name of column '{column}'{spread}", where)
+
+
+def _unclear(message: str, where: str) -> DataError:
+    return DataError(
+        message,
         where=where,
         expected="days, weeks, months or years",
         try_="--set data.duration_unit=months, or days, weeks, years",

@@ -15,7 +15,7 @@ _JOINED = re.compile(r"(?<=[a-z])(days|weeks|months|years|time)(?![a-z])", re.IG
 """Words that are often written without a gap: `OSmonths`, `futime`, `survival_timedays`."""
 
 _PREFIXED = re.compile(
-    r"(?<![a-z])(os|dss|pfs|pfi|dfs|dfi|rfs|efs|ttp|vital|death)(event|status|time|cens|date)",
+    r"(?<![a-z])(os|dss|pfs|pfi|dfs|dfi|rfs|efs|ttp|vital|death|dead)(event|status|time|cens|date)",
     re.IGNORECASE,
 )
 
@@ -42,7 +42,7 @@ _SAME = {
     "duration": "dauer duree duracion durata duracao duur length",
     "survival": "surv survie supervivencia sopravvivenza sobrevida sobrevivencia overleving uberleben ueberleben "
     "uberlebenszeit ueberlebenszeit gesamtuberleben gesamtueberleben lifetime",
-    "followup": "fu fup nachsorge nachbeobachtung suivi seguimiento seguimento",
+    "followup": "fu fup nachsorge nachbeobachtung nachbeobachtungszeit beobachtungszeit suivi seguimiento seguimento",
     "overall": "total gesamt global globale",
     "event": "events ereignis evenement evento",
     "death": "deaths tod deces muerte morte mort decesso obito fallecimiento overlijden exitus mortality "
@@ -52,7 +52,8 @@ _SAME = {
     "censored": "censor cens censoring censorship zensiert censure censurado censurada censurato",
     "alive": "living survived survivor survivors lebt lebend vivant vivo vive vivente levend",
     "date": "dates datum fecha",
-    "recurrence": "recurrences recurred recur relapse relapsed relapses rezidiv recidive recidiva recidief",
+    "recurrence": "recurrences recurred recur relapse relapsed relapses rezidiv rezidive lokalrezidiv "
+    "fernrezidiv ruckfall recidive rechute recidiva recidivas recaida recorrencia ricaduta ripresa recidief terugval",
     "progression": "progressed progressions progress progresion progressao progressione progressie",
 }
 _CANONICAL = {word: key for key, names in _SAME.items() for word in names.split()}

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from survembed.datasets.tabular.descriptions import Description, in_sheet
 from survembed.datasets.tabular.layout import ONE_ROW_EACH, Row, body, is_empty
 from survembed.errors import DataError
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 
-def read_workbook(path: Path, name: str | None) -> tuple[list[Row], list[str]]:
-    """Rows of the sheet `name`, or of the only visible one, with typed cells; and sentences on what was decided.
+def read_workbook(path: Path, name: str | None) -> tuple[list[Row], list[str], dict[str, Description]]:
+    """Rows of a sheet with typed cells, sentences on what was decided, and descriptions of columns in other sheets.
+
+    The sheet is `name`, or the only visible one besides those that describe its columns.
 
     Raises
     ------
@@ -24,7 +27,8 @@ def read_workbook(path: Path, name: str | None) -> tuple[list[Row], list[str]]:
         If there is no such sheet, if several visible sheets have data, if cells are merged, or if a formula has no
         stored value.
     """
-    sheet, notes = _sheet(_load(path, values=True), path, name)
+    book = _load(path, values=True)
+    sheet, notes = _sheet(book, path, name)
     rows = [Row(number, list(cells)) for number, cells in enumerate(sheet.iter_rows(values_only=True), sheet.min_row)]
     while rows and not rows[-1].filled:
         rows.pop()
@@ -32,7 +36,17 @@ def read_workbook(path: Path, name: str | None) -> tuple[list[Row], list[str]]:
     rows = [Row(row.line, row.cells[:width]) for row in rows]
     _refuse_formulas(path, sheet)
     _refuse_merged(path, sheet, rows)
-    return rows, [*notes, *_hidden_notes(sheet, rows, width)]
+    described = {key: one for other in book.worksheets for key, one in _described(sheet, other).items()}
+    return rows, [*notes, *_hidden_notes(sheet, rows, width)], described
+
+
+def _described(sheet: Worksheet, other: Worksheet) -> dict[str, Description]:
+    """Descriptions of the columns of `sheet` in the sheet `other`."""
+    if other is sheet:
+        return {}
+    rows = body([Row(number, list(cells)) for number, cells in enumerate(sheet.iter_rows(values_only=True))])
+    names = {" ".join(str(cell).split()) for cell in rows[0].filled} if rows else set()
+    return in_sheet(other.iter_rows(values_only=True), names, other.title)
 
 
 def _load(path: Path, values: bool) -> Workbook:
@@ -60,6 +74,10 @@ def _sheet(book: Workbook, path: Path, name: str | None) -> tuple[Worksheet, lis
         return visible[0], [f"Sheet '{visible[0].title}' is read; hidden: {hidden_names}."] if hidden_names else []
     if not filled:
         raise DataError(f"{path.name} has no rows", where=str(path), expected=ONE_ROW_EACH)
+    tables = [sheet for sheet in visible if all(_described(sheet, other) for other in visible if other is not sheet)]
+    if len(tables) == 1:
+        others = ", ".join(f"'{sheet.title}'" for sheet in filled if sheet is not tables[0])
+        return tables[0], [f"Sheet '{tables[0].title}' is read; {others} describe(s) its columns or is hidden."]
     names = [sheet.title for sheet in visible or filled]
     raise DataError(
         f"{path.name} has several sheets with data" if visible else f"{path.name} has only hidden sheets with data",

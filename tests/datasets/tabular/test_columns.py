@@ -40,6 +40,18 @@ def here(**columns: list[Any]) -> Table:
         ({"t": DAYS, "e": EVENTS}, ("t", "e")),
         ({"futime": DAYS, "fustat": EVENTS}, ("futime", "fustat")),
         ({"Überlebenszeit (Tage)": DAYS, "verstorben": EVENTS}, ("Überlebenszeit (Tage)", "verstorben")),
+        ({"vital_days_after_surgery": DAYS, "vital_status": EVENTS}, ("vital_days_after_surgery", "vital_status")),
+        ({"Survival.time": DAYS, "deadstatus.event": EVENTS}, ("Survival.time", "deadstatus.event")),
+        (
+            {"Survival months": DAYS, "Vital status recode (study cutoff used)": EVENTS, "death age": MONTHS},
+            ("Survival months", "Vital status recode (study cutoff used)"),
+        ),
+        ({"time_to_death_or_censoring": DAYS, "is_dead": EVENTS}, ("time_to_death_or_censoring", "is_dead")),
+        (
+            {"Nachbeobachtungszeit (Monate)": MONTHS, "TTE": EVENTS, "tot": EVENTS},
+            ("Nachbeobachtungszeit (Monate)", "tot"),
+        ),
+        ({"tte_months": MONTHS, "has_died": EVENTS, "vital": DAYS}, ("tte_months", "has_died")),
         ({"survie_mois": MONTHS, "décès": EVENTS}, ("survie_mois", "décès")),
         ({"OS_days": DAYS, "OS_months": [x / 30.4375 for x in DAYS], "event": EVENTS}, ("OS_days", "event")),
     ],

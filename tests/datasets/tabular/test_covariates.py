@@ -85,6 +85,26 @@ def test_a_requested_column_is_not_left_out_silently(tmp_path: Path, name: str) 
         prepared(Tabular(root=path, features=f"age,{name}").build(), tmp_path)
 
 
+def test_places_and_words_that_differ_in_each_row_can_be_allowed_but_no_column_that_is_named_for_persons(
+    tmp_path: Path,
+) -> None:
+    frame = pd.DataFrame(BASE).iloc[:18]
+    places = [f"Zür{'i' * row}ch" for row in range(1, 19)]
+    path = tmp_path / "table.csv"
+    frame.assign(centre=places, patient_name=places).to_csv(path, index=False)
+    clinical = read_clinical(path, Columns())
+    assert list(clinical.covariates) == ["age"]
+    assert any("centre" in note and "--set data.allow=NAME" in note for note in clinical.notes)
+    assert not any("patient_name" in note and "data.allow" in note for note in clinical.notes)
+    with pytest.raises(DataError, match="'centre' may identify a patient") as refused:
+        prepared(Tabular(root=path, features="age,centre").build(), tmp_path)
+    assert "--set 'data.allow=centre'" in str(refused.value.try_)
+    clinical = read_clinical(path, Columns(allow=("centre", "patient_name")))
+    assert list(clinical.covariates) == ["age", "centre"]
+    cohort = prepared(Tabular(root=path, features="age,centre", allow="centre").build(), tmp_path)
+    assert list(cohort.subjects.covariates) == ["age", "centre"]
+
+
 def test_an_allowed_column_must_exist(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no column 'PFi'") as refused:
         prepared(Tabular(root=table(tmp_path, PFI=EVENT), allow="PFi").build(), tmp_path)

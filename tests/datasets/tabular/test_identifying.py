@@ -28,6 +28,7 @@ from survembed.datasets.tabular.ids import are_names
         *("nom", "prénom", "date_de_naissance", "adresse", "code postal", "nom_de_famille", "numero_secu"),
         *("apellidos", "nombre", "fecha_nacimiento", "dirección", "teléfono", "DNI"),
         *("cognome", "nome", "data_di_nascita", "codice fiscale", "indirizzo"),
+        *("latitude", "Fallnr.", "Hausarzt", "surgeon", "treating physician", "next_of_kin"),
         *("sobrenome", "data de nascimento", "endereço", "CPF", "achternaam", "voornaam", "geboortedatum", "BSN"),
     ],
 )
@@ -49,6 +50,7 @@ def test_names_that_identify(name: str) -> None:
             "hospital_stay_days",
             "center",
         ),
+        *("surgeon_volume", "operator_experience_years", "physician_global_score"),
         *(
             "last_contact",
             "n_lesions",
@@ -71,6 +73,7 @@ def test_names_that_only_sound_like_it(name: str) -> None:
         [f"patient{row}@clinic.org" for row in range(4)],
         [f"+49 761 27{row:04d}" for row in range(4)],
         [f"555-01-{row:04d}" for row in range(4)],
+        [f"1.2.840.113619.2.{row}" for row in range(4)],
         ["Roe, Jane", "Doe, John", "Müller, Zoë"],
         ["ROE^JANE", "DOE^JOHN", "POE^ANN"],
         [f"seen by nurse {row}, sleeps badly" for row in range(9)],

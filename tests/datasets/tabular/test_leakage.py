@@ -30,6 +30,16 @@ from survembed.datasets.tabular.leakage import are_dates, are_row_numbers, assoc
             "date_décès",
         ),
         *("last_contact", "follow_up", "fu_time", "days_since_surgery", "months_to_progression", "date_of_surgery"),
+        *(
+            "local_failure",
+            "Locoregional control",
+            "disease_free",
+            "failure",
+            "time_to_treatment_failure",
+            "LRR",
+            "COD",
+        ),
+        *("status_5y", "Status at 24 months", "off_study", "time on study", "NED", "recaída", "ripresa di malattia"),
         *("recurrence", "relapse", "progression", "Rezidiv", "tumor_status", "overall_survival", "time", "futime"),
     ],
 )
@@ -54,6 +64,9 @@ def test_names_of_outcomes(name: str) -> None:
         ),
         *(
             "heart_failure",
+            "treatment_control",
+            "study_arm",
+            "site",
             "year",
             "month",
             "hr",
