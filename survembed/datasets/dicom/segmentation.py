@@ -65,7 +65,7 @@ def read_segments(
             expected=f"one with a segment {' or '.join(organ) or 'named liver'}",
             try_="--set data.organ_segments=LABEL" if not n_with_organ else "keep the segmentation to be used",
         )
-    organs = {label.casefold() for label, role in segments if role is Role.ORGAN}
+    organs = [label.casefold() for label, role in segments if role is Role.ORGAN]
     if len(organs) > 1 and not organ:
         raise DataError(
             f"{len(organs)} segments may be the organ: {', '.join(sorted(organs))}",

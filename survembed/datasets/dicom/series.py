@@ -68,7 +68,8 @@ def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
     ------
     DataError
         If a file is damaged, or the series has fewer than two slices, slices of different grids or frames of reference,
-        two different slices at one position, uneven distances (a missing slice), or axes that are not at right angles.
+        two different slices at one position, uneven distances (a missing slice), a rescale in some slices only, or axes
+        that are not at right angles.
     PluginError
         If pydicom is not installed.
     """
@@ -90,11 +91,21 @@ def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
     slices.sort(key=lambda each: float(each.position @ normal))
     slices, warnings = _without_copies(slices, normal, where)
     _require_even_distances(np.array([each.position @ normal for each in slices]), where)
-    if not all(each.has_rescale for each in slices):
+    n_bare = sum(not each.has_rescale for each in slices)
+    if 0 < n_bare < len(slices):
+        raise DataError(
+            f"{n_bare} of {len(slices)} slices of a CT series have no rescale",
+            where=where,
+            expected="slope and intercept in every slice, or in none",
+            try_="export the series again from the archive",
+        )
+    if n_bare:
         warnings += ("slices without a rescale: stored numbers are taken as Hounsfield units",)
     affine = _series_affine(slices)
     require_valid_affine(affine, "the CT series", Path(where))
     scales = {each.scale for each in slices}
+    if len(intercepts := {intercept for _, intercept in scales}) > 1:
+        warnings += (f"slices differ in their rescale intercept: {', '.join(f'{at:g}' for at in sorted(intercepts))}",)
     fits_int16 = all(each.bits < 16 or (each.is_signed and each.bits == 16) for each in slices)
     return CTSeries(
         path=Path(where),

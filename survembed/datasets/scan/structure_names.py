@@ -15,6 +15,7 @@ from survembed.datasets.scan.words import (
     EXCLUDED,
     JOINED,
     LESION,
+    NEGATED,
     NEUTRAL,
     ORGANS,
     REGIONS,
@@ -103,6 +104,12 @@ def role_of(name: str, organ: str = "liver") -> Role:
     if organ_of(name) == organ:
         return Role.ORGAN
     return Role.OTHER if has(EXCLUDED) or has(STRUCTURE) or is_elsewhere or organ_of(name) else Role.UNKNOWN
+
+
+def may_be_lesion(name: str) -> bool:
+    """Whether a name has a word for a lesion and none that denies it; the lesion may be elsewhere, or only near."""
+    words = words_of(name)
+    return any(matches(word, LESION) for word in words) and not any(matches(word, NEGATED) for word in words)
 
 
 def organ_of(name: str) -> str | None:

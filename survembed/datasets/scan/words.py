@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 
+MASS = r"mass(es|a|e)?|masas?"
+"""A lesion that may be benign."""
 LESION = (
     r"\w*(tumou?r|tumeur|lesion|laesion|lasion|metasta|neoplas|carcino|karzinom|krebs|geschwulst|malignan|blastoma)\w*"
-    r"|cancers?|cancro|kanker|uitzaaiing\w*|hepatoma|hccs?|icc|ccc|crlms?|clms?|mets?|mass(es|a|e)?|masas?|lesao|lesoes"
-    r"|raumforderung(en)?|herde?|nodul\w*|i?gtv\w*|\w*sarcoma|lymphoma|guzy?|nowotw\w*|опухол\w*|метаста\w*"
+    rf"|cancers?|cancro|kanker|uitzaaiing\w*|hepatoma|hccs?|icc|ccc|crlms?|clms?|mets?|{MASS}|lesao|lesoes"
+    r"|raumforderung(en)?|(leber)?herde?|(liver|hepatic)mets?|filiae?|i?cca|chc|nodul\w*|i?gtv\w*|\w*sarcoma|lymphoma"
+    r"|guzy?|nowotw\w*|опухол\w*|метаста\w*"
     r"|новообразован\w*|\w*(肿瘤|腫瘤|腫瘍|病灶|病变|癌|转移瘤)\w*"
 )
 """A lesion that is counted as tumour. GTV is the gross tumour volume of radiotherapy."""
@@ -18,9 +21,13 @@ BENIGN = (
     r"cysts?|zysten?|\w+zysten?|kystes?|quistes?|cistos?|cisti|benign\w*|ha?emangiom\w*|adenom\w*|fnh|abscess\w*|囊肿"
 )
 """Part of the organ that is not counted as tumour: it is fluid or benign, and does not show the load of a cancer."""
+NEGATED = (
+    r"no|none|not|non\w*|without|wo|sans|ohne|kein\w*|sin|senza|zonder|minus|\w*free|\w*frei\w*|excl\w*|except"
+    r"|normal|healthy|gesund\w*|negativ\w*"
+)
+"""A word that denies the lesion beside it."""
 EXCLUDED = (
-    r"no|none|not|(non|peri|extra|juxta)\w*|without|wo|sans|ohne|kein\w*|sin|senza|zonder|minus|free|\w*frei\w*"
-    r"|\w+free|excl\w*|except|outside|normal|healthy|gesund\w*|negativ\w*|margins?|rim|ring|shell|bed|halo|o?edema"
+    rf"{NEGATED}|(peri|extra|juxta)\w*|outside|margins?|rim|ring|shell|bed|halo|o?edema"
     r"|thromb\w*|pvtt|ablat\w*|embol\w*|lipiodol|prob\w*|uncertain\w*|heatmap|scores?|dist\w*|bbox|boxe?s?|ctv|ptv"
 )
 """A word beside a lesion's that makes it something else: its absence, its surroundings, or not a mask."""
@@ -28,7 +35,8 @@ JOINED = r"and|with|und|mit|et|con|plus|incl\w*|or|oder"
 """A name of several structures, such as `liver_and_tumor`."""
 
 ORGANS = {
-    "liver": r"livers?|leber|hepar|foie|higado|fegato|figado|lever|watroba|печень|肝|肝脏|肝臓|肝臟",
+    "liver": r"livers?|liver(mask|seg|label)s?|leber|hepar|foie|higado|fegato|figado|lever|watroba|печень"
+    r"|肝|肝脏|肝臓|肝臟",
     "kidney": r"kidneys?|nieren?|reins?|rinon(es)?|ren|rene|reni|rins?",
     "pancreas": r"pancreas|pankreas|bauchspeicheldruse",
     "spleen": r"spleen|milz|bazo|milza|baco",
@@ -57,11 +65,14 @@ REGIONS = {
     "": r"gall\w*|vesicul\w*|cholecyst\w*|bladder|\w*blase|vessie|vejiga|adrenal\w*|nebenniere\w*|su[pr]+arenal\w*"
     r"|surrenal\w*|uter\w*|ovar\w*|thyr\w*|o?esophag\w*|speiseroh?re|trachea|thymus|bones?|oss\w*|knochen\w*|spin\w*"
     r"|vertebra\w*|ribs?|femur|hips?|sacrum|pelvi\w*|muscle\w*|iliopsoas|fat|adipos\w*|skin|bod(y|ies)|torso|abdom\w*"
-    r"|lymph|lymphatic|nodes?|periton\w*|tooth|teeth|eyes?|head|neck|scapula|clavicula|humerus|skull|autochthon|gluteus",
+    r"|lymph|lymphatic|nodes?|periton\w*|tooth|teeth|eyes?|head|neck|scapula|clavicula|humerus|skull|autochthon|gluteus"
+    r"|sternum|cartilages?|cartilago|face|patella|tibia|fibula|tarsal|carpal|ulna|radius|quadriceps|thigh|sartorius|discs?"
+    r"|trunk",
 }
 """Words that place a structure in an organ; the last are those of other parts of the body."""
 STRUCTURE = (
-    r"\w*(vessel|gefass)\w*|vascul\w*|veins?|venous|ven[ae]e?|venen?|arter\w*|aorta|porta\w*|pfortader\w*|cava|ivc|svc"
+    r"\w*(vessel|gefass)\w*|vascul\w*|veins?|venous|ven[ae]e?|venen?|arter\w*|aorta|arota|postcava|porta\w*|pfortader\w*|cava|ivc"
+    r"|svc"
     r"|ducts?|ductus|bile|bilia\w*|\w+gang|segments?|lob(es?|us)|lappen|couinaud|surface|capsule|ligament\w*|diaphragm"
     r"|ascites|fluid|effusion|background|backgrounds|bg|hintergrund|fond|fondo|achtergrond|ignore\w*|void|unlabel\w*"
     r"|remnant|flr|resect\w*|catheter|stent|drain|needle|clips?|ct|cta|pet|mri?|images?|imaging|volume|scan|dose|phase"

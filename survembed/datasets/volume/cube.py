@@ -82,7 +82,7 @@ def make_cube(case: Case, preprocessing: Preprocessing) -> Cube:
     median = None
     if ct is not None and stored is not None and not preprocessing.assume_hu:
         median = organ_hu(ct, stored, mask.codes, scan, preprocessing.window, str(case.ct))
-        warnings += unusual_hu(median)
+        warnings += unusual_hu(median, ct, scan)
     lesion_codes = tuple(range(TUMOUR, FURTHER + len(preprocessing.further_labels)))
     weights = mask.weights(preprocessing.size, fov_mm)
     intensity, organ, *lesions = average_channels(mask.codes, stored, scale, weights, lesion_codes, case)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ SOFT_WINDOW = -400.0
 """A window that starts below is for lungs or bones; then the organ's median must lie in the window."""
 FAT_HU, AIR_HU = -50.0, -500.0
 """Every CT of a body has values below these: fat, and air around it or in the bowel."""
+DARK_HU, BELOW_AIR_HU = -700.0, -1100.0
+"""Air is darker than the first, unless the scan was cropped or clipped; only padding is darker than the second."""
 SPAN_HU = 1000.0
 """Numbers with a smaller range cannot hold a CT."""
 UNLIKE_HU, MIN_COHORT = 100.0, 3
@@ -38,14 +40,19 @@ class NotHounsfieldError(DataError):
 
 @dataclass
 class Extremes:
-    """Smallest and largest stored number of all slabs that were seen, and the number of voxels; NaN is ignored."""
+    """Smallest and largest stored number of all slabs that were seen, and the number of voxels; NaN is ignored.
+
+    `sample` has every 31st voxel of each slab.
+    """
 
     low: float = np.inf
     high: float = -np.inf
     n: int = 0
+    sample: list[NDArray[Any]] = field(default_factory=list)
 
     def see(self, slab: NDArray[Any]) -> None:
         """Include a slab."""
+        self.sample.append(slab.reshape(-1)[::31].copy())
         self.low = float(np.fmin(self.low, np.fmin.reduce(slab, axis=None)))
         self.high = float(np.fmax(self.high, np.fmax.reduce(slab, axis=None)))
         self.n += int(np.isfinite(slab).sum()) if slab.dtype.kind == "f" else slab.size
@@ -75,9 +82,12 @@ def organ_hu(
     inside = stored[codes > 0]
     sample = inside[:: max(1, len(inside) // MAX_SAMPLE)].astype(np.float64) * ct.slope + ct.intercept
     median = float(np.median(sample[sample >= PADDING_HU] if (sample >= PADDING_HU).any() else sample))
-    low, high = sorted((scan.low * ct.slope + ct.intercept, scan.high * ct.slope + ct.intercept))
+    low, high = _range_hu(ct, scan)
     is_whole = scan.n > len(inside) and low < high
-    if cause := _cause(ct, median, low, high, window, is_whole):
+    cause = _cause(ct, median, low, high, window, is_whole)
+    if cause is None and _air_is_too_dark(ct, scan):
+        cause = "most of its air is far below -1000 HU: likely a multiple of HU, such as HU · 2"
+    if cause:
         raise NotHounsfieldError(
             f"{ct.name} is not in Hounsfield units: the median inside the organ is {median:.4g}, the scan has values "
             f"from {low:.4g} to {high:.4g}; {cause}",
@@ -105,13 +115,20 @@ def unlike_cohort(medians: Mapping[str, float]) -> dict[str, DataError]:
     }
 
 
-def unusual_hu(median: float | None) -> tuple[str, ...]:
-    """A warning of an organ of unusual density."""
-    if median is None or USUAL_HU[0] <= median <= USUAL_HU[1]:
-        return ()
-    return (
-        f"the median inside the organ is {median:.0f} HU: is the CT in Hounsfield units, and the mask on the organ?",
-    )
+def unusual_hu(median: float, ct: Volume, scan: Extremes) -> tuple[str, ...]:
+    """Warnings of an organ of unusual density, and of a scan without air."""
+    warnings: tuple[str, ...] = ()
+    if not USUAL_HU[0] <= median <= USUAL_HU[1]:
+        warnings += (
+            f"the median inside the organ is {median:.0f} HU: is the CT in Hounsfield units, and the mask on the "
+            "organ?",
+        )
+    low, high = _range_hu(ct, scan)
+    if DARK_HU < low < min(0.0, high):
+        warnings += (
+            f"the darkest value of {ct.name} is {low:.0f} HU, air has -1000: was it cropped, clipped or scaled?",
+        )
+    return warnings
 
 
 def _cause(
@@ -141,6 +158,21 @@ def _cause(
     if is_whole and is_soft and median < USUAL_HU[0] and low > AIR_HU:
         return "nothing is as dark as air: likely a fraction of HU, such as HU / 10"
     return None
+
+
+def _air_is_too_dark(ct: Volume, scan: Extremes) -> bool:
+    """Whether most voxels as dark as air have values that are darker than air and, unlike padding, vary."""
+    sample = np.concatenate(scan.sample).astype(np.float64) * ct.slope + ct.intercept
+    dark = sample[sample < AIR_HU]
+    if not dark.size:
+        return False
+    values, counts = np.unique(dark[dark < BELOW_AIR_HU].round(), return_counts=True)
+    return len(values) > 1 and int(counts.sum() - counts.max()) > dark.size / 2
+
+
+def _range_hu(ct: Volume, scan: Extremes) -> tuple[float, float]:
+    low, high = sorted((scan.low * ct.slope + ct.intercept, scan.high * ct.slope + ct.intercept))
+    return low, high
 
 
 def _span(ct: Volume) -> float:

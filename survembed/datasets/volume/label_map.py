@@ -42,9 +42,17 @@ def read_label_map(volume: Volume, preprocessing: Preprocessing) -> NDArray[np.u
     return codes
 
 
-def any_label(volume: Volume) -> LabelEncoder:
-    """Encoder of a mask of one structure: all labels above 0 become 1."""
-    return lambda stored: (_values(volume, stored) > 0).view(np.uint8)
+def any_label(volume: Volume, seen: set[int] | None = None) -> LabelEncoder:
+    """Encoder of a mask of one structure: all labels above 0 become 1; `seen` gets the smallest and the largest."""
+
+    def encode(stored: NDArray[Any]) -> NDArray[np.uint8]:
+        values = _values(volume, stored)
+        inside: NDArray[np.bool_] = values > 0
+        if seen is not None and inside.any():
+            seen.update({int(values.min(where=inside, initial=values.max())), int(values.max())})
+        return inside.view(np.uint8)
+
+    return encode
 
 
 def _encoder(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from survembed.datasets.scan.structure_names import Role, organ_of, role_of
+from survembed.datasets.scan.structure_names import Role, organ_of, role_of, words_of
+from survembed.datasets.scan.words import MASS, matches
 from survembed.datasets.volume.label_names import LabelNames
 from survembed.errors import DataError
 
@@ -103,7 +104,17 @@ def _roles(names: LabelNames, declared: tuple[int, ...]) -> dict[str, Role]:
             try_=f"--set data.organ_labels={_labels_text(names.values[named[0]])}, or another label that is the organ",
         )
     organ = "liver" if "liver" in organs or not organs else next(iter(organs))
-    return {name: role_of(name, organ) for name in names.values}
+    roles = {name: role_of(name, organ) for name in names.values}
+    lesions = {name for name, role in roles.items() if role is Role.LESION}
+    for name in lesions:
+        parts = {label for other in lesions for label in names.values[other] if _contains(names, name, other)}
+        if parts and parts != set(names.values[name]) and any(matches(word, MASS) for word in words_of(name)):
+            roles[name] = Role.PART  # the masses of KiTS are tumours and cysts
+    return roles
+
+
+def _contains(names: LabelNames, region: str, other: str) -> bool:
+    return set(names.values[other]) < set(names.values[region])
 
 
 def _require_consistent(names: LabelNames, roles: Mapping[str, Role]) -> None:
@@ -112,9 +123,13 @@ def _require_consistent(names: LabelNames, roles: Mapping[str, Role]) -> None:
     for name, role in roles.items():
         for other, other_role in roles.items():
             shared = set(names.values[name]) & set(names.values[other])
-            single = len(names.values[name]) == len(names.values[other]) == 1
-            is_region = role is Role.ORGAN and (other_role is not Role.OTHER or not organ_of(other)) and not single
-            if shared and role in used and other_role is not role and not is_region and len(names.values[other]) == 1:
+            is_organ = other_role is Role.OTHER and organ_of(other) not in (None, "organ")
+            is_region = len({*names.values[name], *names.values[other]}) > 1 and (
+                (role is Role.ORGAN and not is_organ)
+                or (role is Role.LESION and other_role is Role.UNKNOWN)  # such as the necrosis of a tumour
+            )
+            is_exact = len(names.values[other]) == 1 or is_organ
+            if shared and role in used and other_role is not role and not is_region and is_exact:
                 raise DataError(
                     f"{names.source} contradicts itself: label {_labels_text(shared)} is '{name}' and '{other}'",
                     where=str(names.path),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from survembed.datasets.scan.case import Case, Layout
@@ -24,13 +24,16 @@ from survembed.errors import DataError
 from survembed.storage.files import read_json
 
 CT_NAMES = ("ct", "imaging", "image", "volume")
+SUBJECT_MASK_FOLDERS = ("segmentations", "segmentation", "masks")
+"""Folders of masks inside the folder of a subject, as TotalSegmentator writes them."""
 LABEL_NAMES = ("segmentation", "seg", "mask", "label", "labels")
 ORGANS = ("liver", "organ", "kidney")
 """Organs whose mask is looked for in a folder of a subject, in this order."""
 
 EXPECTED = (
     "labelsTr/CASE.nii.gz (and imagesTr/CASE_0000.nii.gz); a dataset.json of the Medical Segmentation Decathlon; "
-    "volume-N.nii and segmentation-N.nii; a folder for each subject with ct.nii.gz, liver.nii.gz, tumour*.nii.gz; "
+    "volume-N.nii and segmentation-N.nii; a folder for each subject with ct.nii.gz, liver.nii.gz, tumour*.nii.gz, the "
+    "masks perhaps in segmentations/; "
     "a folder of masks CASE.nii.gz; or a tree of DICOM files, CT and SEG"
 )
 
@@ -161,7 +164,14 @@ def _find_nnunet(root: Path, _: MaskNames) -> CasesAndProblems:
     masks, images = nifti_files_in(root, MASK_FOLDERS), nifti_files_in(root, IMAGE_FOLDERS)
     if images and not masks:  # predictions beside the folder of images
         masks = nifti_files(root)
-    return pair_by_id(masks, first_channels(images, masks))
+    cts = first_channels(images, masks)
+    if masks.keys() & cts.keys():  # a release has test images without labels
+        cts = {name: paths for name, paths in cts.items() if name in masks or not _are_in(paths, "imagesTs")}
+    return pair_by_id(masks, cts)
+
+
+def _are_in(paths: Sequence[Path], folder: str) -> bool:
+    return all(path.parent.name == folder for path in paths)
 
 
 # LiTS: volume-N.nii and segmentation-N.nii
@@ -176,7 +186,7 @@ def _find_lits(root: Path, _: MaskNames) -> CasesAndProblems:
     return pair_by_id(files["segmentation"], files["volume"]) if files["segmentation"] else ([], [])
 
 
-# A folder for each subject: ct.nii.gz, liver.nii.gz, tumour*.nii.gz
+# A folder for each subject: ct.nii.gz, liver.nii.gz, tumour*.nii.gz; TotalSegmentator has its masks in segmentations/
 
 
 def _find_subject_folders(root: Path, names: MaskNames) -> CasesAndProblems:
@@ -189,7 +199,12 @@ def _find_subject_folders(root: Path, names: MaskNames) -> CasesAndProblems:
 def _case_of_folder(folder: Path, names: MaskNames) -> Case | DataError | None:
     """The case of a folder with the file names of one subject; the problem, if its mask is missing or not clear."""
     subject = composed(folder.name)
-    volumes = {name: path for name, paths in nifti_files(folder).items() for path in paths}
+    here, below = nifti_files(folder), nifti_files_in(folder, SUBJECT_MASK_FOLDERS)
+    if repeated := [name for name in here if name in below and _is_known(name, names)]:
+        paths = [*here[repeated[0]], *below[repeated[0]]]
+        listed = ", ".join(str(path.relative_to(folder)) for path in paths)
+        return case_problem(subject, paths[0], f"several files of one name: {listed}", "keep one of them")
+    volumes = {name: path for name, paths in {**here, **below}.items() for path in paths}
     special = {name.lower(): name for name in volumes}
     ct = next((volumes[special[name]] for name in CT_NAMES if name in special), None)
     labels = next((volumes[special[name]] for name in LABEL_NAMES if name in special), None)
@@ -220,6 +235,10 @@ def _case_of_folder(folder: Path, names: MaskNames) -> Case | DataError | None:
         remedy = "add liver.nii.gz or segmentation.nii.gz"
         return case_problem(subject, ct, "a CT without its mask", f"{remedy}{_or_declare(masks)}")
     return None
+
+
+def _is_known(name: str, names: MaskNames) -> bool:
+    return name.lower() in LABEL_NAMES or names.role(name) is not Role.UNKNOWN
 
 
 def _unclear(subject: str, path: Path, reason: str, candidates: list[str]) -> DataError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from survembed.datasets.scan.case import Case, DicomFiles
-from survembed.datasets.scan.structure_names import MaskNames, Role, counted
+from survembed.datasets.scan.structure_names import MaskNames, Role, counted, may_be_lesion
 
 NAME_REMEDY = "--set data.tumour_segments=NAME, or a pattern such as 'tumor*,lesion*'"
 
@@ -44,7 +44,8 @@ def cohort_naming_warnings(roles: Sequence[dict[str, Role]]) -> list[str]:
     """A warning if some subjects have a lesion by name, and others only masks that may be one."""
     with_masks = [each for each in roles if each]
     without = [each for each in with_masks if Role.LESION not in each.values()]
-    passed_over = counted(_named(without, [Role.UNKNOWN, Role.PART]))
+    doubtful = [*_named(without, [Role.UNKNOWN, Role.PART]), *filter(may_be_lesion, _named(without, [Role.OTHER]))]
+    passed_over = counted(doubtful)
     if len(without) == len(with_masks) or not passed_over:
         return []
     return [

@@ -87,8 +87,13 @@ def read_mask(case: Case, preprocessing: Preprocessing) -> OrganMask:
         codes, volume = _read_segments(case, case.mask, preprocessing)
         return _crop_to_organ(codes, volume, case, n_further, warnings)
     volume = open_mask(case, case.mask, preprocessing)
-    codes = read_label_map(volume, preprocessing) if case.tumours is None else volume.read(encode=any_label(volume))
-    for path in case.tumours or ():
+    if case.tumours is None:
+        return _crop_to_organ(read_label_map(volume, preprocessing), volume, case, n_further, warnings)
+    labels: set[int] = set()
+    codes = volume.read(encode=any_label(volume, labels))
+    if len(labels) > 1:
+        warnings += (f"{volume.name} contains labels {min(labels)} to {max(labels)}: all are taken as the organ",)
+    for path in case.tumours:
         lesion = open_mask(case, path, preprocessing)
         if not same_grid(volume, lesion):
             raise DataError(

@@ -94,6 +94,9 @@ def test_two_organs_are_refused_with_the_candidates(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2 segments may be the organ: liver, liver mask"):
         read_segments(files, series)
     assert (read_segments(files, series, ("liver",)) == 1).sum() == drawn["Liver"].sum()
+    twice = write_seg(tmp_path / "2.dcm", slices, {"Liver": drawn["Liver"], "liver ": drawn["Tumor_1"]})
+    with pytest.raises(DataError, match="2 segments may be the organ: liver, liver"):
+        read_segments(DicomFiles("SEG", (twice,)), series)
 
 
 def write_study(root: Path, labels: list[str]) -> Path:

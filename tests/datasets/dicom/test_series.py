@@ -46,6 +46,7 @@ def test_each_slice_has_its_own_rescale(tmp_path: Path) -> None:
     hu = stored().astype(float) - 1024
     hu[3] = stored()[3] * 2.0 - 2000
     np.testing.assert_allclose(series.read(), ras(hu))
+    assert series.warnings == ("slices differ in their rescale intercept: -2000, -1024",)
 
 
 def bad_series() -> dict[str, tuple[dict[str, Any], str]]:
@@ -56,6 +57,7 @@ def bad_series() -> dict[str, tuple[dict[str, Any], str]]:
         "mixed spacing": ({"changes": {2: {"PixelSpacing": [1.0, 1.0]}}}, "mixes slices"),
         "mixed direction": ({"changes": {2: {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}}}, "mixes slices"),
         "mixed space": ({"changes": {2: {"FrameOfReferenceUID": generate_uid()}}}, "mixes slices"),
+        "some rescale": ({"changes": {2: {"RescaleIntercept": None}}}, "1 of 10 slices of a CT series have no rescale"),
         "no position": ({"changes": {2: {"ImagePositionPatient": None}}}, "lacks ImagePositionPatient"),
         "no direction": ({"ImageOrientationPatient": None}, "lacks ImageOrientationPatient"),
         "no spacing": ({"PixelSpacing": None}, "lacks PixelSpacing"),

@@ -15,6 +15,7 @@ LESIONS = (
     "cancer; CRLM; mets; Mass; Metastasis_3; metastases; lesion_0001; Lebermetastasen; Lebertumor; "
     "Läsion; Leberläsion; tumeur; Krebs; 肿瘤; 肝脏肿瘤; опухоль; Liver tumor; Hepatic lesion 1; "
     "lésion hépatique; metástasis; tumore epatico; hepatocellular carcinoma; "
+    "livermets; CHC; iCCA; Filiae; Leberherd; "
     "colorectal liver metastases; breast cancer liver metastasis; Viable tumor; Tumor (segment VIII)"
 )
 OTHERS = (
@@ -22,6 +23,7 @@ OTHERS = (
     "lung_lesion; kidney_left; spleen; CTV; PTV; peritumoral; tumor-free; nontumorous_liver; ct; "
     "arterial; background; ignore; Hepatic; aorta; no tumor; non-tumorous liver; liver without tumor; "
     "healthy liver; portal vein tumor thrombus; metastatic lymph node; adrenal mass; muscle mass; "
+    "sternum; costal_cartilages; intervertebral_discs; arota; postcava; "
     "kidney cyst; gall bladder; Liver Remnant; right lobe of liver"
 )
 
@@ -31,7 +33,10 @@ OTHERS = (
     [
         (Role.LESION, LESIONS.split("; ")),
         (Role.OTHER, OTHERS.split("; ")),
-        (Role.ORGAN, ["liver", "Liver", "LEBER", "liver_mask", "foie", "hígado", "肝脏", "Liver parenchyma"]),
+        (
+            Role.ORGAN,
+            ["liver", "Liver", "LEBER", "liver_mask", "livermask", "foie", "hígado", "肝脏"],
+        ),
         (Role.PART, ["cyst", "liver_cysts", "Hemangioma", "benign lesion", "Leberzyste"]),
         (Role.UNKNOWN, ["foo", "Segment_1", "1", "", "ROI-2", "liver_and_tumor", "liver_0012"]),
     ],

@@ -47,6 +47,7 @@ WRONG: dict[str, tuple[Callable[[NDArray[np.float64]], NDArray[Any]], str]] = {
     "subtracted twice": (lambda hu: (hu - 1024).astype(np.int16), "subtracted twice"),
     "12 bits": (lambda hu: (hu + 1024).clip(0, 4095).astype(np.uint16), "rescale intercept"),
     "HU / 10": (lambda hu: (hu / 10).astype(np.float32), "HU / 10"),
+    "HU · 2": (lambda hu: (hu * 2).astype(np.int16), "another unit or scale|multiple of HU"),
     "HU · 10": (lambda hu: (hu * 10).astype(np.int16), "another unit or scale"),
     "inverted": (lambda hu: (-hu).astype(np.int16), "sign"),
     "0 to 1": (lambda hu: windowed(hu).astype(np.float32), r"scaled to \[0, 1\]"),
@@ -96,6 +97,20 @@ def test_a_very_fatty_liver_is_a_warning_and_a_lung_needs_its_window(tmp_path: P
     assert make_cube(case, replace(PREPROCESSING, window=(-1000.0, 400.0))).organ_hu == pytest.approx(-800, abs=5)
 
 
+@pytest.mark.parametrize("padding", [-1024, -2000, -3024])
+def test_padding_is_no_multiple_of_hu(tmp_path: Path, padding: int) -> None:
+    hu, labels = scan(90)
+    case = write_case(tmp_path, np.where(hu < -900, padding, hu).astype(np.int16), labels)
+    assert make_cube(case, PREPROCESSING).warnings == ()
+
+
+@pytest.mark.parametrize("change", [lambda hu: hu / 2, lambda hu: hu.clip(-200, 300), lambda hu: hu * 0.5 + 40])
+def test_a_scan_without_air_is_a_warning(tmp_path: Path, change: Callable[[Any], Any]) -> None:
+    hu, labels = scan(110)
+    (warning,) = make_cube(write_case(tmp_path, change(hu).astype(np.int16), labels), PREPROCESSING).warnings
+    assert "air has -1000" in warning
+
+
 def test_a_ct_without_surroundings_is_judged_by_its_organ(tmp_path: Path) -> None:
     hu, labels = scan(90)
     hu[labels == 0] = np.nan
@@ -113,7 +128,7 @@ def test_one_of_a_cohort_in_another_unit() -> None:
 
 def test_check_and_prepare_agree_on_the_bad_case(tmp_path: Path) -> None:
     root = write_cohort(tmp_path / "study", n=5)
-    for number, factor, offset in ((0, 1, 1024), (3, 2, 10)):
+    for number, factor, offset in ((0, 1, 1024), (3, 1, 120)):
         path = root / "imagesTr" / f"s{number}_0000.nii.gz"
         hu, labels = scan(108, number)
         write_nifti(path, (hu * factor + offset).astype(np.int16), affine_of(SPACING))

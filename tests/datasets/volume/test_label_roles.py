@@ -38,6 +38,8 @@ NN1602 = {"background": 0, "spleen": 1, "pancreas": 2, "kidney": 3, "liver": 6}
         ({"background": 0, "liver": [1, 2], "tumor": 2}, {}, (1, 2), (2,), ()),
         ({"background": 0, "liver": [1, 2, 3], "whole tumor": [2, 3], "tumor core": 3}, {}, (1, 2, 3), (2, 3), ()),
         ({"background": 0, "kidney": 1, "tumor": 2, "cyst": 3}, {}, (1, 3), (2,), ()),
+        ({"background": 0, "kidney": [1, 2, 3], "masses": [2, 3], "tumor": 2}, {}, (1, 2, 3), (2,), ()),  # KiTS
+        ({"background": 0, "liver": [1, 2, 3], "lesion": [2, 3], "necrosis": 3}, {}, (1, 2, 3), (2, 3), ()),
         ({"background": 0, "kidney_left": 1, "kidney_right": 2, "tumor": 3}, {}, (1, 2), (3,), ()),
         ({"background": 0, "liver": 1, "kidney": 2, "kidney tumor": 3}, {}, (1,), (), (2, 3)),
         ({"background": 0, "liver": 1, "foo": 2}, {"tumour": (2,)}, (1,), (2,), ()),
@@ -72,6 +74,7 @@ def test_the_choice_is_said(tmp_path: Path) -> None:
         ({"background": 0, "liver": 1, "spleen": 1}, "label 1 is 'liver' and 'spleen'"),
         ({"background": 0, "liver": [1, 3], "spleen": 3}, "label 3 is 'liver' and 'spleen'"),
         ({"background": 0, "liver": 1, "tumor": [2, 3], "ignore": 3}, "label 3 is 'tumor' and 'ignore'"),
+        ({"background": 0, "liver": [1, 2], "kidney": [2, 3]}, "label 2 is 'liver' and 'kidney'"),
         ({"background": 0, "liver": 1, "foo": 2}, "2 'foo' is not understood"),
         ({"0": "background", "1": "cancer"}, "the organ is not clear"),
         ({"0": "background", "1": "Vessel", "2": "Tumour"}, "the organ is not clear"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from survembed.datasets.scan.case import Layout
 from survembed.datasets.scan.structure_names import MaskNames
-from survembed.datasets.volume.layouts import find_cases
+from survembed.datasets.volume.layouts import find_cases, find_single_case
 from survembed.errors import DataError
 
 
@@ -151,6 +151,22 @@ def test_subject_folders(tmp_path: Path) -> None:
     }
     assert [case.tumours is None for case in layout.cases] == [False, True, True]
     assert [problem.message for problem in layout.problems] == ["P4: a CT without its mask"]
+
+
+def test_totalsegmentator_has_its_masks_in_a_folder(tmp_path: Path) -> None:
+    names = ("liver", "liver_lesions", "kidney_left", "portal_vein_and_splenic_vein", "sternum")
+    layout = laid_out(tmp_path, "P1/ct.nii.gz", *(f"P1/segmentations/{name}.nii.gz" for name in names))
+    masks = ["P1/segmentations/liver.nii.gz", "P1/segmentations/liver_lesions.nii.gz"]
+    assert paths(tmp_path, layout) == {"P1": ["P1/ct.nii.gz", *masks]}
+    assert "unknown" not in dict(layout.cases[0].masks).values()
+    assert find_single_case(tmp_path / "P1").files == layout.cases[0].files
+    (problem,) = laid_out(tmp_path, "P1/liver.nii.gz").problems
+    assert problem.message == "P1: several files of one name: liver.nii.gz, segmentations/liver.nii.gz"
+
+
+def test_test_images_of_a_release_need_no_mask(tmp_path: Path) -> None:
+    layout = laid_out(tmp_path, "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz", "imagesTs/b_0000.nii.gz")
+    assert ([case.id for case in layout.cases], layout.problems) == (["a"], ())
 
 
 def test_names_of_lesion_masks_in_any_form(tmp_path: Path) -> None:

@@ -71,6 +71,19 @@ def test_unknown_names_beside_known_ones_are_a_warning_with_a_remedy_that_works(
     assert not any("name of a lesion" in text for text in declared.warnings)
 
 
+def test_a_lesion_elsewhere_by_its_name_is_a_warning_in_a_mixed_cohort(tmp_path: Path) -> None:
+    write_folders(tmp_path, [("tumor",), ("kidney_tumor",), ()], {"s2": "no_tumor"})
+    (warning,) = (text for text in checked(tmp_path).warnings if "name of a lesion" in text)
+    assert "passed over: 'kidney_tumor' (1); if one" in warning
+
+
+def test_a_mask_of_the_organ_with_several_labels_is_a_warning(tmp_path: Path) -> None:
+    write_folders(tmp_path, [("tumor",), ("tumor",)])
+    write_nifti(tmp_path / "s0" / "liver.nii.gz", anatomy((30, 28, 24))[1] * 5, affine_of(SPACING))
+    warnings = {case.id: [text for text in case.warnings if "labels" in text] for case in checked(tmp_path).cases}
+    assert warnings == {"s0": ["liver.nii.gz contains labels 5 to 10: all are taken as the organ"], "s1": []}
+
+
 def test_a_new_subject_is_warned_about_without_its_file_names(tmp_path: Path) -> None:
     root = tmp_path / "study"
     write_folders(root, [("tumor",), ("Doe_Jane",)])
