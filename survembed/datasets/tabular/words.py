@@ -45,13 +45,13 @@ _SAME = {
     "followup": "fu fup nachsorge nachbeobachtung nachbeobachtungszeit beobachtungszeit suivi seguimiento seguimento",
     "overall": "total gesamt global globale",
     "event": "events ereignis evenement evento",
-    "death": "deaths tod deces muerte morte mort decesso obito fallecimiento overlijden exitus mortality "
-    "todesdatum sterbedatum todesursache",
+    "death": "deaths tod deces muerte morte mort decesso obito fallecimiento overlijden exitus mortality",
+    "cod": "todesursache doodsoorzaak",
     "dead": "died deceased tot gestorben verstorben decede decedee muerto fallecido deceduto morto falecido overleden "
     "dod expired",
     "censored": "censor cens censoring censorship zensiert censure censurado censurada censurato",
     "alive": "living survived survivor survivors lebt lebend vivant vivo vive vivente levend",
-    "date": "dates datum fecha",
+    "date": "dates datum fecha todesdatum sterbedatum",
     "recurrence": "recurrences recurred recur relapse relapsed relapses rezidiv rezidive lokalrezidiv "
     "fernrezidiv ruckfall recidive rechute recidiva recidivas recaida recorrencia ricaduta ripresa recidief terugval",
     "progression": "progressed progressions progress progresion progressao progressione progressie",

@@ -52,6 +52,7 @@ def here(**columns: list[Any]) -> Table:
             ("Nachbeobachtungszeit (Monate)", "tot"),
         ),
         ({"tte_months": MONTHS, "has_died": EVENTS, "vital": DAYS}, ("tte_months", "has_died")),
+        ({"time": DAYS, "event": EVENTS, "Todesursache": ["tumour", "", "heart", "", "", ""]}, ("time", "event")),
         ({"survie_mois": MONTHS, "décès": EVENTS}, ("survie_mois", "décès")),
         ({"OS_days": DAYS, "OS_months": [x / 30.4375 for x in DAYS], "event": EVENTS}, ("OS_days", "event")),
     ],

@@ -38,6 +38,7 @@ from survembed.datasets.tabular.leakage import are_dates, are_row_numbers, assoc
             "time_to_treatment_failure",
             "LRR",
             "COD",
+            "Todesursache",
         ),
         *("status_5y", "Status at 24 months", "off_study", "time on study", "NED", "recaída", "ripresa di malattia"),
         *("recurrence", "relapse", "progression", "Rezidiv", "tumor_status", "overall_survival", "time", "futime"),
