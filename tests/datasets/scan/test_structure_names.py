@@ -35,7 +35,7 @@ OTHERS = (
         (Role.OTHER, OTHERS.split("; ")),
         (
             Role.ORGAN,
-            ["liver", "Liver", "LEBER", "liver_mask", "livermask", "foie", "hígado", "肝脏"],
+            ["liver", "Liver", "LEBER", "liver_mask", "livermask", "foie", "hígado", "肝脏", "Liver parenchyma"],
         ),
         (Role.PART, ["cyst", "liver_cysts", "Hemangioma", "benign lesion", "Leberzyste"]),
         (Role.UNKNOWN, ["foo", "Segment_1", "1", "", "ROI-2", "liver_and_tumor", "liver_0012"]),
