@@ -51,10 +51,10 @@ def test_every_command_takes_it(installed: Path, capsys: pytest.CaptureFixture[s
     ranked = said("importance")["dimensions"]
     np.testing.assert_allclose([each["psi"] for each in ranked], psi, rtol=1e-5)
     np.testing.assert_allclose([each["hazard_ratio"] for each in ranked], np.exp(psi), rtol=1e-5)
-    walked = said("traverse --dim 1 --risk --raw --steps 3")["rows"]
-    assert walked[0]["psi"] == pytest.approx(float(psi[1]), rel=1e-5)
-    np.testing.assert_allclose(np.diff(walked[0]["log_hazard"]), 4 * psi[1], rtol=1e-3)
-    assert walked[1]["log_hazard"] == sorted(walked[1]["log_hazard"])
+    walked = {row["name"]: row for row in said("traverse --dim 1 --risk --raw --steps 3")["rows"]}
+    assert walked["z1"]["psi"] == pytest.approx(float(psi[1]), rel=1e-5)
+    np.testing.assert_allclose(np.diff(walked["z1"]["log_hazard"]), 4 * psi[1], rtol=1e-3)
+    assert walked["risk"]["log_hazard"] == sorted(walked["risk"]["log_hazard"])
 
 
 def survival_of_head(run: Run, weights: dict[str, np.ndarray], table: Path) -> None:
