@@ -1,11 +1,24 @@
-"""`python -m survembed`."""
+"""The program `survembed`, also as `python -m survembed`."""
 
 import os
+import signal
 import sys
 
 if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:  # noqa: PTH109  # pathlib would import more first
     del sys.path[0]  # Python puts the working directory first: nothing in it is imported
 
-from survembed.cli.main import main
 
-main()
+def main() -> None:
+    """Run the command line. Ctrl-C ends it with exit code 130 during the imports, too."""
+    try:
+        from survembed.cli.main import main as run
+
+        run()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shlex
+import signal
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -115,4 +116,6 @@ def main(arguments: list[str] | None = None) -> None:
 
     with command_running(divert="--help" not in given):
         code = exit_code_of(work, line)
+    if arguments is None:  # the work is done, and Ctrl-C cannot change the exit code while Python ends
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from survembed.errors import UsageError
 from survembed.progress import Reporter
+from survembed.storage.files import refuse_pipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,6 +118,8 @@ def require_files(files: Mapping[str, Path], *ways: tuple[str, ...]) -> None:
     ------
     UsageError
         With the files that the run needs.
+    DataError
+        When one is a pipe or a device.
     """
     if not any(set(files) == set(way) for way in ways):
         given = " ".join(f"--{name}" for name in files)
@@ -125,3 +128,5 @@ def require_files(files: Mapping[str, Path], *ways: tuple[str, ...]) -> None:
             where=given or "survembed predict",
             expected=", or ".join(" and ".join(f"--{name} PATH" for name in way) for way in ways),
         )
+    for path in files.values():
+        refuse_pipe(path)

@@ -29,6 +29,7 @@ from survembed.report.tripod import checklist
 from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.jobs.sweep import Sweep
 from survembed.runs.run import Run
+from survembed.storage.files import require_writable
 from survembed.storage.result import Result
 from survembed.storage.scratch import scratch_folder
 from survembed.survival.kaplan_meier import follow_up
@@ -100,7 +101,10 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
     ------
     RunError
         When the run is damaged, or its cohort can no longer be prepared as it was.
+    DataError
+        When `path` cannot be written, before the work.
     """
+    require_writable(path)
     run = request.runs[0]
     header = header_of(run)
     latents = embed(run, device=request.device, reporter=reporter)

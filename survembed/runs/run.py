@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from survembed.errors import DataError, RunError, nearest
 from survembed.runs.run_files import FORMAT, FORMAT_VERSION, RunFiles
-from survembed.storage.files import digest, sha256, writable, write_json, write_text
+from survembed.storage.files import digest, is_file, sha256, writable, write_json, write_text
 from survembed.storage.locks import owner_is_alive
 from survembed.storage.owner import process_exists
 from survembed.storage.sealed import read_sealed, require_format, write_sealed
@@ -280,7 +280,7 @@ class Runs:
                 require_format(latest, LATEST_FORMAT, 1, path)
             return Run(self.folder / str(latest["run"]))
         except (DataError, RunError) as error:
-            self.damaged = error.line if path.is_file() else ""
+            self.damaged = error.line if is_file(path) else ""
         except KeyError:
             self.damaged = f"{path} names no run"
         newest = self._newest(lambda _: True)
@@ -303,11 +303,10 @@ class Runs:
         """
         if not text:
             raise RunError("the name of the run is empty", where="--run", expected="an id, a unique prefix or a path")
-        with suppress(OSError):  # a text too long for a path is no path
-            if (Path(text) / "run.json").is_file():
-                return Run(Path(text).resolve())
-            if (self.folder / text / "run.json").is_file():
-                return Run(self.folder / text)
+        if is_file(Path(text) / "run.json"):
+            return Run(Path(text).resolve())
+        if is_file(self.folder / text / "run.json"):
+            return Run(self.folder / text)
         ids = [run.id for run in self.list()]
         matches = [text] if text in ids else [id_ for id_ in ids if id_.startswith(text)]
         if len(matches) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -45,6 +46,58 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def is_file(path: Path) -> bool:
+    """Whether `path` is a file that this user can see; a text too long for a path is none."""
+    with suppress(OSError):
+        return path.is_file()
+    return False
+
+
+def unreadable(path: Path, error: OSError) -> DataError:
+    """The error of a file that the system does not let us read."""
+    return DataError(
+        f"cannot read {path.name or path}: {error.strerror or error}",
+        where=str(path),
+        expected="a file that exists and that this user may read",
+    )
+
+
+def refuse_pipe(path: Path) -> None:
+    """Refuse a pipe, socket or device, which may never end.
+
+    Raises
+    ------
+    DataError
+        When the path exists and is neither a file nor a folder.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DataError(
+            f"{path.name} is neither a file nor a folder",
+            where=str(path),
+            expected="a file, not a pipe or a device",
+        )
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a path that cannot be written, before the work whose result it will hold; nothing remains on the disk.
+
+    Raises
+    ------
+    DataError
+        When it is a folder, or no file can be made in its folder, or in the next parent that exists.
+    """
+    with writable(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        probe = folder / f".{uuid.uuid4().hex[:8]}.part-{path.name}"
+        try:
+            probe.touch()
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -94,7 +147,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as error:
         raise DataError(f"no file {path.name}", where=str(path)) from error
     except OSError as error:
-        raise DataError(f"cannot read {path.name}: {error.strerror or error}", where=str(path)) from error
+        raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path.name} is damaged: not JSON", where=str(path)) from error
 

@@ -62,5 +62,5 @@ def require_format(
             f"{path.name} has the format version {number}, which this survembed cannot read",
             where=str(path),
             expected=f"{name} {version}",
-            try_="the survembed that wrote it: pip install --upgrade survembed",
+            try_="pip install --upgrade survembed",
         )

@@ -20,6 +20,7 @@ from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.embedding import embed
 from survembed.runs.run import Run
+from survembed.storage.files import require_writable
 from survembed.storage.result import Result, plain
 from survembed.survival.bootstrap import Metric
 from survembed.survival.concordance import harrell_c
@@ -105,12 +106,14 @@ def evaluate(
     Raises
     ------
     DataError
-        When the run has no test set. A downstream model that cannot be fitted is a row with the reason.
+        When the run has no test set, or `predictions` cannot be written. A downstream model that cannot be fitted is a
+        row with the reason.
     UsageError
         When the name of `predictions` ends in neither `.csv` nor `.parquet`.
     """
     if predictions:
         check_format(predictions)
+        require_writable(predictions)
     latents = embed(run, device=device, reporter=reporter)
     subjects = EvaluationSet.of(run, latents, reporter)
     evaluation, used = score_run(subjects, downstream, n_resamples=n_resamples, seed=seed, reporter=reporter)

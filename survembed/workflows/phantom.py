@@ -33,6 +33,10 @@ def phantom(
         write_phantom(temporary, n_subjects, seed, effect, reporter=reporter)
         temporary.rename(folder.absolute())
     except OSError as error:
-        raise DataError(f"cannot write '{folder.name}': {error.strerror or error}", where=str(folder)) from error
+        raise DataError(
+            f"cannot write '{folder.name}': {error.strerror or error}",
+            where=str(folder),
+            expected="a folder that can be written, with space left",
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -14,40 +13,15 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.cli.bad_files import closed, images, make_files, torn
+from tests.cli.case import Case, cases, words
+
 TABLE = "--data tabular --root rows.csv"
 TRAIN = f"train coxvae {TABLE} --dry-run"
 SWEEP = f"{TABLE} --models coxvae --dry-run"
 NO_RUN = "--runs-dir nowhere"
 LONG = "x" * 300
 HUGE = "9" * 40
-
-
-@dataclass(frozen=True)
-class Case:
-    """A bad input.
-
-    Attributes
-    ----------
-    line
-        Arguments of `survembed`.
-    code
-        Its exit code.
-    environment
-        Variables.
-    """
-
-    line: tuple[str, ...]
-    code: int
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-def words(line: str, *more: str) -> tuple[str, ...]:
-    return (*line.split(), *more)
-
-
-def cases(line: str, option: str, values: tuple[str, ...], code: int = 2) -> list[Case]:
-    """The line with each value of the option."""
-    return [Case(words(line, f"{option}={value}"), code) for value in values]
 
 
 INTEGERS = {
@@ -197,6 +171,28 @@ def options() -> Iterator[tuple[str, list[Case]]]:
                 f"sweep {SWEEP} --shard a/b",
                 f"sweep {SWEEP} --shard=-1/2",
             )
+        ],
+    )
+    yield (
+        "an option given twice, of which the last one is wrong",
+        [
+            Case((*words(TRAIN), *given), 2)
+            for given in (
+                ("--updates=5", "--updates=x"),
+                ("--seed=1", "--seed=-1"),
+                ("--rate=0.1", "--rate=nan"),
+                ("--device=cpu", "--device=gpu"),
+                ("--optimizer=adam", "--optimizer=none-such"),
+                ("--set", "train.updates=1", "--set", "train.updates=x"),
+                ("--config", "nowhere.toml", "--config", "nowhere.toml"),
+            )
+        ]
+        + [
+            Case(words("train coxvae --data tabular --data livre --dry-run"), 3),
+            Case(words("data prepare tabular --root rows.csv --root nowhere.csv"), 4),
+            Case(words("embed --run nosuch --run nosuch"), 5),
+            Case(words("train coxvae vae --dry-run"), 2),
+            Case(words("embed embed"), 2),
         ],
     )
     yield (
@@ -551,7 +547,7 @@ def runs() -> Iterator[tuple[str, list[Case]]]:
 
 def catalogue() -> Iterator[tuple[str, list[Case]]]:
     """All kinds of bad inputs."""
-    for part in (numbers, options, configurations, files, runs):
+    for part in (numbers, options, configurations, files, runs, images, torn, closed):
         yield from part()
 
 
@@ -580,9 +576,9 @@ ODD = (
 """Values for any option."""
 
 
-def random_cases(world: Path, n: int) -> Iterator[Case]:
+def random_cases(world: Path, n: int, seed: int) -> Iterator[Case]:
     """Lines with odd values, and lines that read a file or run of which some bytes were changed."""
-    rng = random.Random(0)
+    rng = random.Random(seed)
     lines = [line for table in (INTEGERS, FLOATS) for line in table]
     known = [case for _, cases_of in catalogue() for case in cases_of]
     for number in range(n):
@@ -593,7 +589,7 @@ def random_cases(world: Path, n: int) -> Iterator[Case]:
             yield Case(words(line, f"--{rng.choice(names)}={rng.choice(ODD)}"), 2)
         elif way == 1:  # two bad inputs at once
             one, other = rng.choice(known), rng.choice(known)
-            if not {"liver", "phantom"} & {*one.line, *other.line}:
+            if not {"liver", "phantom", "pictures"} & {*one.line, *other.line}:
                 yield Case((*one.line, *other.line[1:]), 2, {**one.environment, **other.environment})
         elif way == 2:  # a changed configuration or table
             name = rng.choice(["configs/section.toml", "tables/codes.csv", "tables/double.csv"])
@@ -616,7 +612,7 @@ def random_cases(world: Path, n: int) -> Iterator[Case]:
                 / rng.choice(["run.json", "config.json", "split.json", "model.safetensors", "metrics.jsonl"])
             )
             file.write_bytes(_changed(rng, file.read_bytes()))
-            verb = rng.choice(["embed --device cpu", "runs show", "figure history"])
+            verb = rng.choice([*["embed --device cpu", "runs show"] * 4, "figure history"])  # a figure takes seconds
             yield Case(words(f"{verb} --run {run.name}/run --runs-dir {run.name}"), 5)
             shutil.rmtree(run)
 
@@ -646,6 +642,7 @@ def make_world(folder: Path, run: Path) -> None:
     for name, damage in DAMAGES.items():
         shutil.copytree(run, folder / "damaged" / name)
         damage(folder / "damaged" / name)
+    make_files(folder, run)
     _write(folder / "empty.csv", b"")
     (folder / "loop").symlink_to("loop")
     (folder / "dangling").symlink_to("nowhere-at-all")

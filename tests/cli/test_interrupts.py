@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import time
 import weakref
@@ -11,6 +12,7 @@ from contextlib import suppress
 
 import pytest
 
+from survembed import __version__
 from survembed.cli.error_messages import exit_code_of
 
 
@@ -55,6 +57,34 @@ def test_ctrl_c_ends_a_command(work: Callable[[], None], capsys: pytest.CaptureF
     assert exit_code_of(work, "survembed report") == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert (signal.getsignal(signal.SIGINT), sys.unraisablehook) == before
+
+
+PROGRAM = """
+import atexit, signal, sys
+sys.argv = ["survembed", "--version"]
+{hook}
+from survembed.__main__ import main
+main()
+"""
+DURING_AN_IMPORT = """
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+"""
+AT_THE_END = "atexit.register(signal.raise_signal, signal.SIGINT)"
+
+
+@pytest.mark.parametrize(
+    ("hook", "code", "out", "err"),
+    [(DURING_AN_IMPORT, 130, "", "interrupted\n"), (AT_THE_END, 0, f"survembed {__version__}\n", "")],
+)
+def test_ctrl_c_outside_the_work(hook: str, code: int, out: str, err: str) -> None:
+    """While the program is imported, it ends the program; once the work is done, it changes nothing."""
+    line = [sys.executable, "-c", PROGRAM.format(hook=hook)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
 
 
 def test_without_ctrl_c_nothing_changes() -> None:

@@ -18,7 +18,9 @@ from survembed.storage.files import (
     cache_folder,
     digest,
     read_json,
+    refuse_pipe,
     replacing,
+    require_writable,
     sha256,
     write_json,
     write_text,
@@ -202,3 +204,24 @@ def test_new_folders_are_for_this_user_only(tmp_path: Path) -> None:
     write_text(tmp_path / "shared" / "runs" / "run" / "a.txt", "words")
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_dir()}
     assert modes == {"shared": 0o755, "runs": 0o700, "run": 0o700}
+
+
+def test_a_path_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    for path in (tmp_path / "file" / "x.csv", tmp_path, tmp_path / ("x" * 300), Path("/dev/null/x")):
+        with pytest.raises(DataError, match="cannot write"):
+            require_writable(path)
+    require_writable(tmp_path / "file")
+    require_writable(tmp_path / "new" / "folder" / "x.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_pipe_is_refused_and_a_file_or_nothing_is_not(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    for name in ("file", "missing", "."):
+        refuse_pipe(tmp_path / name)
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(DataError, match="neither a file nor a folder"):
+            refuse_pipe(path)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from survembed.datasets.digits.idx import GZIP_MAGIC, parse_idx
 from survembed.errors import DataError
 from survembed.progress import Reporter, Task
-from survembed.storage.files import cache_folder
+from survembed.storage.files import cache_folder, unreadable
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -103,7 +103,7 @@ def read_verified(path: Path, file: MNISTFile) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot read {path.name}: {error.strerror or error}", where=str(path)) from error
+        raise unreadable(path, error) from error
     expected = file.gzip_md5 if content[:2] == GZIP_MAGIC else file.plain_md5
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if md5 != expected:

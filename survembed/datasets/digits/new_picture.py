@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from survembed.cohort.source import NewCases, require_files
 from survembed.cohort.subjects import CohortHeader
 from survembed.errors import DataError
+from survembed.storage.files import unreadable
 
 
 def read_picture(files: Mapping[str, Path], header: CohortHeader) -> NewCases:
@@ -38,7 +39,7 @@ def _read_array(path: Path) -> NDArray[Any]:
     try:
         values = np.load(path, allow_pickle=False)
     except OSError as error:
-        raise DataError(f"cannot read {path.name}: {error.strerror or error}", where=str(path)) from error
+        raise unreadable(path, error) from error
     except (ValueError, EOFError, MemoryError) as error:
         raise DataError(
             f"{path.name} is not a NumPy array, or is damaged", where=str(path), expected="a .npy file of numbers"
@@ -63,7 +64,7 @@ def _read_png(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with open(path, "rb") as file, Image.open(file, formats=("PNG",)) as picture:
             if picture.size != size:
                 raise _wrong_size(path, f"{picture.height} × {picture.width}", size[::-1])
             if picture.mode.startswith("I"):  # 16 bits

@@ -13,6 +13,7 @@ from survembed.datasets.tabular.layout import ONE_ROW_EACH, Row, is_empty, named
 from survembed.datasets.tabular.table import Table
 from survembed.datasets.tabular.workbook import read_workbook
 from survembed.errors import DataError
+from survembed.storage.files import refuse_pipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,7 @@ def read_table(path: Path, sheet: str | None = None, decimal: str | None = None,
         When the file is missing, empty, damaged, of another kind, not rectangular, or names a column twice.
     """
     where, kind = str(path), path.suffix.lower()
+    refuse_pipe(path)
     try:
         described, notes = in_sidecar(path)
         if kind == ".parquet":
@@ -56,8 +58,9 @@ def read_table(path: Path, sheet: str | None = None, decimal: str | None = None,
     except FileNotFoundError as error:
         raise DataError(f"no file {path.name}", where=where, expected="a CSV, TSV, XLSX or Parquet file") from error
     except Exception as error:  # parsers raise many types of exception on a damaged file
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(
-            f"cannot read {path.name}: {' '.join(str(error).split())[:200] or type(error).__name__}",
+            f"cannot read {path.name}: {reason[:200] or type(error).__name__}",
             where=where,
             expected="a complete CSV, TSV, XLSX or Parquet file",
         ) from error

@@ -21,7 +21,7 @@ from survembed.datasets.tabular.outcome import read_outcome
 from survembed.datasets.tabular.reading import read_table
 from survembed.errors import DataError
 from survembed.progress import Reporter
-from survembed.storage.files import HashIndex
+from survembed.storage.files import HashIndex, unreadable
 
 if TYPE_CHECKING:
     from survembed.cohort.cohort import Cohort
@@ -119,7 +119,7 @@ class TableSource:
             beside = sidecar(self.path)
             described = {"descriptions": index.sha256(beside)} if beside else {}
         except OSError as error:
-            raise DataError(f"cannot read {self.path.name}: {error.strerror}", where=str(self.path)) from error
+            raise unreadable(self.path, error) from error
         index.save()
         options = self.options.model_dump(mode="json", exclude={"root"}) | described
         return {"dataset": "tabular", "sha256": content, "name": self.path.name, **options}

@@ -8,6 +8,7 @@ from pathlib import Path
 from survembed.errors import RunError
 from survembed.runs.jobs.job import RECORD, Job, State, SweepFolder
 from survembed.runs.run import Run
+from survembed.storage.files import is_file
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Sweep:
         RunError
             When the folder holds no sweep, or a damaged one.
         """
-        if not (path / RECORD).is_file():
+        if not is_file(path / RECORD):
             raise RunError(
                 f"no sweep in {path}",
                 where=str(path),
