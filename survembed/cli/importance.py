@@ -86,7 +86,7 @@ def _part(fit: CoxFit) -> str:
 
 
 def _ratio(ratio: HazardRatio | None) -> str | None:
-    return None if ratio is None else f"{ratio.value:.3g} ({ratio.low:.3g} to {ratio.high:.3g})"
+    return None if ratio is None else ratio.text
 
 
 def _stability(stable: Stability | None) -> list[str | None]:

@@ -87,7 +87,7 @@ def show_traversal(traversal: Traversal, files: Sequence[Path]) -> None:
         [
             walk.name,
             walk.hr_per_sd,
-            None if walk.test is None else f"{walk.test.value:.3g} ({walk.test.low:.3g} to {walk.test.high:.3g})",
+            None if walk.test is None else walk.test.text,
             *(None if of is None else _ends([exp(of[0]), exp(of[-1])]) for of in (walk.log_hazard, walk.reencoded)),
             *(_ends(walk.volumes_ml[name]) for name in volumes),
         ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 IMAGE_SIDE = 0.95
 LABEL_HEIGHT = 0.16
-TEXT_WIDTH = 1.75
+TEXT_WIDTH = 1.9
 
 
 def draw_traversal(traversal: Traversal, path: Path) -> list[Path]:
@@ -94,7 +94,7 @@ def hazard_ratio_lines(walk: Walk) -> list[str]:
     if walk.hr_per_sd is None:
         return []
     ratio, test = [f"HR per SD {walk.hr_per_sd:.3g}"], walk.test
-    return ratio if test is None else [*ratio, f"test set {test.value:.3g} ({test.low:.3g}–{test.high:.3g})"]
+    return ratio if test is None else [*ratio, f"test set {test.text}"]
 
 
 def _notes(traversal: Traversal) -> list[str]:

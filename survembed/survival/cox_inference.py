@@ -12,6 +12,8 @@ from survembed.survival.scaler import LatentScaler
 
 FEWEST_EVENTS = 10
 """Intervals from fewer events are too wide to interpret."""
+WIDEST = 100.0
+"""An interval that exceeds this hazard ratio, or its inverse, says nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,13 @@ class HazardRatio:
     high: float
     p: float
     p_proportional: float
+
+    @property
+    def text(self) -> str:
+        """`1.4 (0.9 to 2.1)`, or `unknown` where the interval exceeds `WIDEST`."""
+        if self.low < 1 / WIDEST or self.high > WIDEST:
+            return "unknown"
+        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def test_what_stands_beside_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = texts(made("volume"), tmp_path, monkeypatch)
     assert {"z0", "hazard", "-4", "0", "+4"} <= set(found)
     numbers = next(text for text in found if "HR" in text)
-    assert numbers == "HR per SD 1.22\ntest set 1.4 (0.9–2.1)\ntumour 10.0 → 60.0 ml"
+    assert numbers == "HR per SD 1.22\ntest set 1.4 (0.9 to 2.1)\ntumour 10.0 → 60.0 ml"
     assert "× 1.5 → × 1.1" in found  # exp(0.4), and exp(0.08) encoded again
 
 

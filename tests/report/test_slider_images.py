@@ -19,7 +19,7 @@ def test_one_strip_per_row_with_the_hazard_first() -> None:
         width, height = Image.open(BytesIO(strip.png)).size
         assert (width, height) == (strip.width, 3 * strip.height)
         assert len(strip.texts) == 3
-    assert found[0].slope == "HR per SD 1.22, test set 1.4 (0.9–2.1)"
+    assert found[0].slope == "HR per SD 1.22, test set 1.4 (0.9 to 2.1)"
     assert found[0].texts[1].startswith("start · claimed")
     assert found[0].texts[2].startswith("+4.0\u00a0SD · ")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from survembed.survival.cox_inference import fit_cox_on_latents
+from survembed.survival.cox_inference import HazardRatio, fit_cox_on_latents
 from survembed.survival.outcome import Outcome
 from survembed.survival.scaler import LatentScaler
 
@@ -70,3 +70,8 @@ def test_a_duration_of_zero_is_taken(zero: int) -> None:
     mu, outcome = cohort(200)
     outcome.duration[:zero] = 0.0
     assert fit_cox_on_latents(mu, outcome, LatentScaler().fit(mu)).ratios
+
+
+def test_an_interval_too_wide_to_interpret_is_said() -> None:
+    assert HazardRatio(1.4, 0.9, 2.1, 0.1, 0.5).text == "1.4 (0.9 to 2.1)"
+    assert HazardRatio(0.32, 6.6e-5, 1560.0, 0.1, 0.5).text == "unknown"
