@@ -1,7 +1,6 @@
 """The program `survembed`, also as `python -m survembed`."""
 
 import os
-import signal
 import sys
 
 if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:  # noqa: PTH109  # pathlib would import more first
@@ -15,9 +14,10 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        from survembed.cli.interrupts import end_interrupted
+
         sys.stderr.write("interrupted\n")
-        sys.exit(130)
+        end_interrupted()
 
 
 if __name__ == "__main__":

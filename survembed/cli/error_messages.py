@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from survembed.cli.console import discard_stdout
-from survembed.cli.interrupts import interrupts
+from survembed.cli.interrupts import INTERRUPTED, interrupts
 from survembed.errors import (
     DataError,
     PluginError,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from survembed.registry import ComponentEntry
 
 TyperUsageError: Any = typer.BadParameter.__base__  # Typer includes Click since 0.26; before, it used the click package
-INTERRUPTED = 130
 BUG = 1
 MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|bad alloc", re.IGNORECASE)
 """In the messages of torch for an allocation that failed, on any device."""

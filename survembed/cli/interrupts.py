@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import _thread
+import atexit
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 A_MOMENT = 0.25
 """Seconds until a dropped exception is raised again: by then the hook, which would drop it too, has ended."""
+
+
+def end_interrupted() -> NoReturn:
+    """End the process after Ctrl-C with exit code 130.
+
+    After `sys.exit(130)`, Python may still kill itself with SIGINT: it does so if a `KeyboardInterrupt` ever left the
+    `exec` or `eval` of a text, as in `dataclasses`, whether or not it was caught later.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or a pipe without reader
+            stream.flush()
+    os._exit(INTERRUPTED)
 
 
 @contextmanager

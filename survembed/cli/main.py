@@ -17,6 +17,7 @@ from survembed import __version__
 from survembed.cli import completion
 from survembed.cli.console import flush_stdout
 from survembed.cli.error_messages import exit_code_of
+from survembed.cli.interrupts import INTERRUPTED, end_interrupted
 from survembed.cli.lazy_group import import_help, lazy_group
 from survembed.registry.foreign_code import command_running
 
@@ -118,4 +119,6 @@ def main(arguments: list[str] | None = None) -> None:
         code = exit_code_of(work, line)
     if arguments is None:  # the work is done, and Ctrl-C cannot change the exit code while Python ends
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if code == INTERRUPTED:
+            end_interrupted()
     sys.exit(code)

@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from survembed.cli.console import say
-from survembed.cli.error_messages import INTERRUPTED
+from survembed.cli.interrupts import INTERRUPTED
 from survembed.errors import UsageError
 from survembed.storage.cores import available_cores
 

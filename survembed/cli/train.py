@@ -13,7 +13,7 @@ import typer
 
 from survembed import registry
 from survembed.cli.console import say, show_settings
-from survembed.cli.error_messages import INTERRUPTED
+from survembed.cli.interrupts import INTERRUPTED
 from survembed.cli.lazy_group import lazy_group
 from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, RunsDir, ids_of_runs, set_parameters
 from survembed.cli.torchrun import launch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,11 +10,13 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from survembed import __version__
 from survembed.cli.error_messages import exit_code_of
+from tests.conftest import ROOT
 
 
 class Thing:
@@ -73,17 +76,28 @@ class Interrupting:
             signal.raise_signal(signal.SIGINT)
 sys.meta_path.insert(0, Interrupting())
 """
+IN_A_TEXT = DURING_AN_IMPORT.replace("signal.raise_signal(signal.SIGINT)", "exec('signal.raise_signal(signal.SIGINT)')")
+IN_THE_WORK = """
+import survembed.cli.main as program
+program.import_module = lambda *_: exec("signal.raise_signal(signal.SIGINT)")
+sys.argv[1:] = ["embed"]
+"""
 AT_THE_END = "atexit.register(signal.raise_signal, signal.SIGINT)"
 
 
 @pytest.mark.parametrize(
     ("hook", "code", "out", "err"),
-    [(DURING_AN_IMPORT, 130, "", "interrupted\n"), (AT_THE_END, 0, f"survembed {__version__}\n", "")],
+    [
+        *((hook, 130, "", "interrupted\n") for hook in (DURING_AN_IMPORT, IN_A_TEXT, IN_THE_WORK)),
+        (AT_THE_END, 0, f"survembed {__version__}\n", ""),
+    ],
 )
-def test_ctrl_c_outside_the_work(hook: str, code: int, out: str, err: str) -> None:
+def test_ctrl_c_outside_the_work(hook: str, code: int, out: str, err: str, tmp_path: Path) -> None:
     """While the program is imported, it ends the program; once the work is done, it changes nothing."""
-    line = [sys.executable, "-c", PROGRAM.format(hook=hook)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    (tmp_path / "program.py").write_text(PROGRAM.format(hook=hook))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    line = [sys.executable, "-m", "program"]  # Python kills itself after -m only
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
 
 
