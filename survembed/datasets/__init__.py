@@ -18,7 +18,30 @@ Preset = Literal["crlm", "hcc-tace", "waw-tace", "kits23"]
 """Public cohorts with known columns; see `survembed.datasets.tabular.clinical_table`."""
 
 
-class Liver(Component):
+class SubjectTable(Component):
+    """Options of a table with one row per subject: its columns, and how their cells are read."""
+
+    root: Path | None = option(None, help="Path of the table.")
+    id_column: str | None = option(
+        None, help="Column of subject ids. Default: recognised by its name, else row numbers."
+    )
+    duration_column: str | None = option(None, help="Column of durations. Default: recognised by name and content.")
+    event_column: str | None = option(None, help="Column of events. Default: recognised by name and content.")
+    event_value: str | None = option(
+        None, help="Content of the event column that means the event. Default: 1, or a known word such as dead."
+    )
+    censored_values: Names = option(
+        (), help="Contents of the event column that mean censoring, if they are neither numbers nor known words."
+    )
+    decimal: Literal[".", ","] | None = option(
+        None, help="Decimal mark of the numbers in the table. Default: decided for each column, if it is clear."
+    )
+    missing_codes: Names = option((), help="Contents of cells without a value, besides the usual ones: -999,unk.")
+    sheet: str | None = option(None, help="Sheet of the workbook. Default: the only visible one with data.")
+    allow: Names = option((), help="Columns to keep although they may reveal the outcome.")
+
+
+class Liver(SubjectTable):
     """CTs with masks of the liver (or another organ) and tumours; without a root, a synthetic phantom cohort."""
 
     root: Path | None = option(None, help="Folder of images, masks and clinical table. Default: a synthetic phantom.")
@@ -29,25 +52,11 @@ class Liver(Component):
     id_column: str | None = option(
         None, help="Column of subject ids, equal to the image names. Default: recognised by its name."
     )
-    duration_column: str | None = option(None, help="Column of durations. Default: recognised by name and content.")
-    event_column: str | None = option(None, help="Column of events. Default: recognised by name and content.")
-    event_value: str | None = option(
-        None, help="Content of the event column that means the event. Default: 1, or a known word such as dead."
-    )
-    censored_values: Names = option(
-        (), help="Contents of the event column that mean censoring, if they are neither numbers nor known words."
-    )
     duration_unit: Literal["days", "weeks", "months", "years"] | None = option(
         None,
         help="Unit of the durations in the table; converted to days. "
         "Default: from the column name, else days if plausible.",
     )
-    decimal: Literal[".", ","] | None = option(
-        None, help="Decimal mark of the numbers in the table. Default: decided for each column, if it is clear."
-    )
-    missing_codes: Names = option((), help="Contents of cells without a value, besides the usual ones: -999,unk.")
-    sheet: str | None = option(None, help="Sheet of the workbook. Default: the only visible one with data.")
-    allow: Names = option((), help="Columns to keep as covariates although they may reveal the outcome.")
     truth_column: str | None = option(None, help="Column of true log-hazards, if the subjects are simulated.")
     organ_labels: Labels = option(
         (), help="Labels of the organ in the mask, such as 1,2, and no others. Default: by dataset.json, else 1."
@@ -126,29 +135,11 @@ class SurvDigits(Component):
         return DigitsSource(self)
 
 
-class Tabular(Component):
+class Tabular(SubjectTable):
     """A table of covariates: CSV, TSV, XLSX, Parquet or DeepSurv's HDF5."""
 
-    root: Path | None = option(None, help="Path of the table.")
-    id_column: str | None = option(
-        None, help="Column of subject ids. Default: recognised by its name, else row numbers."
-    )
-    duration_column: str | None = option(None, help="Column of durations. Default: recognised by name and content.")
-    event_column: str | None = option(None, help="Column of events. Default: recognised by name and content.")
-    event_value: str | None = option(
-        None, help="Content of the event column that means the event. Default: 1, or a known word such as dead."
-    )
-    censored_values: Names = option(
-        (), help="Contents of the event column that mean censoring, if they are neither numbers nor known words."
-    )
     features: str | None = option(None, help="Feature columns, separated by commas. Default: all other columns.")
     missing: Literal["error", "drop"] = option("error", help="Action for subjects with a missing feature.")
-    decimal: Literal[".", ","] | None = option(
-        None, help="Decimal mark of the numbers in the table. Default: decided for each column, if it is clear."
-    )
-    missing_codes: Names = option((), help="Contents of cells without a value, besides the usual ones: -999,unk.")
-    sheet: str | None = option(None, help="Sheet of the workbook. Default: the only visible one with data.")
-    allow: Names = option((), help="Columns to keep as features although they may reveal the outcome.")
     duration_unit: Literal["days", "weeks", "months", "years", "units"] | None = option(
         None,
         help="Unit of the durations, for labels only; durations are not converted. "

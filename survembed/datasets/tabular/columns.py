@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from survembed.datasets.tabular.texts import categories, texts
 from survembed.datasets.tabular.time_unit import DAYS, unit_in
 from survembed.datasets.tabular.words import ENDPOINTS, canonical
 from survembed.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from survembed.datasets import Liver, Tabular
 
 _MAX_CODES = 10
 """A column with more distinct contents does not hold codes of events."""
@@ -57,6 +61,23 @@ class Columns:
     censored_values: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     decimal: str | None = None
+
+    @classmethod
+    def of(cls, options: Liver | Tabular, truth: str | None = None) -> Columns:
+        """Columns as the options of a dataset give them."""
+        return cls(
+            id=options.id_column,
+            duration=options.duration_column,
+            event=options.event_column,
+            event_value=options.event_value,
+            unit=options.duration_unit,
+            sheet=options.sheet,
+            missing=options.missing_codes,
+            truth=truth,
+            censored_values=options.censored_values,
+            allow=options.allow,
+            decimal=options.decimal,
+        )
 
 
 def require_column(table: Table, column: str) -> str:

@@ -177,17 +177,8 @@ TableContents = tuple[Subjects, dict[str, NDArray[np.float64]], list[str], str]
 def _read_columns(path: Path, options: Tabular) -> TableContents:
     """Subjects, feature columns, notes and time unit of a table with one row per subject."""
     where = str(path)
-    asked = Columns(
-        id=options.id_column,
-        duration=options.duration_column,
-        event=options.event_column,
-        event_value=options.event_value,
-        censored_values=options.censored_values,
-        unit=options.duration_unit,
-        allow=options.allow,
-    )
     table = read_table(path, options.sheet, options.decimal, options.missing_codes)
-    outcome = read_outcome(table, asked, needs_id=False, converted=False)
+    outcome = read_outcome(table, Columns.of(options), needs_id=False, converted=False)
     requested = [name.strip() for name in (options.features or "").split(",") if name.strip()]
     covariates = read_covariates(outcome, requested)
     refuse_unclear(covariates, where)

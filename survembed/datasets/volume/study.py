@@ -122,19 +122,7 @@ def study_title(root: Path, options: Liver) -> str:
 
 def clinical_columns(root: Path, options: Liver) -> Columns:
     """Columns of the clinical table, as far as options give them."""
-    return Columns(
-        id=options.id_column,
-        duration=options.duration_column,
-        event=options.event_column,
-        event_value=options.event_value,
-        censored_values=options.censored_values,
-        unit=options.duration_unit,
-        allow=options.allow,
-        sheet=options.sheet,
-        decimal=options.decimal,
-        missing=options.missing_codes,
-        truth=options.truth_column or (TRUTH_COLUMN if is_phantom(root) else None),
-    )
+    return Columns.of(options, truth=options.truth_column or (TRUTH_COLUMN if is_phantom(root) else None))
 
 
 def unmatched(cases: Sequence[Case], row_of: dict[str, int], path: Path, root: Path) -> list[SubjectError]:
