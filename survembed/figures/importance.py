@@ -82,7 +82,8 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
         axis.set_ylim(len(names) - 0.5, -0.5)
         axis.set_xlabel("hazard ratio for one standard deviation of μ")
         entitle(figure, f"{data_name(importance.title, importance.synthetic)}: {importance.model}, hazard ratios")
-        figure.legend(loc="outside lower center", frameon=False, fontsize=8, ncols=3)
+        if intervals or head:
+            figure.legend(loc="outside lower center", frameon=False, fontsize=8, ncols=3)
         return save(figure, path)
 
 

@@ -102,6 +102,15 @@ def test_hazard_ratios_are_sorted_and_clipped_intervals_have_arrows(
         assert arrows[mark].get_ydata() == pytest.approx([0], abs=0.2)
 
 
+def test_a_space_in_which_all_is_silent_has_a_figure_without_legend(
+    a_run: Made, tmp_path: Path, drawn: list[Any]
+) -> None:
+    found = _clipped(interpret(a_run()))
+    draw_importance(replace(found, dimensions=found.dimensions[2:]), tmp_path / "a.png")
+    assert not drawn[0].legends
+    assert [label.get_text() for label in drawn[0].axes[0].get_yticklabels()] == ["silent"]
+
+
 def test_the_difference_is_drawn_inside_the_organ(trained_on: Made, tmp_path: Path, drawn: list[Any]) -> None:
     explanation = explain_subject(trained_on("liver"), "s20", n_steps=3)
     draw_explanation(explanation, tmp_path / "a.png")
