@@ -60,7 +60,7 @@ def traverse(
     traversal = work(
         chosen, dims, raw=raw, risk=risk, start=start, low=low, high=high, n_steps=steps, reporter=progress
     )
-    names = [walk.name for walk in traversal.walks] if dims is not None else ["all", *(["risk"] if risk else [])]
+    names = [*(["all"] if dims is None else [f"z{number}" for number in dims]), *(["risk"] if risk else [])]
     folder = out or chosen.path / "traversal" / folder_name(names, raw=raw, start=start)
     files = [*draw_traversal(traversal, folder / "traversal.png"), traversal.save(folder / "traversal.json")]
     volumes = save_volumes(traversal, folder) if nifti else []
