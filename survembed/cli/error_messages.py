@@ -66,8 +66,8 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
         if not error.format_message():  # a group without command: Typer has printed its help
             return UsageError.exit_code
         return print_error(usage_error_from(error, command))
-    except SurvembedError as error:
-        return print_error(error)
+    except SurvembedError as error:  # after Ctrl-C, its cause is a library in which the exception was lost
+        return _outcome(INTERRUPTED) if interrupted() else print_error(error)
     except SystemExit as end:  # of torchrun, or of Rich after a BrokenPipeError
         if isinstance(end.__context__, BrokenPipeError):
             return 0

@@ -16,6 +16,7 @@ import pytest
 
 from survembed import __version__
 from survembed.cli.error_messages import exit_code_of
+from survembed.errors import RunError
 from tests.conftest import ROOT
 
 
@@ -52,8 +53,23 @@ def in_a_library_that_fails_then() -> None:
         raise RuntimeError("broken") from None
 
 
+def in_a_library_whose_error_is_made_ours() -> None:
+    """As safetensors, in which any exception becomes "could not determine the shape", and that a damaged file."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except BaseException:
+        raise RunError("the weights cannot be read") from None
+
+
 @pytest.mark.parametrize(
-    "work", [in_a_destructor, in_a_callback_of_c_code, in_a_bare_except, in_a_library_that_fails_then]
+    "work",
+    [
+        in_a_library_whose_error_is_made_ours,
+        in_a_destructor,
+        in_a_callback_of_c_code,
+        in_a_bare_except,
+        in_a_library_that_fails_then,
+    ],
 )
 def test_ctrl_c_ends_a_command(work: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(signal.SIGINT), sys.unraisablehook
