@@ -148,19 +148,24 @@ def sweep(
                     watching.warn(f"{answer['key']} failed: {answer['reason']}")
                 task.advance(answer["state"] != "running")
 
-            _train(sweep_folder, missing, configs[0].device, where, on_answer, watching)
+            _train(sweep_folder, missing, len(ours), configs[0].device, where, on_answer, watching)
     return result
 
 
 def _train(
     folder: SweepFolder,
     missing: list[str],
+    n_jobs: int,
     device: str,
     where: Where,
     on_answer: Callable[[Answer], None],
     reporter: Reporter,
 ) -> None:
-    """Run jobs until each is finished or failed, here or by another call on the same folder."""
+    """Run jobs until each is finished or failed, here or by another call on the same folder.
+
+    The threads of a run follow from all `n_jobs`, not from those that are left: the sums of a run, and so the
+    last bits of its weights, are the same after a kill.
+    """
     reported: set[str] = set()
     while missing:
         free = [key for key in missing if folder.state(key) == "waiting"]
@@ -175,9 +180,8 @@ def _train(
             run_cluster(folder, free, where.scheduler, where.threads or 1, take)
         elif free:
             slots = _slots(device, where.workers)
-            run_local(
-                folder, free, slots, where.threads or max(1, available_cores() // min(len(slots), len(free))), take
-            )
+            threads = where.threads or max(1, available_cores() // min(len(slots), n_jobs))
+            run_local(folder, free, slots, threads, take)
         else:
             for key in missing:
                 owner = locks.owner_of(folder.lock(key))
