@@ -35,7 +35,7 @@ def end_interrupted() -> NoReturn:
 
 @contextmanager
 def interrupts() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether Ctrl-C was pressed.
+    """Yield a function: whether Ctrl-C was pressed.
 
     `KeyboardInterrupt` is raised as usual. Python drops an exception in a destructor or a callback of C code: it is
     raised again a moment later. A bare `except` of a library may also drop it: hence the function. Does nothing outside

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from survembed.errors import DataError
 
 _BEFORE = ("of", "is", "in", "inside", "and", "but", "read", "from")
-"""Words of our messages that stand before a file name; a file name itself may contain blanks and commas."""
+"""Words of our messages before a file name; a file name itself may contain blanks and commas."""
 FILE_NAME = re.compile(
     r"(?:^|(?<=: )|(?<=, )|" + "|".join(rf"(?<=\b{word} )" for word in _BEFORE) + ")"
     rf"(?:(?!: | (?:{'|'.join(_BEFORE)}) ).)*?"

@@ -128,7 +128,7 @@ def _separator(text: str, path: Path) -> str:
     first = next(divided, "")
     main = max(SEPARATORS, key=first.count)
     if not widths or max(widths.values()) <= first.count(main):
-        return main  # no separator fits: the error is told for this one
+        return main  # no separator fits: the error is that of this one
     best = [one for one, width in widths.items() if width == max(widths.values())]
     if len(best) > 1:
         raise DataError(

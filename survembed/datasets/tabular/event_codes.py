@@ -33,7 +33,7 @@ CENSORED_PHRASES = frozenset(
 _INVERTED = re.compile(r"alive|living|surviv|cens|free|lebt|lebend|uberleb|ueberleb|vivant|vive|vivo|zens|levend")
 _NAMES_EVENT = EVENT_WORDS | {"events", "dod"}
 _UNKNOWN = re.compile(r"-.*|9+(\.0*)?")
-"""Numbers that often stand for an unknown status: -1, -999, 9, 99."""
+"""Numbers that often mean an unknown status: -1, -999, 9, 99."""
 
 
 @dataclass(frozen=True)
