@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from survembed.cli import data_check, data_phantom, data_segment
+from survembed.cli.app import App
 from survembed.cli.console import show_facts, show_json, show_lines, show_table
 from survembed.cli.plugins import show_plugins
 from survembed.cli.shared_options import AsJson, DatasetRequest, names_of, with_options_of
@@ -14,9 +15,7 @@ from survembed.cli.shared_options import AsJson, DatasetRequest, names_of, with_
 if TYPE_CHECKING:
     from survembed.cohort.cohort import Cohort
 
-app = typer.Typer(
-    help="List datasets; check, segment, prepare and show them.", no_args_is_help=True, add_completion=False
-)
+app = App(help="List datasets; check, segment, prepare and show them.", no_args_is_help=True, add_completion=False)
 
 Name = Annotated[str, typer.Argument(help="Name of the dataset.", autocompletion=lambda: names_of("datasets"))]
 

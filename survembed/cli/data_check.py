@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.shared_options import AsJson, Assignments, Clinical, Config, DatasetRequest, Root, names_of
+from survembed.cli.shared_options import (
+    AsJson,
+    Assignments,
+    Clinical,
+    Config,
+    DatasetRequest,
+    Root,
+    names_of,
+    output_file,
+)
 from survembed.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,7 +28,8 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(help="Name of an image dataset.", autocompletion=lambda: names_of("datasets"))]
 Page = Annotated[
-    Path | None, typer.Option("--html", help="Write an HTML page with a preview of each case to this file.")
+    Path | None,
+    typer.Option("--html", callback=output_file, help="Write an HTML page with a preview of each case to this file."),
 ]
 Every = Annotated[bool, typer.Option("--all", help="Show good cases too, and every warning.")]
 

@@ -28,7 +28,7 @@ from survembed.errors import (
     nearest,
     printable,
 )
-from survembed.registry.foreign_code import built_packages, description
+from survembed.registry.foreign_code import built_packages, description, raised_by_plugin
 
 if TYPE_CHECKING:
     from survembed.registry import ComponentEntry
@@ -59,7 +59,7 @@ def exit_code_of(work: Callable[[], object], command: str) -> int:
     except typer.Exit as end:  # of `--help` and `--version`, or of a command
         return _outcome(end.exit_code) if plugin_behind(end) is None else _unexpected(end, command)
     except (KeyboardInterrupt, typer.Abort) as end:
-        if isinstance(end, typer.Abort) and plugin_behind(end):
+        if raised_by_plugin(end) or (isinstance(end, typer.Abort) and plugin_behind(end)):
             return _unexpected(end, command)
         return _outcome(INTERRUPTED)
     except TyperUsageError as error:

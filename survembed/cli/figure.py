@@ -18,6 +18,7 @@ from survembed.cli.shared_options import (
     RunsDir,
     ids_of_runs,
     names_of,
+    output_folder,
 )
 from survembed.errors import UsageError
 from survembed.figures import FIGURES, require_figure
@@ -56,7 +57,8 @@ def figure(
     sweep_dir: SweepDir = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Output folder. Default: 'figures' in the run or sweep.")
+        Path | None,
+        typer.Option("--out", callback=output_folder, help="Output folder. Default: 'figures' in the run or sweep."),
     ] = None,
     method: Annotated[
         Literal["pca", "umap"], typer.Option("--method", help="Projection of the latents to two dimensions.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from survembed.cli.app import GivenOnce
 from survembed.errors import PluginError
 
 PLACEHOLDERS = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
@@ -51,7 +52,7 @@ def lazy_group(
         options, which is faster than to create the command itself.
     """
 
-    class LazyGroup(TyperGroup):
+    class LazyGroup(GivenOnce, TyperGroup):
         def get_params(self, ctx: Any) -> list[Any]:
             """The options of the group itself, with False as the default of flags in place of None.
 

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from survembed import __version__
 from survembed.cli import completion
+from survembed.cli.app import App
 from survembed.cli.console import flush_stdout
 from survembed.cli.error_messages import exit_code_of
 from survembed.cli.interrupts import INTERRUPTED, end_interrupted
@@ -54,12 +55,12 @@ def make_command(name: str, command_line: str) -> Any:
     module = import_module(f"survembed.cli.{name}")
     group = getattr(module, "app", None)
     if group is None:
-        group = typer.Typer(add_completion=False)
+        group = App(add_completion=False)
         group.command(name)(getattr(module, name))
     return get_command(group)
 
 
-app = typer.Typer(
+app = App(
     name="survembed",
     cls=lazy_group(lambda: COMMANDS, COMMANDS.__getitem__, make_command),
     help="Survival analysis of images by variational autoencoders. Commands use the latest run by default.",

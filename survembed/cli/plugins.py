@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from survembed import registry
+from survembed.cli.app import App
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.shared_options import AsJson, Assignments, Config, names_of
+from survembed.cli.shared_options import AsJson, Assignments, Config, names_of, output_folder
 from survembed.errors import PluginError, UsageError, corrected, nearest
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from survembed.registry import subprocess_runner
 
-app = typer.Typer(
+app = App(
     help="List components, including those of other packages; show, check or create one.",
     no_args_is_help=True,
     add_completion=False,
@@ -131,7 +132,10 @@ def new(
     name: Annotated[
         str, typer.Argument(help="Name of the component, such as my-model. The package is called survembed-NAME.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder in which the package folder is created.")] = Path(),
+    out: Annotated[
+        Path,
+        typer.Option("--out", callback=output_folder, help="Folder in which the package folder is created."),
+    ] = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Create a plugin: a package with one small component that can be installed and passes all checks."""

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run
+from survembed.cli.shared_options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    RunName,
+    RunsDir,
+    chosen_run,
+    output_file,
+    output_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +26,15 @@ if TYPE_CHECKING:
     from survembed.workflows.predict import SubjectPrediction
 
 MAX_PAGES = 20
+
+
+def _output(path: Path | None) -> Path | None:
+    """Callback of `--out`: refuse a CSV file or a folder that cannot be written, before the work."""
+    return output_file(path) if _is_csv(path) else output_folder(path)
+
+
+def _is_csv(path: Path | None) -> bool:
+    return path is not None and path.suffix.lower() == ".csv"
 
 
 def predict(
@@ -44,6 +61,7 @@ def predict(
         Path | None,
         typer.Option(
             "--out",
+            callback=_output,
             metavar="FOLDER|FILE.csv",
             help="Folder for the output files, or a CSV file with a row for each subject and nothing else. Default: a "
             "folder inside the run.",
@@ -71,7 +89,7 @@ def predict(
     progress = reporter()
     prediction = work(chosen, files, label=label, reporter=progress)
     several = len(prediction.labels) > 1
-    to_csv = out is not None and out.suffix.lower() == ".csv"
+    to_csv = _is_csv(out)
     default = chosen.path / "predictions" / _file_name(label or ("rows" if several else prediction.labels[0]))
     output_folder = (out.parent if to_csv else out) if out else default
     written = [] if to_csv else [prediction.save(output_folder / "prediction.json")]

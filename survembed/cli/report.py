@@ -19,6 +19,7 @@ from survembed.cli.shared_options import (
     RunName,
     RunsDir,
     names_of,
+    output_file,
 )
 
 DOWNSTREAM = ["coxph", "rsf"]
@@ -31,7 +32,12 @@ def report(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE.html", help="Output file. Default: report.html in the run or sweep."),
+        typer.Option(
+            "--out",
+            metavar="FILE.html",
+            callback=output_file,
+            help="Output file. Default: report.html in the run or sweep.",
+        ),
     ] = None,
     downstream: Annotated[
         list[str] | None,

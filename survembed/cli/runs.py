@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from survembed.cli.app import App
 from survembed.cli.console import show_facts, show_json, show_table
 from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run, ids_of_runs
 
 if TYPE_CHECKING:
     from survembed.runs.run import Run
 
-app = typer.Typer(help="List runs, or show one.", no_args_is_help=True, add_completion=False)
+app = App(help="List runs, or show one.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("list")

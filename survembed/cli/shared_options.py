@@ -74,9 +74,6 @@ Bootstrap = Annotated[
         "--bootstrap", min=0, max=1_000_000, help="Bootstrap resamples of the test subjects per interval; 0 for none."
     ),
 ]
-OutFolder = Annotated[
-    Path | None, typer.Option("--out", help="Folder for the output files. Default: a folder inside the run.")
-]
 StartSubject = Annotated[
     str | None,
     typer.Option("--from", metavar="SUBJECT", help="Start at the latents of this subject. Default: start at zero."),
@@ -88,6 +85,32 @@ def finite(number: float) -> float:
     if not math.isfinite(number):
         raise typer.BadParameter("a finite number")
     return number
+
+
+def output_file(path: Path | None) -> Path | None:
+    """Callback of an option: refuse a file that cannot be written, before the work."""
+    from survembed.storage.files import require_writable
+
+    if path is not None:
+        require_writable(path)
+    return path
+
+
+def output_folder(path: Path | None) -> Path | None:
+    """Callback of an option: refuse a folder in which no file can be written, before the work."""
+    from survembed.storage.files import require_writable
+
+    if path is not None:
+        require_writable(path, as_folder=True)
+    return path
+
+
+OutFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", callback=output_folder, help="Folder for the output files. Default: a folder inside the run."
+    ),
+]
 
 
 @dataclass(frozen=True)

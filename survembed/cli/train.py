@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from survembed import registry
+from survembed.cli.app import App
 from survembed.cli.console import say, show_settings
 from survembed.cli.interrupts import INTERRUPTED
 from survembed.cli.lazy_group import lazy_group
@@ -44,7 +45,7 @@ def make_command(model: str, command_line: str) -> Any:
 
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     set_parameters(train_model, [context, *(flag.parameter for flag in flags), *fixed_parameters()])
-    app = typer.Typer(add_completion=False)
+    app = App(add_completion=False)
     text = printable(inspect.cleandoc(component.__doc__ or "")).replace("[", r"\[")
     epilog = (
         "Options of dataset and head: --set data.NAME=VALUE, --set head.NAME=VALUE. List: survembed plugins show NAME."
@@ -60,7 +61,7 @@ def _outline() -> Any:
     def train_model(**values: Any) -> None: ...
 
     set_parameters(train_model, [flag.parameter for flag in data_flags()])
-    app = typer.Typer(add_completion=False)
+    app = App(add_completion=False)
     app.command()(train_model)
     return get_command(app)
 
@@ -71,7 +72,7 @@ def _summary(model: str) -> str:
     return (registry.summary_from_source(entry) if entry.builtin else "") or f"From the package {entry.distribution}."
 
 
-app = typer.Typer(
+app = App(
     cls=lazy_group(lambda: registry.names("models"), _summary, make_command, _outline),
     add_completion=False,
     help="Train a model on a dataset.",

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -145,6 +146,15 @@ def contained_build(package: str, component: str) -> Iterator[None]:
 def built_packages() -> list[str]:
     """Top-level modules of the plugins whose `build` was called in this command, in order."""
     return _command.built
+
+
+def raised_by_plugin(error: BaseException) -> bool:
+    """Whether a plugin itself has raised `error` in this command.
+
+    The last frame of its traceback is then of the plugin. After Ctrl-C, it is of the signal handler of the command.
+    """
+    last = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)][-1:]
+    return _command.running and any(name.partition(".")[0] in _command.packages for name in last)
 
 
 def time_limit() -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from survembed.errors import PluginError, UsageError
 from survembed.registry import plugin_path
 from survembed.registry.entry_points import KINDS, ComponentEntry, find
-from survembed.registry.foreign_code import contained, description
+from survembed.registry.foreign_code import contained, description, raised_by_plugin
 
 if TYPE_CHECKING:
     from survembed.registry.component import Component
@@ -81,10 +81,9 @@ def examine(entry: ComponentEntry) -> ExaminedComponent:
         limits = nullcontext() if entry.builtin else contained(entry.root, f"the import of {entry.distribution}")
         with limits:
             return _examined(entry, _import(entry))
-    except KeyboardInterrupt:  # by the user
-        raise
     except BaseException as error:  # a plugin can raise anything
-        if isinstance(error, UsageError):  # of the time limit
+        is_by_user = isinstance(error, KeyboardInterrupt) and not raised_by_plugin(error)
+        if is_by_user or isinstance(error, UsageError):  # of the time limit
             raise
         return ExaminedComponent(entry, "broken", description(error))
 

@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -269,6 +270,9 @@ def _assigned(assignments: Sequence[str], command: str) -> dict[str, Setting]:
         if not equals:
             raise UsageError(f"'{text}' has no value", where=where, expected="key=value, such as train.updates=100")
         pairs.append((key.strip(), Setting(value.strip(), "--set", where)))
+    twice = next((key for key, times in Counter(key for key, _ in pairs).items() if times > 1), None)
+    if twice:
+        raise UsageError(f"--set {twice} is given more than once", where=command, expected="one value for each key")
     return _merged(pairs)
 
 

@@ -80,19 +80,26 @@ def refuse_pipe(path: Path) -> None:
         )
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, *, as_folder: bool = False) -> None:
     """Refuse a path that cannot be written, before the work whose result it will hold; nothing remains on the disk.
+
+    Parameters
+    ----------
+    path
+        A file, or with `as_folder` a folder of files; either may exist, and parents may be missing.
 
     Raises
     ------
     DataError
-        When it is a folder, or no file can be made in its folder, or in the next parent that exists.
+        When a file is a folder or a folder a file, or no file can be made in the folder, or in the next parent that
+        exists.
     """
     with writable(path):
-        if path.is_dir():
+        if not as_folder and path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
-        probe = folder / f".{uuid.uuid4().hex[:8]}.part-{path.name}"
+        target = (path / "file" if as_folder else path).absolute()
+        folder = next(parent for parent in target.parents if parent.exists() or parent.is_symlink())
+        probe = folder / f".{uuid.uuid4().hex[:8]}.part-{target.name}"
         try:
             probe.touch()
         finally:
@@ -107,7 +114,7 @@ def writable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"cannot write {path.name}: {error.strerror or error}",
+            f"cannot write {path.name or path}: {error.strerror or error}",
             where=str(path),
             expected="a folder that can be written, with space left",
         ) from error

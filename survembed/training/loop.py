@@ -14,6 +14,7 @@ from torch import Tensor
 from survembed.errors import RunError
 from survembed.models.base import Loss, Model
 from survembed.progress import Reporter
+from survembed.registry.foreign_code import raised_by_plugin
 from survembed.training import watch
 from survembed.training.augment import Augmentation
 from survembed.training.batches import batches, derived_seed
@@ -152,7 +153,9 @@ class _Loop:
                     if end in ("interrupted", "terminated") or now - saved > self.options.checkpoint:
                         self.recorder.save_checkpoint(self._checkpoint())
                         saved = now
-            except KeyboardInterrupt:  # within an update: the last checkpoint remains valid
+            except KeyboardInterrupt as error:  # within an update: the last checkpoint remains valid
+                if raised_by_plugin(error):
+                    raise
                 end = "interrupted"
         if end in ("completed", "stopped early"):
             for text in watch.warnings(self.rows):

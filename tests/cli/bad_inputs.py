@@ -101,7 +101,7 @@ def options() -> Iterator[tuple[str, list[Case]]]:
         "an empty text",
         (
             cases(TRAIN, "--device", ("",))
-            + cases(TRAIN, "--data", ("",), 3)
+            + cases("train coxvae --dry-run", "--data", ("",), 3)
             + cases(TRAIN, "--head", ("",), 3)
             + cases(TRAIN, "--optimizer", ("",))
             + cases("evaluate --dry-run", "--downstream", ("",), 3)
@@ -120,7 +120,7 @@ def options() -> Iterator[tuple[str, list[Case]]]:
     yield (
         "an unknown component",
         [Case(words("train", name, "--data", "tabular"), 3) for name in ("coxvea", "vae ", "../vae", LONG)]
-        + cases(TRAIN, "--data", ("livre", "tabular:tabular", "rows.csv"), 3)
+        + cases("train coxvae --dry-run", "--data", ("livre", "tabular:tabular", "rows.csv"), 3)
         + cases(TRAIN, "--head", ("liner", "head", "1"), 3)
         + cases("evaluate --dry-run", "--downstream", ("rfs", "cox", LONG), 3)
         + [Case(words(f"data prepare {name}"), 3) for name in ("livre", "coxvae", "x:y:z")]
@@ -174,7 +174,7 @@ def options() -> Iterator[tuple[str, list[Case]]]:
         ],
     )
     yield (
-        "an option given twice, of which the last one is wrong",
+        "an option of one value that is given twice",
         [
             Case((*words(TRAIN), *given), 2)
             for given in (
@@ -185,12 +185,14 @@ def options() -> Iterator[tuple[str, list[Case]]]:
                 ("--optimizer=adam", "--optimizer=none-such"),
                 ("--set", "train.updates=1", "--set", "train.updates=x"),
                 ("--config", "nowhere.toml", "--config", "nowhere.toml"),
+                ("--updates=x", "--updates=5"),
+                ("--rate=1", "--rate=1"),
             )
         ]
         + [
-            Case(words("train coxvae --data tabular --data livre --dry-run"), 3),
-            Case(words("data prepare tabular --root rows.csv --root nowhere.csv"), 4),
-            Case(words("embed --run nosuch --run nosuch"), 5),
+            Case(words("train coxvae --data tabular --data livre --dry-run"), 2),
+            Case(words("data prepare tabular --root rows.csv --root nowhere.csv"), 2),
+            Case(words("embed --run nosuch --run nosuch"), 2),
             Case(words("train coxvae vae --dry-run"), 2),
             Case(words("embed embed"), 2),
         ],

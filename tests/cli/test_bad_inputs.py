@@ -94,14 +94,6 @@ def test_every_bad_input_has_its_error(world: Path, capsys: Capture) -> None:
     assert PAGE.read_text(encoding="utf-8") == text, "UPDATE_BAD_INPUTS=1 pytest tests/cli/test_bad_inputs.py writes it"
 
 
-def test_the_last_of_two_values_holds(world: Path, capsys: Capture) -> None:
-    line = "train coxvae --data tabular --root rows.csv --dry-run --json --updates x --updates 5 --rate 1 --rate 0.5"
-    answer = survembed(capsys, *line.split())
-    assert answer.code == 0, answer.err
-    options = json.loads(answer.out)
-    assert [options[f"train.{name}"]["value"] for name in ("updates", "rate")] == [5, 0.5]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(16))
 def test_random_bad_inputs(seed: int, world: Path, capsys: Capture) -> None:

@@ -21,6 +21,7 @@ SPAWN = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import
 AT_IMPORT = {
     "os-exit": "import os; os._exit(0)",
     "sys-exit": "import sys; sys.exit(0)",
+    "interrupt": "raise KeyboardInterrupt",
     "base": "class Odd(BaseException): pass\nraise Odd('\\x1b[31mred')",
     "generator-exit": "raise GeneratorExit",
     "typer-exit": "import typer; raise typer.Exit(0)",
@@ -41,6 +42,7 @@ AT_IMPORT = {
 IN_BUILD = {
     "os-exit": "import os; os._exit(0)",
     "sys-exit": "raise SystemExit(0)",
+    "interrupt": "raise KeyboardInterrupt",
     "typer-exit": "import typer; raise typer.Exit(0)",
     "abort": "import typer; raise typer.Abort",
     "eof": "raise EOFError",
@@ -96,6 +98,69 @@ def test_a_plugin_that_fails_in_build(
     assert (answer.code, answer.out) == (3, ""), answer.err
     assert "odd" in answer.err.rpartition("error: ")[2]
     assert "bug in survembed" not in answer.err
+
+
+MODEL = """
+from survembed.models import VAE
+
+class Thing(VAE):
+    '''A model that stops.'''
+    def build(self, *arguments):
+        model = super().build(*arguments)
+        def forward(*_, **__):
+            raise KeyboardInterrupt
+        model.loss = forward
+        return model
+"""
+FIT = """
+from survembed.downstream import CoxPH
+
+class Thing(CoxPH):
+    '''A model that stops.'''
+    def build(self, *arguments):
+        class Stopping:
+            def fit(self, *_, **__):
+                raise KeyboardInterrupt
+        return Stopping()
+"""
+
+
+def test_an_interrupt_of_a_plugin_while_it_works_is_not_ctrl_c(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    model = add_package(tmp_path / "packages", "odd-model", MODEL, {"models": {"odd": "Thing"}})
+    fitted = add_package(tmp_path / "packages", "odd-fit", FIT, {"downstream": {"stopping": "Thing"}})
+    small = "--data surv-digits --updates 1 --width 4 --latent-dim 2 --device cpu"
+    try:
+        answer = survembed(capsys, "train", "odd", *small.split())
+        assert (answer.code, answer.out) == (3, ""), answer.err
+        assert "error: odd-model 1.0 failed: KeyboardInterrupt" in answer.err
+        assert survembed(capsys, "train", "coxvae", *small.split()).code == 0
+        answer = survembed(capsys, "evaluate", "--downstream", "stopping", "--bootstrap", "0")
+        assert (answer.code, answer.out) == (3, ""), answer.err
+        assert "error: odd-fit 1.0 failed: KeyboardInterrupt" in answer.err
+    finally:
+        for module in (model, fitted):
+            sys.modules.pop(module, None)
+
+
+@pytest.mark.parametrize("place", ["import", "build"])
+def test_ctrl_c_in_a_plugin_is_ctrl_c(place: str, tmp_path: Path) -> None:
+    wait = f"open({str(tmp_path / 'began')!r}, 'w'); import time; time.sleep(300)"
+    code = wait if place == "import" else component().replace("return arguments", wait)
+    add_package(tmp_path, "odd-one", code, {"datasets": {"odd": "Thing"}})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "survembed", "data", "prepare", "odd"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert until((tmp_path / "began").exists)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, b"", b"interrupted\n")
 
 
 def test_the_command_goes_on_as_it_was(tmp_path: Path) -> None:
