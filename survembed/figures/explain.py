@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survembed.cohort.captions import DISCLAIMER, data_name
-from survembed.figures.slices import aspect, cut, draw_scale, hide_frame, middle_of, organ_of, overlaid, planes_of
+from survembed.figures.slices import (
+    aspect,
+    cut,
+    draw_scale,
+    hide_frame,
+    middle_of,
+    organ_of,
+    overlaid,
+    overlay_text,
+    planes_of,
+)
 from survembed.figures.style import drawing, new_figure, save
 
 if TYPE_CHECKING:
@@ -41,7 +51,8 @@ def draw_explanation(explanation: Explanation, path: Path) -> list[Path]:
         _draw_images(axes, explanation)
         for number in range(channels):
             _draw_difference(figure, axes[2 + number], explanation, number)
-        figure.supxlabel(DISCLAIMER, fontsize=7, color="0.35")
+        notes = [text for text in (overlay_text(header), DISCLAIMER) if text]
+        figure.supxlabel("\n".join(notes), fontsize=7, color="0.35")
         return save(figure, path)
 
 

@@ -1,4 +1,4 @@
-"""Learning curves: loss and terms over the updates, share of each term, and update of the selected weights."""
+"""Learning curves: loss and terms over the updates, share of each term, latent space, and the selected update."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def draw_history(history: History, title: str, path: Path) -> list[Path]:
         {*history.train, *history.validation}, key=lambda name: (order.index(name) if name in order else 9, name)
     )
     has_shares = len(history.shares) > 1
-    count = len(terms) + has_shares
+    numbers = _latent_space(history)
+    count = len(terms) + len(numbers) + has_shares
     with drawing():
         columns = min(COLUMNS, count)
         rows = ceil(count / columns)
@@ -45,8 +46,10 @@ def draw_history(history: History, title: str, path: Path) -> list[Path]:
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
         for axis, name in zip(axes, terms, strict=False):
             _draw_term(axis, name, history)
+        for axis, (title, curves) in zip(axes[len(terms) :], numbers.items(), strict=False):
+            _draw_numbers(axis, title, curves, history)
         if has_shares:
-            _draw_shares(axes[len(terms)], history)
+            _draw_shares(axes[count - 1], history)
         for axis in axes[count:]:
             axis.set_axis_off()
         for number, axis in enumerate(axes[:count]):
@@ -74,6 +77,23 @@ def _draw_term(axis: Axes, name: str, history: History) -> None:
     axis.set_title(NAMES.get(name, name.replace("_", " ")))
     if name in LOGARITHMIC and any((values > 0).any() for values in _curves(name, history)):
         axis.set_yscale("log", nonpositive="mask")
+
+
+def _latent_space(history: History) -> dict[str, dict[str, Float]]:
+    """Curves of validation subjects by name, for each panel on the latent space."""
+    correlation = {"": history.median_correlation} if np.isfinite(history.median_correlation).any() else {}
+    panels = {"explained variance by channel": history.explained, "median |correlation| of dimensions": correlation}
+    return {title: curves for title, curves in panels.items() if curves}
+
+
+def _draw_numbers(axis: Axes, title: str, curves: dict[str, Float], history: History) -> None:
+    for (name, values), colour in zip(curves.items(), COLOURS, strict=False):
+        axis.plot(history.update[-len(values) :], values, color=colour, lw=1.5, label=name)
+    axis.set_title(title)
+    lowest = min(float(np.nanmin(values, initial=0.0)) for values in curves.values())
+    axis.set_ylim(max(lowest, -1.0), 1)  # a decoder that has learnt nothing may be far below 0
+    if len(curves) > 1:
+        axis.legend(fontsize=7)
 
 
 def _curves(name: str, history: History) -> list[Float]:

@@ -16,6 +16,9 @@ OVERLAY = np.array([0.86, 0.08, 0.12])
 OPACITY = 0.65
 """Of a lesion with fraction 1."""
 
+LEAST_FRACTION = 0.05
+"""Of a lesion that is visible as red."""
+
 LENGTHS_MM = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 PLANES = ("axial", "coronal", "sagittal")
@@ -27,9 +30,13 @@ def planes_of(header: CohortHeader) -> tuple[str, ...]:
 
 
 def middle_of(image: NDArray[np.float32], header: CohortHeader) -> tuple[int, ...]:
-    """Voxel in the middle of the lesion of an image (C, *spatial); of the image, if there is no lesion."""
+    """Voxel in the middle of the lesion of an image (C, *spatial); of the image, if there is no lesion.
+
+    The lesion is where its fraction is above half of its largest fraction: a decoded one may stay below 0.5 everywhere.
+    """
     overlay = [index for index, channel in enumerate(header.channels) if channel.overlay]
-    lesion = np.argwhere(image[overlay[0]] > 0.5) if overlay else np.empty((0, 0))
+    fraction = image[overlay[0]] if overlay else np.zeros(header.shape)
+    lesion = np.argwhere(fraction > max(fraction.max() / 2, LEAST_FRACTION))
     if not len(lesion):
         return tuple(edge // 2 for edge in header.shape)
     nearest = lesion[np.square(lesion - lesion.mean(axis=0)).sum(axis=1).argmin()]  # the centroid may be in a hole
@@ -60,6 +67,15 @@ def overlaid(values: NDArray[np.float32], header: CohortHeader) -> NDArray[np.fl
             strength = OPACITY * np.clip(fraction, 0, 1)[..., None]
             rgb = ((1 - strength) * rgb + strength * OVERLAY).astype(np.float32)
     return rgb
+
+
+def overlay_text(header: CohortHeader) -> str | None:
+    """Sentence for a legend on the red of `overlaid`; None where there is no lesion channel."""
+    names = [channel.name for channel in header.channels if channel.overlay]
+    if not names:
+        return None
+    amount = "; volumes in ml are the sum of the fractions" if header.spacing_mm else ""
+    return f"red: {', '.join(names)}, as strong as the fraction of the voxel{amount}"
 
 
 def aspect(header: CohortHeader, plane: str) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from survembed.cohort.captions import data_name
 from survembed.evaluation.reencoding import differing
-from survembed.figures.slices import cut, draw_scale, hide_frame, overlaid, planes_of
+from survembed.figures.slices import cut, draw_scale, hide_frame, overlaid, overlay_text, planes_of
 from survembed.figures.style import RED, drawing, entitle, new_figure, save
 
 if TYPE_CHECKING:
@@ -101,7 +101,12 @@ def _notes(traversal: Traversal) -> list[str]:
     """Lines under the figure."""
     has_head = traversal.walks and traversal.walks[0].log_hazard is not None
     notes = ["under each image: hazard claimed → the model's own of that image (encoded again), relative to the start"]
-    return (notes if has_head else []) + ([silent_text(traversal.silent)] if traversal.silent else [])
+    red = overlay_text(traversal.header)
+    return [
+        *(notes if has_head else []),
+        *([red] if red else []),
+        *([silent_text(traversal.silent)] if traversal.silent else []),
+    ]
 
 
 def silent_text(dimensions: Sequence[int]) -> str:

@@ -61,7 +61,7 @@ def strips(traversal: Traversal) -> list[Strip]:
         return []
     images = np.concatenate([walk.images for walk in traversal.walks])
     lesions = [channel.overlay for channel in header.channels]
-    size = (images[:, lesions] > 0.5).reshape(len(images), -1).sum(axis=1)
+    size = images[:, lesions].reshape(len(images), -1).sum(axis=1)
     voxel = middle_of(images[size.argmax()], header)
     return [_strip(walk, traversal, voxel) for walk in traversal.walks]
 

@@ -131,7 +131,7 @@ class TrainedModel:
         }
 
     def volumes_above_half_ml(self, images: NDArray[np.float32]) -> dict[str, Float]:
-        """The same for the voxels with a fraction above 0.5, as an overlay shows them."""
+        """The same for the voxels with a fraction above 0.5: what a mask would hold."""
         return self.volumes_ml(images > 0.5)
 
     def _tensor(self, z: NDArray[np.floating]) -> torch.Tensor:

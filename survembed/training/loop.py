@@ -211,6 +211,8 @@ class _Loop:
                 result = validation(self.average.model, self.data)
                 row["validation"], row["kl_of_dimensions"] = result.numbers, result.kl_of_dimensions
                 row["median_correlation"] = result.median_correlation
+                if result.explained:
+                    row["explained"] = [value if math.isfinite(value) else None for value in result.explained]
                 objective = result.objective
                 keeps = math.isfinite(objective) and self.selection.keeps(result)
             objective = self.processes.agree(objective)

@@ -15,6 +15,10 @@ from survembed.models.losses import normal_kl
 from survembed.training.training_data import TrainingData
 
 
+N_DECODED = 128
+"""Validation subjects that are decoded for `explained`: a small part of the time between two validations."""
+
+
 @dataclass(frozen=True)
 class Validation:
     """Results of a model on the validation part.
@@ -33,6 +37,9 @@ class Validation:
         KL in nats of each latent dimension, averaged over subjects; None without a posterior.
     median_correlation
         Median |correlation| over pairs of dimensions of μ; None where there is no such pair.
+    explained
+        1 − squared error / that of the mean image, by channel, over the first `N_DECODED` subjects and against their
+        own mean; NaN for a channel that does not vary. None for a model that does not decode.
     """
 
     objective: float
@@ -41,6 +48,7 @@ class Validation:
     log_hazard: Tensor
     kl_of_dimensions: list[float] | None
     median_correlation: float | None
+    explained: list[float] | None = None
 
 
 def median_correlation(mu: NDArray[np.float64]) -> float:
@@ -49,6 +57,22 @@ def median_correlation(mu: NDArray[np.float64]) -> float:
     if varying.shape[1] < 2:
         return float("nan")
     return float(np.median(np.abs(np.corrcoef(varying.T))[np.triu_indices(varying.shape[1], 1)]))
+
+
+@torch.no_grad()
+def explained(model: Model, data: TrainingData) -> list[float]:
+    """Variance of validation images that a model in evaluation mode decodes, by channel; see `Validation`."""
+    index = data.validation[:N_DECODED]
+    total = error = squares = torch.zeros((), dtype=torch.float64)
+    for part in index.split(batch_size_without_gradient(data.images.dimensions)):
+        images = data.images[part]
+        decoded = model.decode(model.posterior(images)[0])
+        error = (decoded - images).double().square().flatten(2).sum(2).sum(0) + error.to(images.device)
+        total = images.double().sum(0) + total.to(images.device)
+        squares = images.double().square().flatten(2).sum(2).sum(0) + squares.to(images.device)
+    null = squares - total.square().flatten(1).sum(1) / len(index)
+    varies = null > 1e-9 * squares
+    return torch.where(varies, 1 - error / torch.where(varies, null, 1.0), torch.nan).tolist()
 
 
 def batch_size_without_gradient(dimensions: int) -> int:
@@ -77,6 +101,7 @@ def validation(model: Model, data: TrainingData) -> Validation:
         means.append(mu)
         if logvar is not None:
             kl.append(normal_kl(mu, logvar))
+    shown = explained(model, data) if model.decodes else None
     model.train(was_training)
     rest = sums.pop("rest")
     correlation = median_correlation(torch.cat(means).double().cpu().numpy())
@@ -87,6 +112,7 @@ def validation(model: Model, data: TrainingData) -> Validation:
         torch.cat(log_hazards).double().cpu(),
         torch.cat(kl).mean(dim=0).tolist() if kl else None,
         correlation if math.isfinite(correlation) else None,
+        shown,
     )
 
 

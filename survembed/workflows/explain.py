@@ -51,7 +51,7 @@ class Explanation(Result):
     decoded_ml, walked_ml
         (k,) volumes by mask: sums of the decoded fractions, and of those of `walked`.
     walked_above_half_ml
-        (k,) the same of the voxels of `walked` with a fraction above 0.5, as overlay and NIfTI show them.
+        (k,) the same of the voxels of `walked` with a fraction above 0.5, as NIfTI masks have them.
     affine
         (4, 4) from voxel to RAS mm on the subject's own anatomy; None without physical space.
     """

@@ -17,6 +17,7 @@ from survembed.cohort.cohort import Cohort
 from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.prepare import cohort_path
 from survembed.errors import UsageError
+from survembed.evaluation import reencoding
 from survembed.evaluation.out_of_distribution import FAR, mahalanobis, percentile, reference_subjects
 from survembed.evaluation.projection import principal_axes
 from survembed.evaluation.survival_band import SurvivalBand
@@ -39,11 +40,10 @@ class Scene:
     Attributes
     ----------
     numbers
-        `z` (L,) raw, `volumes_ml` and `volumes_above_half_ml` as of `TrainedModel`, `distance_percentile` as in
-        `OutOfDistribution`;
-        with a head `log_hazard`, `slope` (L,) its gradient (ψ for a linear head), `hazard_sd` (what one unit along the
-        hazard axis adds to it), and value, low and high of `survival` at the times of `Explorer.describe` and of
-        `median`.
+        `z` (L,) raw, `volumes_ml` as of `TrainedModel`, `distance_percentile` as in `OutOfDistribution`;
+        with a head `log_hazard`, `reencoded` (the log-hazard of the decoded image, encoded again), `slope` (L,) the
+        gradient of `log_hazard` (ψ for a linear head), `hazard_sd` (what one unit along the hazard axis adds to it),
+        and value, low and high of `survival` at the times of `Explorer.describe` and of `median`.
     image
         (C, *spatial) float32 as decoded.
     """
@@ -112,6 +112,7 @@ class Explorer:
             "components": self.components.tolist(),
             "compared_with": self.part,
             "far": FAR,
+            "differs": [reencoding.ABSOLUTE, reencoding.RELATIVE],
             "has_images": self.cohort is not None,
             "times": self.survival_band.times.tolist() if self.survival_band else [],
             "has_interval": self.survival_band is not None and self.survival_band.has_interval,
@@ -185,16 +186,15 @@ class Explorer:
         numbers: dict[str, Any] = {
             "z": z.tolist(),
             "volumes_ml": {name: float(ml[0]) for name, ml in self.trained.volumes_ml(image).items()},
-            "volumes_above_half_ml": {
-                name: float(ml[0]) for name, ml in self.trained.volumes_above_half_ml(image).items()
-            },
             "distance_percentile": float(percentile(mahalanobis(z[None], self._training), self._distances)[0]),
         }
         if self.survival_band:
             log_hazard, slope = self.trained.log_hazard(z[None]), self._gradient(z)
             survival = self.survival_band.survival(z[None])
+            again = self.trained.log_hazard(self.trained.embed(image).astype(np.float64))
             numbers |= {
                 "log_hazard": float(log_hazard[0]),
+                "reencoded": float(again[0]),
                 "slope": slope.tolist(),
                 "hazard_sd": self.axes.hazard_sd(slope),
                 "survival": plain([curve[0].round(5) for curve in (survival.value, survival.low, survival.high)]),

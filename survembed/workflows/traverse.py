@@ -55,7 +55,7 @@ class Walk(Result):
     volumes_ml
         (k,) decoded volumes by channel name: the sum of the decoded fractions of a mask.
     volumes_above_half_ml
-        The same of the voxels with a decoded fraction above 0.5, as the overlay shows them.
+        The same of the voxels with a decoded fraction above 0.5: what a mask of it would hold.
     """
 
     name: str

@@ -147,6 +147,8 @@ def test_learning_curves(a_run: Made) -> None:
     found = history(a_run("image"))
     assert {"reconstruction", "kl_nats", "cox"} <= set(found.train)
     assert "objective" in found.validation
+    assert len(found.explained["blob"]) == len(found.median_correlation) == len(found.update)
+    assert found.explained["blob"][-1] > found.explained["blob"][0]
     np.testing.assert_allclose(sum(found.shares.values()), 1)
     assert found.update[-1] == 30
     kept = int(found.update[found.validation["objective"].argmin()])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from survembed.cohort.subjects import Channel, CohortHeader
-from survembed.figures.slices import aspect, cut, draw_scale, middle_of, organ_of, overlaid, planes_of
+from survembed.figures.slices import aspect, cut, draw_scale, middle_of, organ_of, overlaid, overlay_text, planes_of
 from survembed.figures.style import new_figure
 
 CHANNELS = (Channel("ct", "gaussian"), Channel("tumour", "bernoulli", overlay=True))
@@ -43,6 +43,20 @@ def test_the_middle_is_a_voxel_of_the_lesion() -> None:
     assert middle_of(image, VOLUME) == (2, 2, 3)
     image[1, [0, 3], 1, 1] = 1.0  # the centroid is outside
     assert middle_of(image, VOLUME) in {(0, 1, 1), (3, 1, 1)}
+
+
+def test_the_middle_of_a_lesion_that_stays_below_half() -> None:
+    image = np.zeros((2, 4, 5, 6), dtype=np.float32)
+    image[1] = 0.03  # no lesion that could be seen
+    assert middle_of(image, VOLUME) == (2, 2, 3)
+    image[1, 1, 4, 2] = 0.3
+    assert middle_of(image, VOLUME) == (1, 4, 2)
+
+
+def test_the_legend_says_what_is_red() -> None:
+    text = "red: tumour, as strong as the fraction of the voxel; volumes in ml are the sum of the fractions"
+    assert overlay_text(VOLUME) == text
+    assert overlay_text(CohortHeader("x", "x", CHANNELS[:1], (4, 5))) is None
 
 
 def test_lesions_are_red_by_their_fraction() -> None:

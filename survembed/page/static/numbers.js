@@ -9,8 +9,9 @@ export class Numbers {
     this.far = place.querySelector("#far");
     this.announced = place.querySelector("#announced");
     this.facts = {};
-    this.red = new Set(run.channels.filter((channel) => channel.overlay).map((channel) => channel.name));
-    if (run.has_head) this.add("ratio", "Hazard ratio");
+    this.unproven = place.querySelector("#unproven");
+    if (run.has_head) this.add("ratio", "Claimed hazard");
+    if (run.has_head) this.add("reencoded", "Re-encoded hazard");
     for (const channel of run.spacing_mm ? run.channels : []) {
       if (channel.likelihood === "bernoulli") this.add(channel.name, `${channel.name[0].toUpperCase()}${channel.name.slice(1)} volume`);
     }
@@ -35,13 +36,13 @@ export class Numbers {
     if (this.run.has_head) {
       const times = Math.exp(scene.log_hazard - start.log_hazard);
       this.put("ratio", times, `×${ratio(times)}`, "relative to the start");
+      this.prove(scene.log_hazard - start.log_hazard, scene.reencoded - start.log_hazard);
       const [median, low, high] = scene.median;
       const interval = this.run.has_interval ? `95 %: ${range(low, high)}\n` : "";
       this.put("median", median, time(median, unit), `${interval}start: ${time(start.median[0], unit)}`);
     }
     for (const [channel, volume] of Object.entries(scene.volumes_ml)) {
-      const red = this.red.has(channel) ? `in red: ${ml(scene.volumes_above_half_ml[channel])}\n` : "";
-      this.put(channel, volume, ml(volume), `${red}start: ${ml(start.volumes_ml[channel])}`);
+      this.put(channel, volume, ml(volume), `start: ${ml(start.volumes_ml[channel])}`);
     }
     const share = scene.distance_percentile;
     this.far.classList.toggle("warning", share > this.run.far);
@@ -51,8 +52,19 @@ export class Numbers {
     this.timer = setTimeout(() => this.announce(), 700); // screen readers announce the end of a movement, not each step
   }
 
+  // The model's own log-hazard of the decoded image, beside the claimed one; a warning by the rule of the figures.
+  prove(claimed, again) {
+    this.put("reencoded", Math.exp(again), `×${ratio(Math.exp(again))}`, "of this image, encoded again");
+    const [absolute, relative] = this.run.differs;
+    this.unproven.hidden = Math.abs(again - claimed) <= absolute + relative * Math.abs(claimed);
+    this.unproven.textContent =
+      `This decoded image does not show the claimed hazard: it claims × ${ratio(Math.exp(claimed))}, ` +
+      `but the model rates that image × ${ratio(Math.exp(again))}.`;
+  }
+
   announce() {
-    this.announced.textContent = Object.values(this.facts).map((fact) => `${fact.title} ${fact.text}`).join(", ");
+    const facts = Object.values(this.facts).map((fact) => `${fact.title} ${fact.text}`).join(", ");
+    this.announced.textContent = this.unproven.hidden ? facts : `${facts}. ${this.unproven.textContent}`;
   }
 }
 

@@ -129,13 +129,14 @@ export class Views {
     const [dx, dy] = [this.strides[across], this.strides[down]];
     const start = through === null ? 0 : this.state.at[through] * this.strides[through];
     const lesion = this.overlay < 0 ? null : this.voxels.subarray(this.overlay * this.size);
-    const alpha = this.state.opacity;
+    const { opacity } = this.state;
     let pixel = 0;
     for (let row = 0; row < height; row++) {
       let index = start + (flips ? height - 1 - row : row) * dy + (flips ? (width - 1) * dx : 0);
       for (let columns = 0; columns < width; columns++, index += flips ? -dx : dx) {
         const shade = grey[this.voxels[index]];
-        if (lesion !== null && lesion[index] > 127) {
+        if (lesion !== null && lesion[index] > 0) {
+          const alpha = (opacity * lesion[index]) / 255;
           const [r, g, b] = RED.map((full) => Math.round((1 - alpha) * shade + alpha * full));
           words[pixel++] = 0xff000000 | (b << 16) | (g << 8) | r;
         } else {

@@ -1,0 +1,39 @@
+"""Numbers of a validation against a plain calculation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import r2_score
+
+from survembed.training import validation as module
+from survembed.training.validation import explained, validation
+from tests.small import network, study
+
+
+@pytest.mark.parametrize("kind", ["image", "volume", "table"])
+def test_explained_variance_is_r2_over_all_voxels(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "batch_size_without_gradient", lambda dimensions: 7)  # parts of unequal size
+    data, model = study(kind), network("vae", kind).eval()
+    data.fit_statistics(model, 16)
+    images = data.images[data.validation]
+    with torch.no_grad():
+        decoded = model.decode(model.posterior(images)[0])
+    truth, found = (values.flatten(2).numpy().astype(np.float64) for values in (images, decoded))
+    for channel, value in enumerate(explained(model, data)):
+        known = r2_score(truth[:, channel], found[:, channel], multioutput="variance_weighted")
+        assert value == pytest.approx(known, rel=1e-5)
+
+
+def test_a_channel_that_never_varies_has_no_number() -> None:
+    data, model = study(), network("vae").eval()
+    data.images._held[:] = data.images._held[:1].clone()
+    data.fit_statistics(model, 16)
+    assert np.isnan(explained(model, data)).all()
+
+
+def test_a_model_that_does_not_decode_has_none() -> None:
+    data, model = study(), network("deepsurv")
+    data.fit_statistics(model, 16)
+    assert validation(model, data).explained is None
