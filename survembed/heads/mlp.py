@@ -10,6 +10,14 @@ from torch import Tensor, nn
 from survembed.heads.base import CoxHead, hazard_axes
 
 
+def perceptron(sizes: tuple[int, ...], outputs: int, dropout: float, *, bias: bool = True) -> nn.Sequential:
+    """Layers of `sizes`, input first, with SiLU and dropout after each hidden one; the last may have no bias."""
+    layers: list[nn.Module] = []
+    for size, following in pairwise(sizes):
+        layers += [nn.Linear(size, following), nn.SiLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], outputs, bias=bias))
+
+
 class MLPHead(CoxHead):
     """r = MLP(z), smooth (SiLU), so that the gradient along which the hazard rises exists everywhere.
 
@@ -37,11 +45,7 @@ class MLPHead(CoxHead):
     ) -> None:
         super().__init__(ties)
         self.axes = hazard_axes(latent_dim, axes)
-        sizes = (self.axes, *hidden)
-        layers: list[nn.Module] = []
-        for size, following in pairwise(sizes):
-            layers += [nn.Linear(size, following), nn.SiLU(), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 1, bias=False))
+        self.layers = perceptron((self.axes, *hidden), 1, dropout, bias=False)
 
     def forward(self, z: Tensor) -> Tensor:
         """Log-hazards (n,) of latents (n, L)."""

@@ -84,7 +84,7 @@ SYNTHETIC = {
 
 def _answers(facts: Facts) -> dict[int, str]:
     """Answer to each item that the run can answer."""
-    hazard = f"; the head ({facts.head}) gives a log-hazard and, with its baseline, a survival function"
+    hazard = f"; the head ({facts.head}) gives a log-hazard and a survival function"
     return {
         7: f"{facts.inputs} Exclusions and warnings are listed under Data.",
         9: facts.predictors,
