@@ -1,0 +1,1 @@
+"""The project as a whole: what is published, and the files around the code."""
