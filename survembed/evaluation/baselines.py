@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from survembed.cohort.covariates import CovariateEncoder, usable
+from survembed.cohort.covariate_encoder import CovariateEncoder
+from survembed.cohort.covariates import usable
 from survembed.cohort.subjects import Subjects
 from survembed.errors import DataError
 from survembed.evaluation.predictions import Division
@@ -47,8 +48,7 @@ def covariate_features(subjects: Subjects, names: Sequence[str], division: Divis
             f"{', '.join(names)}"
         )
     encoder = CovariateEncoder.fit(columns, varying, division.development)
-    indicators = [f"{name}={level}" for name, levels in encoder.levels.items() for level in levels[1:]]
-    return FeatureMatrix(COVARIATES, (*encoder.medians, *indicators), encoder.encode(columns), {}, notes)
+    return FeatureMatrix(COVARIATES, tuple(encoder.names), encoder.encode(columns), {}, notes)
 
 
 def with_latents(

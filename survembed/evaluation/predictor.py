@@ -60,9 +60,9 @@ class FeatureMatrix:
 
     @classmethod
     def of_latents(cls, name: str, latents: Latents) -> FeatureMatrix:
-        """The latents μ of a run."""
-        columns = tuple(f"z{dimension}" for dimension in range(latents.z.shape[1]))
-        return cls(name, columns, latents.z.astype(np.float64), {"weights": latents.provenance["weights"]})
+        """The latents μ of a run, and the encoded covariates of its model where there are any."""
+        columns = (*(f"z{dimension}" for dimension in range(latents.z.shape[1])), *latents.x_names)
+        return cls(name, columns, latents.inputs, {"weights": latents.provenance["weights"]})
 
 
 class Predictor:
@@ -103,9 +103,7 @@ class Predictor:
 
         def fit() -> tuple[Float, Float, tuple[str, ...]]:
             test = division.test
-            survival = TrainedModel.open(run, reporter=self._reporter).survival(
-                latents.z[test].astype(np.float64), self.cohort.times
-            )
+            survival = TrainedModel.open(run, reporter=self._reporter).survival(latents.inputs[test], self.cohort.times)
             return hazard[test], survival, ()
 
         return self._predict(name, BASE, division, seed, {"weights": latents.provenance["weights"]}, fit)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from survembed.heads.base import Head
+from survembed.errors import UsageError
+from survembed.heads.base import CoxHead, Head
+from survembed.heads.covariates import CovariateHead
 from survembed.survival.batch import Batch
 
 if TYPE_CHECKING:
@@ -143,12 +145,38 @@ class Model(nn.Module):
         """The loss of a batch, as it is minimised in training mode and monitored in evaluation mode."""
         raise TypeError(f"{type(self).__name__} must implement loss")
 
+    def take_covariates(self, n_covariates: int) -> None:
+        """Add γᵀx of P encoded covariates to the log-hazard; called once, before training.
+
+        Raises
+        ------
+        UsageError
+            When the model has no head, or one that is no Cox head.
+        """
+        if not isinstance(self.head, CoxHead):
+            kind = "no head" if self.head is None else f"the head {type(self.head).__name__}, which is no Cox head"
+            raise UsageError(
+                f"covariates enter a Cox model, and this model has {kind}",
+                where="--covariates",
+                expected="a model with a Cox head, such as coxvae or deepsurv with --head linear or mlp",
+                try_="survembed train coxvae --head linear" if self.head is not None else "survembed train coxvae",
+            )
+        self.head = CovariateHead(self.head, self.latent_dim, n_covariates)
+
     def log_hazard(self, z: Tensor) -> Tensor:
-        """Log-hazard (n,) of latents (n, L); higher dies sooner."""
+        """Log-hazard (n,) of latents (n, L); higher dies sooner.
+
+        Of a model with covariates also of [z, x] (n, L + P); z alone is at the reference covariates.
+        """
         if self.head is None:
             raise TypeError(f"{type(self).__name__} has no head")
         hazard: Tensor = self.head(z)
         return hazard
+
+
+def joined(z: Tensor, covariates: Tensor | None) -> Tensor:
+    """[z, x] (n, L + P), the input of a head with covariates; z itself without any."""
+    return z if covariates is None else torch.cat([z, covariates.to(z)], dim=1)
 
 
 def full_precision(x: Tensor) -> Tensor:

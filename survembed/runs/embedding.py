@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from survembed.cohort.cohort import Cohort
+from survembed.cohort.covariate_encoder import CovariateEncoder
 from survembed.cohort.prepare import cohort_path, prepare
 from survembed.cohort.subjects import SPLITS, Channel, CohortHeader
 from survembed.errors import RunError, UsageError
-from survembed.models.base import Model
+from survembed.models.base import Model, joined
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import Chosen, read_config
 from survembed.runs.latents import FORMAT_VERSION, Latents
@@ -45,6 +46,7 @@ def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Late
         "cohort": run.record["cohort"]["fingerprint"],
         "model": read_config(run).model.to_dict(),
         "format_version": FORMAT_VERSION,
+        **({"covariates": encoder.to_dict()} if (encoder := encoder_of_run(run)) else {}),
     }
     if path.is_file():
         stored = _stored(path, reporter)
@@ -98,6 +100,9 @@ def _embed(
 ) -> Latents:
     images = Images(cohort, find_device(device), hold=False)
     size = batch_size_without_gradient(len(cohort.shape))
+    encoder = encoder_of_run(run)
+    x = None if encoder is None else encoder.encode(cohort.subjects.covariates)
+    covariates = None if x is None else torch.from_numpy(x).float().to(images.device)
     mus, logvars, hazards = [], [], []
     with reporter.task("embedding", len(cohort), "subjects") as task:
         for index in torch.arange(len(cohort)).split(size):
@@ -106,7 +111,8 @@ def _embed(
             if logvar is not None:
                 logvars.append(logvar.cpu().numpy())
             if model.head is not None:
-                hazards.append(model.log_hazard(mu).double().cpu().numpy())
+                at = joined(mu, None if covariates is None else covariates[index])
+                hazards.append(model.log_hazard(at).double().cpu().numpy())
             task.advance(len(index))
     subjects = cohort.subjects
     part = np.empty(len(cohort), dtype=f"<U{max(map(len, SPLITS))}")
@@ -126,15 +132,44 @@ def _embed(
         title=cohort.header.title,
         time_unit=cohort.header.time_unit,
         provenance=provenance,
+        x=x,
+        x_names=tuple(encoder.names) if encoder else (),
     )
 
 
-def build_model(model: Chosen, head: Chosen | None, channels: Sequence[Channel], shape: Sequence[int]) -> Model:
-    """The untrained model for images (n, C, *shape)."""
+def build_model(
+    model: Chosen,
+    head: Chosen | None,
+    channels: Sequence[Channel],
+    shape: Sequence[int],
+    encoder: CovariateEncoder | None = None,
+) -> Model:
+    """The untrained model for images (n, C, *shape), and for covariates where there is an encoder."""
     built = model.component.build(tuple(channels), tuple(shape), head.component if head else None)
     if not isinstance(built, Model):
         raise UsageError(f"'{model.name}' did not build a model", where=model.name)
+    if encoder:
+        built.take_covariates(len(encoder.names))
     return built
+
+
+def encoder_of_run(run: Run) -> CovariateEncoder | None:
+    """The encoder of the covariates in a run's model; None for a model of the images alone.
+
+    Raises
+    ------
+    RunError
+        When its record is damaged.
+    """
+    record = run.record.get("covariates")
+    if record is None:
+        return None
+    try:
+        return CovariateEncoder.from_dict(record)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"the covariates of run {run.id} are damaged: {error}", where=str(run.path / "run.json"), try_="train again"
+        ) from error
 
 
 def load_model(run: Run, device: str = "cpu") -> Model:
@@ -146,6 +181,6 @@ def load_model(run: Run, device: str = "cpu") -> Model:
         When weights or configuration are damaged.
     """
     config, header = read_config(run), CohortHeader.from_dict(run.record["cohort"]["header"])
-    model = build_model(config.model, config.head, header.channels, header.shape)
+    model = build_model(config.model, config.head, header.channels, header.shape, encoder_of_run(run))
     run.load_weights(model)
     return model.to(find_device(device))

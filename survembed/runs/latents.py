@@ -40,6 +40,8 @@ class Latents:
         Names, and the unit of the durations. `title` marks synthetic data.
     provenance
         Inputs of the latents: hashes of weights and cohort, the model, the format.
+    x, x_names
+        (n, P) float64 encoded covariates of a model with covariates, and their names; None and () without.
     """
 
     z: NDArray[np.float32]
@@ -55,6 +57,14 @@ class Latents:
     title: str
     time_unit: str
     provenance: dict[str, Any]
+    x: NDArray[np.float64] | None = None
+    x_names: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> NDArray[np.float64]:
+        """Input of the head: [z, x] (n, L + P), or z (n, L) for a model without covariates."""
+        z = self.z.astype(np.float64)
+        return z if self.x is None else np.hstack([z, self.x])
 
     @property
     def test(self) -> NDArray[np.bool_]:
@@ -93,6 +103,9 @@ class Latents:
                 obs.create_dataset(name, data=getattr(self, name).astype(object), dtype=text)
             if self.truth is not None:
                 obs["truth"] = self.truth
+            if self.x is not None:
+                file["x"] = self.x
+                file.attrs["x_names"] = json.dumps(self.x_names)
             seal_hdf5(file)
 
     @classmethod
@@ -124,6 +137,8 @@ class Latents:
                     title=str(file.attrs["title"]),
                     time_unit=str(file.attrs["time_unit"]),
                     provenance=json.loads(file.attrs["provenance_fields"]),
+                    x=file["x"][:] if "x" in file else None,
+                    x_names=tuple(json.loads(file.attrs["x_names"])) if "x" in file else (),
                 )
         except (
             OSError,

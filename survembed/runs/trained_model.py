@@ -63,7 +63,10 @@ class TrainedModel:
 
     @torch.no_grad()
     def log_hazard(self, z: Float) -> Float:
-        """Log-hazard (n,) float64 of latents z (n, L), higher dies sooner; for a model with a head."""
+        """Log-hazard (n,) float64 of latents z (n, L), higher dies sooner; for a model with a head.
+
+        Of a model with covariates also of [z, x] (n, L + P); z alone is at the reference covariates.
+        """
         return self.model.log_hazard(self._tensor(z)).double().cpu().numpy()
 
     def gradient(self, z: Float) -> Float:
@@ -106,12 +109,12 @@ class TrainedModel:
         head, development = self.model.head, ~self.latents.test
         assert head is not None
         outcome = (torch.from_numpy(values[development]) for values in (self.latents.duration, self.latents.event))
-        head.fit_baseline(self._tensor(self.latents.z[development]), *outcome)
+        head.fit_baseline(self._tensor(self.latents.inputs[development]), *outcome)
         return head
 
     @torch.no_grad()
     def survival(self, z: Float, times: Float) -> Float:
-        """S(t) (n, T) by the head, of latents z (n, L) at `times` (T,); NaN beyond the follow-up."""
+        """S(t) (n, T) by the head, of latents z (n, L), or [z, x], at `times` (T,); NaN beyond the follow-up."""
         return self.head.survival(self._tensor(z), torch.from_numpy(times)).cpu().numpy()
 
     @torch.no_grad()

@@ -82,3 +82,28 @@ def rescaled(loss: Tensor, factor: float) -> Tensor:
     passes of n rows are averaged: hence N / n.
     """
     return loss if factor == 1.0 else factor * loss - (factor - 1.0) * loss.detach()
+
+
+class Shifted(RiskSet):
+    """Adds a fixed part to the log-hazards before another risk set joins them.
+
+    Parameters
+    ----------
+    inner
+        The risk set of the batch.
+    offset
+        (n,) such as γᵀx of its subjects.
+
+    Attributes
+    ----------
+    used
+        Whether a head has asked for the rows.
+    """
+
+    def __init__(self, inner: RiskSet, offset: Tensor) -> None:
+        self.inner, self.offset, self.used = inner, offset, False
+
+    def join(self, rows: Rows) -> tuple[Rows, float]:
+        """The rows of the whole update, those of the batch shifted."""
+        self.used = True
+        return self.inner.join(rows._replace(log_hazard=rows.log_hazard + self.offset.to(rows.log_hazard)))

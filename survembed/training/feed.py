@@ -47,6 +47,7 @@ class Feed:
         self.waited = 0.0
         device = study.images.device
         self._duration, self._event = study.duration.to(device), study.event.to(device)
+        self._covariates = None if study.covariates is None else study.covariates.to(device)
         self._reader = None if study.images.held else ThreadPoolExecutor(1, "reading")
         self._ahead: dict[int, Future[Tensor]] = {}
 
@@ -72,7 +73,8 @@ class Feed:
         there = on_device(index, images.device)
         duration, event = self._duration[there], self._event[there]
         count = self.processes.micro_batches(len(everyone), self.micro_batches)
-        parts = zip(*(column.tensor_split(count) for column in (images, duration, event)), strict=True)
+        columns = [images, duration, event, *([] if self._covariates is None else [self._covariates[there]])]
+        parts = zip(*(column.tensor_split(count) for column in columns), strict=True)
         return [Batch(*part) for part in parts], len(everyone)
 
     def _images(self, update: int, index: Tensor) -> Tensor:

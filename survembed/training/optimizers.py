@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from math import cos, pi
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from survembed.heads.covariates import CovariateHead
 from survembed.models.base import Model, parameter_groups
 from survembed.training.options import TrainOptions
 
@@ -55,7 +56,8 @@ class Optimizers:
                 on_gpu = trained[0].is_cuda
                 start: float | Tensor = torch.tensor(rate, device=trained[0].device) if on_gpu else rate
                 decay = options.weight_decay
-                self.each.append(kind(trained, start, weight_decay=decay, fused=True, capturable=on_gpu))
+                groups = _groups(trained, model)
+                self.each.append(kind(groups, start, weight_decay=decay, fused=True, capturable=on_gpu))
                 self.peaks.append(rate)
 
     def set_rates(self, update: int) -> None:
@@ -96,6 +98,15 @@ class Optimizers:
                 if int(of) == which:
                     state.setdefault(int(parameter), {})[name] = value
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _groups(parameters: list[nn.Parameter], model: Model) -> list[dict[str, Any]]:
+    """The parameters of one optimiser; the weights of covariates have no decay."""
+    free = model.head.gamma if isinstance(model.head, CovariateHead) else None
+    penalised = [parameter for parameter in parameters if parameter is not free]
+    if len(penalised) == len(parameters):
+        return [{"params": parameters}]
+    return [{"params": penalised}, {"params": [free], "weight_decay": 0.0}]
 
 
 class Average:

@@ -58,13 +58,17 @@ class TrainOptions(Component, defer_build=True):  # help and completion need nam
     flip: tuple[int, ...] = option((), help="Image axes for random mirroring, from 0, such as 0 or 0,1.")
     validate_every: int = option(0, ge=0, help="Updates between validations; 0 means 1/20 of all, at least 10.")
     patience: int = option(8, ge=0, help="Validations without improvement before training stops; 0 means never.")
+    covariates: tuple[str, ...] = option(
+        (),
+        help="Clinical columns in the model, such as age,sex,stage: log-hazard = r(z) + γᵀx, a clinical + image model.",
+    )
     precision: Literal["auto", "float32", "bf16"] = option(
         "auto", help="'auto' tries both on volumes, and uses bf16 where it is faster and agrees with float32."
     )
     checkpoint: float = option(60.0, gt=0, help="Seconds between checkpoints, from which --resume continues.")
     trackers: tuple[str, ...] = option((), help="Trackers by name, such as tensorboard, in addition to metrics.jsonl.")
 
-    @field_validator("flip", "trackers", mode="before")
+    @field_validator("flip", "trackers", "covariates", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from survembed.models.base import Model
 from survembed.survival.batch import Batch
+from survembed.survival.outcome import Float
 from survembed.training.images import Images
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class TrainingData:
         (N,) bool.
     train, validation
         Positions of the two parts; the validation part may be empty.
+    covariates
+        (N, P) float32 x, encoded; None for a model of the images alone.
     """
 
     images: Images
@@ -38,12 +41,14 @@ class TrainingData:
     event: Tensor
     train: Tensor
     validation: Tensor
+    covariates: Tensor | None = None
 
     @classmethod
-    def of(cls, images: Images, subjects: Subjects, parts: Parts) -> Self:
-        """Training data from a table of subjects and its split."""
+    def of(cls, images: Images, subjects: Subjects, parts: Parts, covariates: Float | None = None) -> Self:
+        """Training data from a table of subjects and its split; `covariates` x (N, P) of all subjects."""
         arrays = (subjects.duration, subjects.event, parts["train"], parts["validation"])
-        return cls(images, *map(torch.from_numpy, arrays))
+        x = None if covariates is None else torch.from_numpy(covariates).float()
+        return cls(images, *map(torch.from_numpy, arrays), covariates=x)
 
     def fit_statistics(self, model: Model, batch_size: int) -> None:
         """Fit the input scale and the outcome statistics of an untrained `model` to the training part.
@@ -61,4 +66,5 @@ class TrainingData:
     def batch(self, index: Tensor) -> Batch:
         """The subjects at `index`, on the device of the images."""
         device = self.images.device
-        return Batch(self.images[index], self.duration[index].to(device), self.event[index].to(device))
+        covariates = None if self.covariates is None else self.covariates[index].to(device)
+        return Batch(self.images[index], self.duration[index].to(device), self.event[index].to(device), covariates)

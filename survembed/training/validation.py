@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from survembed.models.base import Loss, Model
+from survembed.models.base import Loss, Model, joined
 from survembed.models.losses import normal_kl
 from survembed.training.training_data import TrainingData
 
@@ -97,7 +97,9 @@ def validation(model: Model, data: TrainingData) -> Validation:
         for name, value in {"objective": float(loss.total), "rest": rest, **numbers(loss)}.items():
             sums[name] = sums.get(name, 0.0) + value * len(index) / len(data.validation)
         mu, logvar = model.posterior(batch.image)
-        log_hazards.append(mu.new_zeros(len(mu)) if model.head is None else model.log_hazard(mu))
+        log_hazards.append(
+            mu.new_zeros(len(mu)) if model.head is None else model.log_hazard(joined(mu, batch.covariates))
+        )
         means.append(mu)
         if logvar is not None:
             kl.append(normal_kl(mu, logvar))

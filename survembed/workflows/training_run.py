@@ -11,6 +11,7 @@ import torch
 
 from survembed import registry
 from survembed.cohort.cohort import Cohort
+from survembed.cohort.covariate_encoder import CovariateEncoder
 from survembed.cohort.prepare import prepare
 from survembed.errors import RunError
 from survembed.models.base import Model
@@ -21,6 +22,7 @@ from survembed.runs.run import Run, Runs
 from survembed.runs.sole_writer import sole_writer
 from survembed.runs.tracked_run import run_recorder
 from survembed.training.checkpoint import Checkpoint
+from survembed.training.covariate_effect import refit, start_at_clinical_model
 from survembed.training.images import Images
 from survembed.training.loop import fit
 from survembed.training.options import TrainOptions
@@ -28,6 +30,7 @@ from survembed.training.processes import Processes, launched
 from survembed.training.recorder import TrainingOutcome
 from survembed.training.split import Parts, as_ids, split
 from survembed.training.training_data import TrainingData
+from survembed.workflows.covariates import encoder_of
 from survembed.workflows.run_record import record_end, record_of_start
 
 FEWEST_EVENTS = 10
@@ -75,20 +78,26 @@ class TrainingRun:
             cohort = stack.enter_context(self._prepared_cohort())
             parts = split(cohort.subjects, self.config.split)
             options = self.config.train.resolved(len(cohort.shape), len(parts["train"]))
-            data = TrainingData.of(Images(cohort, self.processes.device), cohort.subjects, parts)
-            model = self._untrained_model(cohort)
+            subjects = cohort.subjects
+            encoder = encoder_of(options.covariates, subjects, parts, self.config.data.component, self.reporter)
+            x = None if encoder is None else encoder.encode(subjects.covariates)
+            data = TrainingData.of(Images(cohort, self.processes.device), subjects, parts, x)
+            model = self._untrained_model(cohort, encoder)
             data.fit_statistics(model, options.batch_size)
+            start_at_clinical_model(model, data)
             run, checkpoint = resumed, None
             if run:
                 checkpoint = self._load_checkpoint(run, cohort, parts)
             else:
                 self._report_cohort(cohort, parts, model)
-                run = self._create(name, cohort, model)
+                run = self._create(name, cohort, model, encoder)
                 stack.enter_context(self._sole_writer(run))
             if self.processes.first:
                 run.write("split.json", as_ids(parts, cohort.subjects))
             outcome = self._fit(run, model, data, options, checkpoint)
             if self.processes.first:
+                if encoder and outcome.end != "terminated":
+                    self._refit_covariates(run, model, data, encoder)
                 record_end(run, outcome, options)
         if self.processes.first and run.status == "finished":
             Runs(self.runs_dir).set_latest(run)
@@ -103,11 +112,16 @@ class TrainingRun:
             self.processes.agree(0)
         return cohort
 
-    def _untrained_model(self, cohort: Cohort) -> Model:
+    def _untrained_model(self, cohort: Cohort, encoder: CovariateEncoder | None) -> Model:
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
-            model = build_model(self.config.model, self.config.head, cohort.channels, cohort.shape)
+            model = build_model(self.config.model, self.config.head, cohort.channels, cohort.shape, encoder)
         return model.to(self.processes.device)
+
+    def _refit_covariates(self, run: Run, model: Model, data: TrainingData, encoder: CovariateEncoder) -> None:
+        fit = refit(model, data, encoder.names, self.reporter)
+        run.save_weights(model)
+        run.update(covariates={**encoder.to_dict(), "fit": fit})
 
     def _report_cohort(self, cohort: Cohort, parts: Parts, model: Model) -> None:
         """Warn of few validation events where the Cox term alone chooses the weights; report durations of 0."""
@@ -121,10 +135,11 @@ class TrainingRun:
         if zeros:
             self.reporter.say(f"{zeros} subject(s) with a duration of 0 are kept")
 
-    def _create(self, name: str | None, cohort: Cohort, model: Model) -> Run:
+    def _create(self, name: str | None, cohort: Cohort, model: Model, encoder: CovariateEncoder | None) -> Run:
         path = ""
         if self.processes.first:
             record = record_of_start(self.config, cohort, model, self.processes.count)
+            record |= {"covariates": encoder.to_dict()} if encoder else {}
             name = name or f"{self.config.model.name}-{self.config.data.name}"
             path = str(Run.create(self.runs_dir, name, record, self.config.to_dict()).path)
         return Run(Path(self.processes.agree_on_text(path)))

@@ -24,8 +24,8 @@ def test_covariates_that_do_not_vary_in_the_development_set_are_left_out() -> No
         covariate_features(replace(subjects, covariates=changed), ["sex", "age"], DIVISION)
     one = replace(subjects, covariates={**subjects.covariates, "sex": changed["sex"]})
     features = covariate_features(one, ["age", "sex"], DIVISION)
-    assert features.columns == ("age",)
-    assert features.values.shape == (80, 1)
+    assert features.columns == ("age", "age missing")
+    assert features.values.shape == (80, 2)
     assert features.notes == ("sex left out: it does not vary in the training part",)
 
     latents = FeatureMatrix("coxvae", ("z0",), np.zeros((80, 1)), {"weights": "w"})

@@ -1,0 +1,66 @@
+"""Weights γ of the covariates by Newton's method: before training, and beside the trained image score after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from survembed.heads.covariates import CovariateHead
+from survembed.models.base import Model
+from survembed.progress import Reporter
+from survembed.survival.cox_newton import CoxEstimate, fit_cox
+from survembed.training.training_data import TrainingData
+from survembed.training.validation import batch_size_without_gradient
+
+
+def start_at_clinical_model(model: Model, data: TrainingData) -> None:
+    """Set γ of an untrained model to the Cox model of the covariates alone, fitted on the training part."""
+    if isinstance(model.head, CovariateHead):
+        _set(model.head, _fit(model.head, data, None))
+
+
+@torch.no_grad()
+def refit(model: Model, data: TrainingData, names: list[str], reporter: Reporter) -> dict[str, Any]:
+    """Refit γ of a trained model with its image score r(z) as a fixed offset, on the training part.
+
+    The maximum is that of the partial likelihood of all training subjects, where an update saw a batch. ψ stays: the
+    score of training subjects is too good, as the encoder has seen their outcomes, and a free slope would say so.
+
+    Returns
+    -------
+    For the record of the run: `gamma` and `standard_error` by encoded column, n, events, and whether the fit converged.
+    """
+    head = model.head
+    assert isinstance(head, CovariateHead)
+    size = batch_size_without_gradient(data.images.dimensions)
+    scores = [head.inner(model.posterior(data.images[index])[0]) for index in data.train.split(size)]
+    estimate = _fit(head, data, torch.cat(scores).double().cpu().numpy())
+    _set(head, estimate)
+    if not estimate.converged:
+        reporter.warn(
+            "the weights of the covariates have no finite maximum: a column separates the events of the training part; "
+            "fewer --covariates, or categories that are joined"
+        )
+    return {
+        "gamma": dict(zip(names, head.gamma.double().tolist(), strict=True)),
+        "standard_error": dict(zip(names, estimate.standard_errors.tolist(), strict=True)),
+        "subjects": len(data.train),
+        "events": int(data.event[data.train].sum()),
+        "converged": estimate.converged,
+    }
+
+
+def _fit(head: CovariateHead, data: TrainingData, offset: NDArray[np.float64] | None) -> CoxEstimate:
+    assert data.covariates is not None
+    columns: tuple[Tensor, ...] = (data.covariates.double(), data.duration, data.event)
+    x, duration, event = (column[data.train].numpy() for column in columns)
+    return fit_cox(x, duration, event, offset, ties=head.ties)
+
+
+@torch.no_grad()
+def _set(head: CovariateHead, estimate: CoxEstimate) -> None:
+    head.gamma.copy_(torch.from_numpy(estimate.coefficients))

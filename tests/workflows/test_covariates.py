@@ -1,0 +1,173 @@
+"""A model of image and covariates: planted weights are found, and everything behind them includes γᵀx."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lifelines import CoxPHFitter
+
+from survembed.cohort.covariate_encoder import CovariateEncoder
+from survembed.errors import DataError, UsageError
+from survembed.evaluation.test_set import EvaluationSet
+from survembed.runs.configuration import Chosen, TrainConfig
+from survembed.runs.embedding import embed, open_cohort
+from survembed.runs.run import Run, Runs
+from survembed.runs.trained_model import TrainedModel
+from survembed.survival.breslow import BreslowBaseline
+from survembed.survival.cox_newton import fit_cox
+from survembed.workflows.train import train
+from tests import clinical
+from tests.clinical import Clinical
+from tests.datasets.preparing import RecordingReporter
+from tests.trained import config
+
+pytestmark = pytest.mark.usefixtures("clinical_plugin")
+
+Trained = Callable[..., Run]
+
+
+@pytest.fixture(scope="session")
+def clinical_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clinical")
+    clinical.install(folder)
+    return folder
+
+
+@pytest.fixture
+def clinical_plugin(clinical_folder: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(clinical_folder)
+
+
+def settings(covariates: tuple[str, ...] = ("age", "stage"), model: str = "coxvae", **data: Any) -> TrainConfig:
+    options = {"updates": 60, "batch_size": 64, "covariates": covariates}
+    made = config("image", model, train=options, split={"test": 0.3})
+    return replace(made, data=Chosen("clinical", Clinical(**data)))
+
+
+@pytest.fixture(scope="session")
+def trained_with(tmp_path_factory: pytest.TempPathFactory, clinical_folder: Path) -> Trained:
+    """The run of a model, trained on the first call; to be read only."""
+    made: dict[str, Run] = {}
+
+    def make(model: str = "coxvae") -> Run:
+        if model not in made:
+            made[model] = train(settings(model=model, missing=0.1), runs_dir=tmp_path_factory.mktemp("runs"))
+        return made[model]
+
+    return make
+
+
+@pytest.mark.parametrize("model", ["coxvae", "deepsurv"])
+def test_gamma_is_that_of_a_cox_model_beside_the_image_score(trained_with: Trained, model: str) -> None:
+    run = trained_with(model)
+    trained, latents = TrainedModel.open(run), embed(run)
+    train_part = latents.split == "train"
+    score = trained.log_hazard(latents.z.astype(np.float64))
+    assert latents.x is not None
+    estimate = fit_cox(
+        latents.x[train_part], latents.duration[train_part], latents.event[train_part], score[train_part]
+    )
+    record = run.record["covariates"]["fit"]
+    assert list(record["gamma"]) == ["age", "age missing", "stage=III", "stage=I"]
+    np.testing.assert_allclose(list(record["gamma"].values()), estimate.coefficients, atol=1e-4)
+    np.testing.assert_allclose(list(record["standard_error"].values()), estimate.standard_errors, rtol=1e-3)
+    gamma = np.array(list(record["gamma"].values()))
+    np.testing.assert_allclose(latents.log_hazard, score + latents.x @ gamma, atol=1e-5)
+
+
+def test_planted_effects_are_found(trained_with: Trained) -> None:
+    fit = trained_with().record["covariates"]["fit"]
+    for name, truth in (("age", clinical.GAMMA_AGE), ("stage=III", clinical.GAMMA_STAGE), ("stage=I", 0.0)):
+        assert abs(fit["gamma"][name] - truth) < 3 * fit["standard_error"][name], name
+
+
+def test_baseline_and_survival_include_the_covariates(trained_with: Trained) -> None:
+    run = trained_with()
+    trained, latents = TrainedModel.open(run), embed(run)
+    predicted = EvaluationSet.of(run, latents).base()
+    assert predicted is not None
+    assert latents.log_hazard is not None
+    known = ~latents.test
+    baseline = BreslowBaseline.fit(latents.log_hazard[known], latents.duration[known], latents.event[known])
+    times = np.array([10.0, 100.0, 300.0])
+    expected = baseline.survival(latents.log_hazard, times)
+    np.testing.assert_allclose(trained.survival(latents.inputs, times), expected, atol=1e-6)
+    np.testing.assert_array_equal(predicted.risk, latents.log_hazard[latents.test])
+
+
+def test_the_encoding_is_that_of_the_training_part_and_stands_in_the_run(trained_with: Trained) -> None:
+    run = trained_with()
+    encoder = CovariateEncoder.from_dict(run.record["covariates"])
+    with open_cohort(run) as cohort:
+        train_part = np.flatnonzero(embed(run).split == "train")
+        assert encoder == CovariateEncoder.fit(cohort.subjects.covariates, ["age", "stage"], train_part)
+
+
+def test_the_downstream_models_of_a_run_see_latents_and_covariates(trained_with: Trained) -> None:
+    from survembed import registry
+
+    run = trained_with()
+    subjects = EvaluationSet.of(run, embed(run))
+    predicted = subjects.downstream("coxph", registry.load("downstream", "coxph").configure("coxph", {"ridge": 1e-8}))
+    frame = _frame(run, ~subjects.latents.test)
+    theirs = CoxPHFitter().fit(frame, "t", "e")
+    risk = theirs.predict_log_partial_hazard(_frame(run, subjects.latents.test)).to_numpy()
+    assert np.corrcoef(risk, predicted.risk)[0, 1] > 0.9999
+
+
+def _frame(run: Run, part: np.ndarray) -> Any:
+    import pandas as pd
+
+    latents = embed(run)
+    frame = pd.DataFrame(latents.inputs[part]).add_prefix("c")
+    return frame.assign(t=latents.duration[part], e=latents.event[part].astype(int))
+
+
+def test_an_interrupted_run_is_resumed_with_its_covariates(trained_with: Trained, tmp_path: Path) -> None:
+    from survembed.workflows.train import resume
+
+    run = trained_with()
+    shutil.copytree(run.path, tmp_path / "runs" / run.id)
+    copy = Run(tmp_path / "runs" / run.id)
+    (copy.path / "model.safetensors").unlink()
+    (copy.path / "latents.h5").unlink(missing_ok=True)
+    copy.update(status="failed", outcome={**copy.record["outcome"], "end": "interrupted"})
+    resume(copy)
+    assert Runs(tmp_path / "runs").find().record["covariates"] == run.record["covariates"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("agee", UsageError, "no covariate 'agee' to fit on"),
+        ("note", DataError, "covariate 'note' has .* different texts"),
+        ("same", DataError, "covariate 'same' is constant in the training part"),
+        ("vital_status", UsageError, "'vital_status' is the outcome, follow-up or a date by its name"),
+        ("duration", UsageError, "'duration' is the outcome"),
+    ],
+)
+def test_a_column_that_cannot_be_a_covariate_is_refused(tmp_path: Path, name: str, kind: type, message: str) -> None:
+    with pytest.raises(kind, match=message):
+        train(settings((name,)), runs_dir=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_allowed_column_is_taken_and_its_association_said(tmp_path: Path) -> None:
+    recorded = RecordingReporter()
+    made = settings(("vital_status", "twin"), allow=("vital_status",))
+    train(replace(made, train=made.train.model_copy(update={"updates": 2})), runs_dir=tmp_path, reporter=recorded)
+    said = " ".join(recorded.warned)
+    assert "covariate 'vital_status' may reveal the outcome: its contents determine the event" in said
+    assert "no finite maximum" in said
+
+
+def test_covariates_need_a_cox_head(tmp_path: Path) -> None:
+    made = replace(settings(), model=settings(model="vae").model, head=None)
+    with pytest.raises(UsageError, match="this model has no head"):
+        train(made, runs_dir=tmp_path / "runs")
