@@ -40,7 +40,7 @@ def anatomy(shape: tuple[int, int, int] = (50, 44, 34), seed: int = 0) -> tuple[
     tumour = (x - 0.3) ** 2 + (y - 0.1) ** 2 + (z + 0.2) ** 2 < 0.06
     labels = organ.astype(np.uint8)
     labels[tumour & organ] = 2
-    hu = np.array([-900.0, 108.0, 60.0])[labels] + rng.normal(0, 15, shape)
+    hu = np.array([-1000.0, 108.0, 60.0])[labels] + rng.normal(0, 15, shape)
     return hu.astype(np.int16), labels
 
 

@@ -25,7 +25,8 @@ from survembed.datasets.volume.field_of_view import (
     shares_outside,
     smallest_edge_mm,
 )
-from survembed.datasets.volume.hounsfield import NotHounsfieldError, unlike_cohort
+from survembed.datasets.volume.hounsfield import NotHounsfieldError
+from survembed.datasets.volume.hounsfield_cohort import Density, unlike_cohort, unusual_in_cohort
 from survembed.datasets.volume.layouts import find_cases
 from survembed.datasets.volume.mask_choice import choose_masks
 from survembed.datasets.volume.organ_mask import read_mask
@@ -45,13 +46,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _CaseContent:
-    """Check of a case, shares of the organ outside `FIELDS_OF_VIEW` and the given one, hashes of its images, its CT."""
+    """Check of a case, shares of the organ outside `FIELDS_OF_VIEW` and the given one, image hashes, CT, HU."""
 
     check: CaseCheck
     outside: tuple[float, ...] | None = None
     outside_given: float | None = None
     hashes: tuple[str, ...] = ()
     where: str | None = None
+    density: Density | None = None
 
 
 def check_study(root: Path, options: Liver, preprocessing: Preprocessing, reporter: Reporter) -> StudyCheck:
@@ -74,10 +76,12 @@ def check_study(root: Path, options: Liver, preprocessing: Preprocessing, report
     edge = float(smallest_edge_mm(shares)) if len(shares) else None
     fov_mm = None if options.stretch else preprocessing.fov_mm or (None if edge is None else (edge, edge, edge))
     checks = [_with_outside(content, fov_mm, edge, preprocessing.fov_mm is not None) for content in contents]
-    unlike = unlike_cohort({check.id: check.organ_hu for check in checks if check.organ_hu is not None})
+    densities = {content.check.id: content.density for content in contents if content.density is not None}
+    unlike = unlike_cohort(densities)
     checks = [_with_problem(check, unlike.get(check.id), contents[i].where) for i, check in enumerate(checks)]
     organ_ml = {check.id: check.organ_ml for check in checks if check.organ_ml is not None}
-    more = [organ_warnings(organ_ml), duplicates({content.check.id: content.hashes for content in contents})]
+    doubts = {name: text for name, text in unusual_in_cohort(densities).items() if name not in unlike}
+    more = [organ_warnings(organ_ml), duplicates({content.check.id: content.hashes for content in contents}), doubts]
     cases = tuple(
         replace(check, warnings=(*check.warnings, *(each[check.id] for each in more if check.id in each)))
         for check in checks
@@ -133,7 +137,9 @@ def _read_case(case: Case, preprocessing: Preprocessing) -> _CaseContent:
         cube, error = _thumbnail_cube(case, replace(preprocessing, size=(THUMBNAIL,) * 3, fov_mm=None))
         png = thumbnail_png(cube.image, mask.extent_mm)
         check = replace(check, organ_hu=cube.organ_hu, warnings=cube.warnings + duplicate_files, thumbnail=png)
-        return replace(content, check=_with_problem(check, error, where), hashes=_image_hashes(case, cube))
+        return replace(
+            content, check=_with_problem(check, error, where), hashes=_image_hashes(case, cube), density=cube.density
+        )
     except DataError as error:
         problem = _to_problem(error, isinstance(case.ct, DicomFiles))
         return replace(content, check=replace(content.check, problem=problem))

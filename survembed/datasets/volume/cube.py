@@ -12,7 +12,8 @@ from survembed.datasets.scan.grid import Float, Volume
 from survembed.datasets.scan.nifti import open_nifti
 from survembed.datasets.volume.cube_channels import average_channels
 from survembed.datasets.volume.field_of_view import WARN_OUTSIDE, share_outside
-from survembed.datasets.volume.hounsfield import Extremes, organ_hu, unusual_hu
+from survembed.datasets.volume.hounsfield import Extremes, air_hu, organ_hu, unusual_hu
+from survembed.datasets.volume.hounsfield_cohort import Density
 from survembed.datasets.volume.label_map import TUMOUR
 from survembed.datasets.volume.mask_on_ct_grid import resample_to_ct
 from survembed.datasets.volume.organ_mask import FURTHER, OrganMask, read_mask
@@ -38,8 +39,8 @@ class Cube:
         Share of the organ outside the cube.
     warnings
         Doubts about the files.
-    organ_hu
-        Median of the CT inside the organ; None without a CT, or if it is taken as HU unchecked.
+    density
+        HU of organ and air; None without a CT, or if it is taken as HU unchecked.
     """
 
     image: NDArray[np.uint8]
@@ -49,7 +50,12 @@ class Cube:
     outside: float
     warnings: tuple[str, ...]
     further_ml: tuple[float, ...] = ()
-    organ_hu: float | None = None
+    density: Density | None = None
+
+    @property
+    def organ_hu(self) -> float | None:
+        """Median of the CT inside the organ, if known."""
+        return None if self.density is None else self.density.organ
 
     def measures(self, preprocessing: Preprocessing) -> dict[str, float]:
         """Measurements by name: volumes in ml and the share of the organ outside the cube."""
@@ -79,10 +85,11 @@ def make_cube(case: Case, preprocessing: Preprocessing) -> Cube:
     scan = Extremes()
     stored = ct.read(mask.box, see=scan.see) if ct else None
     scale = (1.0, 0.0) if ct is None else _window_scale(ct, preprocessing.window)
-    median = None
+    density = None
     if ct is not None and stored is not None and not preprocessing.assume_hu:
         median = organ_hu(ct, stored, mask.codes, scan, preprocessing.window, str(case.ct))
-        warnings += unusual_hu(median, ct, scan)
+        density = Density(median, air_hu(ct, scan))
+        warnings += unusual_hu(median, density.air, ct, scan)
     lesion_codes = tuple(range(TUMOUR, FURTHER + len(preprocessing.further_labels)))
     weights = mask.weights(preprocessing.size, fov_mm)
     intensity, organ, *lesions = average_channels(mask.codes, stored, scale, weights, lesion_codes, case)
@@ -93,7 +100,7 @@ def make_cube(case: Case, preprocessing: Preprocessing) -> Cube:
         mean_inside = np.divide(intensity, organ, out=np.zeros_like(organ), where=organ >= 0.5)
         image.insert(0, np.rint(np.clip(mean_inside, 0, 1) * 255).astype(np.uint8))
     affine = _cube_affine(mask, fov_mm, fov_mm / preprocessing.size)
-    return Cube(np.stack(image), affine, mask.organ_ml, mask.tumour_ml, outside, warnings, mask.further_ml, median)
+    return Cube(np.stack(image), affine, mask.organ_ml, mask.tumour_ml, outside, warnings, mask.further_ml, density)
 
 
 def open_ct(case: Case, voxel_limit: int) -> Volume | None:

@@ -8,25 +8,26 @@ from pathlib import Path
 import numpy as np
 
 from survembed.datasets.volume.cube import Cube
+from survembed.datasets.volume.hounsfield_cohort import Density
 from survembed.storage.files import replacing
 
 
 def save_cube(path: Path, cube: Cube) -> None:
     """Write a cube atomically as plain arrays, without pickle."""
-    density = np.nan if cube.organ_hu is None else cube.organ_hu
-    numbers = np.array([cube.organ_ml, cube.tumour_ml, cube.outside, density, *cube.further_ml])
+    numbers = np.array([cube.organ_ml, cube.tumour_ml, cube.outside, *cube.further_ml])
+    arrays = {"image": cube.image, "affine": cube.affine, "numbers": numbers, "density": np.array(cube.density or ())}
     with replacing(path) as temporary:
-        np.savez(temporary, image=cube.image, affine=cube.affine, numbers=numbers, warnings=json.dumps(cube.warnings))
+        np.savez(temporary, **arrays, warnings=json.dumps(cube.warnings))
 
 
 def load_cube(path: Path) -> Cube | None:
     """Read a cube; None if the file is missing or damaged."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
-            organ_ml, tumour_ml, outside, density, *further_ml = saved["numbers"].tolist()
+            organ_ml, tumour_ml, outside, *further_ml = saved["numbers"].tolist()
             warnings = tuple(json.loads(str(saved["warnings"])))
-            organ_hu = None if np.isnan(density) else density
-            measured = (organ_ml, tumour_ml, outside, warnings, tuple(further_ml), organ_hu)
+            density = Density(*saved["density"].tolist()) if len(saved["density"]) else None
+            measured = (organ_ml, tumour_ml, outside, warnings, tuple(further_ml), density)
             return Cube(saved["image"], saved["affine"], *measured)
     except Exception:  # a damaged archive raises errors of many kinds, and the cube can be made again
         return None

@@ -19,7 +19,7 @@ from survembed.datasets.scan.case import Case
 from survembed.datasets.volume.cube import Cube, make_cube
 from survembed.datasets.volume.cube_cache import load_cube, save_cube
 from survembed.datasets.volume.field_of_view import FIELDS_OF_VIEW, note_of_choice, shares_outside, smallest_edge_mm
-from survembed.datasets.volume.hounsfield import unlike_cohort
+from survembed.datasets.volume.hounsfield_cohort import Density, unlike_cohort, unusual_in_cohort
 from survembed.datasets.volume.mask_choice import mask_labels
 from survembed.datasets.volume.organ_mask import read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
@@ -229,10 +229,14 @@ def _make_cubes(
 
 def _drop_unlike_cohort(cubes: dict[Case, Cube], problems: dict[str, DataError]) -> None:
     """Move the cases whose CT seems to be in another unit than the others from `cubes` to `problems`."""
-    medians = {case.id: cube.organ_hu for case, cube in cubes.items() if cube.organ_hu is not None}
-    for case in [case for case in cubes if case.id in (unlike := unlike_cohort(medians))]:
+    unlike = unlike_cohort(_densities(cubes))
+    for case in [case for case in cubes if case.id in unlike]:
         del cubes[case]
         problems[case.id] = _of_subject(case, unlike[case.id])
+
+
+def _densities(cubes: Mapping[Case, Cube]) -> dict[str, Density]:
+    return {case.id: cube.density for case, cube in cubes.items() if cube.density is not None}
 
 
 def _of_subject(case: Case, error: DataError) -> SubjectError:
@@ -260,7 +264,9 @@ def _subjects(study: Study, preprocessing: Preprocessing, cubes: dict[Case, Cube
 
 def _report_warnings(cubes: dict[Case, Cube], reporter: Reporter) -> tuple[str, ...]:
     """Print and return the warnings of all cubes."""
+    unusual = unusual_in_cohort(_densities(cubes))
     warnings = tuple(f"{case.id}: {warning}" for case, cube in cubes.items() for warning in cube.warnings)
+    warnings += tuple(f"{name}: {warning}" for name, warning in unusual.items())
     for warning in warnings[:LISTED]:
         reporter.warn(warning)
     if len(warnings) > LISTED:

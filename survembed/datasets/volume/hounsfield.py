@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +19,18 @@ SOFT_WINDOW = -400.0
 """A window that starts below is for lungs or bones; then the organ's median must lie in the window."""
 FAT_HU, AIR_HU = -50.0, -500.0
 """Every CT of a body has values below these: fat, and air around it or in the bowel."""
+LOWEST_AIR_HU, HIGHEST_AIR_HU = -1300.0, -300.0
+"""Range in which the peak of the air is looked for, in HU or in an unknown unit."""
+MIN_AIR, MIN_AIR_SHARE = 20, 0.002
+"""Smallest number of sampled voxels of air, and their share."""
+AIR_BIN_HU, AIR_PEAK_HU = 20.0, 40.0
+"""Width of the bins that find the peak, and its half width."""
+USUAL_AIR_HU = (-1060.0, -940.0)
+"""Peak of the air of a scan in HU; some scanners store -1024."""
 DARK_HU, BELOW_AIR_HU = -700.0, -1100.0
 """Air is darker than the first, unless the scan was cropped or clipped; only padding is darker than the second."""
 SPAN_HU = 1000.0
 """Numbers with a smaller range cannot hold a CT."""
-UNLIKE_HU, MIN_COHORT = 100.0, 3
-"""Distance from the median of the cohort above which an unusual organ is refused, in a cohort of this size."""
 PADDING_HU = -1024.0
 """Smaller values are padding of the scanner."""
 LOWEST_PADDING_HU = -3100.0
@@ -99,24 +104,23 @@ def organ_hu(
     return median
 
 
-def unlike_cohort(medians: Mapping[str, float]) -> dict[str, DataError]:
-    """Errors for organs of unusual density that are far from the median of their cohort, by id."""
-    if len(medians) < MIN_COHORT:
-        return {}
-    typical = float(np.median(list(medians.values())))
-    return {
-        subject: DataError(
-            f"the median inside the organ is {median:.0f} HU, that of the cohort {typical:.0f} HU: another unit?",
-            expected=f"{USUAL_HU[0]:g} to {USUAL_HU[1]:g} HU, or a density like the cohort's",
-            try_=f"export the CT again with its rescale; {ASSUME}",
-        )
-        for subject, median in medians.items()
-        if median > USUAL_HU[1] and abs(median - typical) > UNLIKE_HU
-    }
+def air_hu(ct: Volume, scan: Extremes) -> float:
+    """HU of the air around the body: the narrow peak of the dark values; NaN if the scan shows none.
+
+    Lungs alone have no narrow peak. Padding darker than `LOWEST_AIR_HU` is ignored.
+    """
+    sample = np.concatenate(scan.sample).astype(np.float64) * ct.slope + ct.intercept
+    sample = sample[np.isfinite(sample)]
+    dark = sample[(sample > LOWEST_AIR_HU) & (sample < HIGHEST_AIR_HU)]
+    if dark.size < max(MIN_AIR, MIN_AIR_SHARE * sample.size):
+        return float("nan")
+    bins, counts = np.unique(np.round(dark / AIR_BIN_HU), return_counts=True)
+    peak = dark[np.abs(dark - bins[counts.argmax()] * AIR_BIN_HU) <= AIR_PEAK_HU]
+    return float(np.median(peak)) if 2 * peak.size >= dark.size else float("nan")
 
 
-def unusual_hu(median: float, ct: Volume, scan: Extremes) -> tuple[str, ...]:
-    """Warnings of an organ of unusual density, and of a scan without air."""
+def unusual_hu(median: float, air: float, ct: Volume, scan: Extremes) -> tuple[str, ...]:
+    """Warnings of an organ of unusual density, and of a scan without air or with air elsewhere than at -1000 HU."""
     warnings: tuple[str, ...] = ()
     if not USUAL_HU[0] <= median <= USUAL_HU[1]:
         warnings += (
@@ -128,6 +132,8 @@ def unusual_hu(median: float, ct: Volume, scan: Extremes) -> tuple[str, ...]:
         warnings += (
             f"the darkest value of {ct.name} is {low:.0f} HU, air has -1000: was it cropped, clipped or scaled?",
         )
+    elif not (np.isnan(air) or USUAL_AIR_HU[0] <= air <= USUAL_AIR_HU[1]):
+        warnings += (f"the air of {ct.name} is at {air:.0f} HU, not at -1000: was it clipped, shifted or scaled?",)
     return warnings
 
 

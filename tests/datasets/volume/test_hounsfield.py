@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from survembed.datasets.volume.cube import make_cube
-from survembed.datasets.volume.hounsfield import NotHounsfieldError, unlike_cohort
+from survembed.datasets.volume.hounsfield import NotHounsfieldError
 from survembed.errors import DataError
 from survembed.storage.nifti import write_nifti
 from tests.datasets.cases import PREPROCESSING, affine_of, write_case, write_cohort
@@ -104,6 +104,14 @@ def test_padding_is_no_multiple_of_hu(tmp_path: Path, padding: int) -> None:
     assert make_cube(case, PREPROCESSING).warnings == ()
 
 
+@pytest.mark.parametrize("shift", [-70, 80, 100])
+def test_air_elsewhere_is_a_warning(tmp_path: Path, shift: int) -> None:
+    hu, labels = scan(60)
+    case = write_case(tmp_path, (hu + shift).clip(-1200).astype(np.int16), labels)
+    warnings = make_cube(case, PREPROCESSING).warnings
+    assert any("not at -1000" in warning for warning in warnings), warnings
+
+
 @pytest.mark.parametrize("change", [lambda hu: hu / 2, lambda hu: hu.clip(-200, 300), lambda hu: hu * 0.5 + 40])
 def test_a_scan_without_air_is_a_warning(tmp_path: Path, change: Callable[[Any], Any]) -> None:
     hu, labels = scan(110)
@@ -117,13 +125,6 @@ def test_a_ct_without_surroundings_is_judged_by_its_organ(tmp_path: Path) -> Non
     assert make_cube(write_case(tmp_path, hu.astype(np.float32), labels), PREPROCESSING).organ_hu
     with pytest.raises(NotHounsfieldError):
         make_cube(write_case(tmp_path, (hu + 1024).astype(np.float32), labels), PREPROCESSING)
-
-
-def test_one_of_a_cohort_in_another_unit() -> None:
-    assert list(unlike_cohort({"a": 105.0, "b": 98.0, "c": 216.0, "d": 110.0})) == ["c"]
-    assert unlike_cohort({"a": 105.0, "b": 40.0, "c": 180.0, "d": 21.0}) == {}
-    assert unlike_cohort({"a": 205.0, "b": 215.0, "c": 225.0}) == {}  # kidneys full of contrast
-    assert unlike_cohort({"a": 105.0, "b": 240.0}) == {}
 
 
 def test_check_and_prepare_agree_on_the_bad_case(tmp_path: Path) -> None:
