@@ -77,6 +77,14 @@ Bootstrap = Annotated[
 OutFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder for the output files. Default: a folder inside the run.")
 ]
+CovariateValues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--covariate",
+        metavar="NAME=VALUE",
+        help="A covariate of a clinical + image model, such as age=63. Repeatable. Default: the reference subject.",
+    ),
+]
 StartSubject = Annotated[
     str | None,
     typer.Option("--from", metavar="SUBJECT", help="Start at the latents of this subject. Default: start at zero."),
