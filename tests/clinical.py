@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from survembed.cohort.cohort import writing_cohort
+from survembed.cohort.cohort import Cohort, writing_cohort
+from survembed.cohort.source import NewCases
 from survembed.cohort.subjects import CohortHeader, Subjects
+from survembed.datasets.digits.new_picture import read_picture
 from survembed.progress import Reporter
 from survembed.registry.component import Component, option
 from tests.packages import add_package
@@ -77,6 +80,9 @@ class ClinicalSource:
         with writing_cohort(path, header, fingerprint) as writer:
             writer.add(images)
             writer.finish(subjects, where="clinical")
+
+    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+        return read_picture(files, cohort.header)
 
 
 def install(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 # Before torch comes: networks as small as ours here gain nothing from threads, which wait for each other on busy cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["tests.trained"]
+pytest_plugins = ["tests.trained", "tests.clinical_runs"]
 
 # No test is timed: machines are noisy.
 hypothesis.settings.register_profile("untimed", deadline=None)

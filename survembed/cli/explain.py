@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, OutFolder, RunName, RunsDir, chosen_run, finite
+from survembed.cli.shared_options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    CovariateValues,
+    OutFolder,
+    RunName,
+    RunsDir,
+    chosen_run,
+    finite,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +37,7 @@ def explain(
     steps: Annotated[
         int, typer.Option("--steps", min=2, max=1000, help="Number of steps; step 0 (the unchanged subject) is added.")
     ] = 5,
+    covariates: CovariateValues = None,
     nifti: Annotated[
         bool, typer.Option("--nifti", help="Also write each step as NIfTI volumes in the anatomy of the subject.")
     ] = False,
@@ -44,7 +54,9 @@ def explain(
     from survembed.workflows.explain import explain as work
     from survembed.workflows.explain import save_volumes
 
-    explanation = work(chosen, subject, low=low, high=high, n_steps=steps, reporter=reporter())
+    explanation = work(
+        chosen, subject, low=low, high=high, n_steps=steps, covariates=covariates or (), reporter=reporter()
+    )
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", subject).lstrip(".") or "subject"
     folder = out or chosen.path / "explanations" / name
     volumes = save_volumes(explanation, folder) if nifti else []
@@ -64,7 +76,12 @@ def show_explanation(explanation: Explanation, files: Sequence[Path]) -> None:
     from survembed.cohort.captions import DISCLAIMER, data_name
 
     data = data_name(explanation.header.title, explanation.header.synthetic)
-    show_facts({"data": data, "subject": explanation.subject})
+    facts = {"data": data, "subject": explanation.subject}
+    if explanation.covariates:
+        facts["covariates"] = explanation.covariates
+    if explanation.covariate_hazard_ratio != 1.0:
+        facts["hazard at these covariates"] = f"× {explanation.covariate_hazard_ratio:.3g}, at every step"
+    show_facts(facts)
     volumes = list(explanation.walked_ml)
     columns = ["step", "claimed hazard ×", "re-encoded ×"]
     columns += [f"{name} ml{of}" for of in ("", " above 0.5", ", decoded") for name in volumes]

@@ -58,7 +58,7 @@ def show_importance(result: Importance) -> None:
     for each in result.dimensions:
         strongest = list(each.correlations.items())[:STRONGEST]
         ratios = [getattr(each, part) for part, _ in fitted]
-        of_parts = [text for ratio in ratios for text in (_ratio(ratio), ratio and _p(ratio.p))]
+        of_parts = [text for ratio in ratios for text in (_ratio(ratio), _p_of(ratio))]
         rows.append([f"z{each.number}", None if each.psi_sd is None else exp(each.psi_sd), *of_parts])
         more.append(
             [
@@ -68,12 +68,19 @@ def show_importance(result: Importance) -> None:
                 ", ".join(f"{name} {rho:+.2f}" for name, rho in strongest),
             ]
         )
+    for effect in result.covariates:
+        of_parts = [
+            text for part, _ in fitted for text in (_ratio(getattr(effect, part)), _p_of(getattr(effect, part)))
+        ]
+        rows.append([effect.name, effect.hazard_ratio, *of_parts])
     show_table(columns, rows)
     names = ["", "proportional, p", *(["stability", "same sign"] if result.others else []), "correlates (Spearman)"]
     show_table(names, more)
     if result.train.ratios or result.test.ratios:
         say("the encoder was trained on outcomes of the training part: only p values of the test part are valid")
         say(f"p values are not adjusted for {len(result.dimensions)} dimensions")
+    if result.covariates:
+        say("covariates: a number for one standard deviation of the training part, a category against the reference")
     for each in result.dimensions:
         if each.note:
             say(f"z{each.number} is excluded from the Cox models: {each.note}")
@@ -87,6 +94,10 @@ def _part(fit: CoxFit) -> str:
 
 def _ratio(ratio: HazardRatio | None) -> str | None:
     return None if ratio is None else ratio.text
+
+
+def _p_of(ratio: HazardRatio | None) -> str | None:
+    return None if ratio is None else _p(ratio.p)
 
 
 def _stability(stable: Stability | None) -> list[str | None]:

@@ -12,6 +12,7 @@ from survembed.cli.console import say, show_facts, show_json, show_lines, show_t
 from survembed.cli.shared_options import (
     DEFAULT_RUNS_DIR,
     AsJson,
+    CovariateValues,
     RunName,
     RunsDir,
     chosen_run,
@@ -53,6 +54,7 @@ def predict(
     table: Annotated[
         Path | None, typer.Option("--table", help="Table of features, one subject per row: CSV, TSV, XLSX or Parquet.")
     ] = None,
+    covariates: CovariateValues = None,
     label: Annotated[
         str | None,
         typer.Option("--id", help="Id of the subject in the output. Default: the id in the table; else 'subject'."),
@@ -87,7 +89,7 @@ def predict(
     given = {"ct": ct, "mask": mask, "folder": folder, "image": image, "table": table}
     files = {name: path for name, path in given.items() if path is not None}
     progress = reporter()
-    prediction = work(chosen, files, label=label, reporter=progress)
+    prediction = work(chosen, files, label=label, covariates=covariates or (), reporter=progress)
     several = len(prediction.labels) > 1
     to_csv = _is_csv(out)
     default = chosen.path / "predictions" / _file_name(label or ("rows" if several else prediction.labels[0]))
@@ -128,6 +130,9 @@ def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> Non
         columns = ["dimension", "z (standardised)", "contribution to log-hazard"]
         rows = zip(prediction.coordinates[0].tolist(), prediction.contributions[0].tolist(), strict=True)
         show_table(columns, [[f"z{index}", *values] for index, values in enumerate(rows)])
+        if prediction.covariate_contributions:
+            parts = {name: float(values[0]) for name, values in prediction.covariate_contributions.items()}
+            show_table(["covariate", "contribution to log-hazard"], [[name, value] for name, value in parts.items()])
     else:
         show_facts({"trained on": data})
         numbers = zip(

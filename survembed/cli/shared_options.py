@@ -74,6 +74,14 @@ Bootstrap = Annotated[
         "--bootstrap", min=0, max=1_000_000, help="Bootstrap resamples of the test subjects per interval; 0 for none."
     ),
 ]
+CovariateValues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--covariate",
+        metavar="NAME=VALUE",
+        help="A covariate of a clinical + image model, such as age=63. Repeatable. Default: the reference subject.",
+    ),
+]
 StartSubject = Annotated[
     str | None,
     typer.Option("--from", metavar="SUBJECT", help="Start at the latents of this subject. Default: start at zero."),

@@ -77,7 +77,8 @@ def show_traversal(traversal: Traversal, files: Sequence[Path]) -> None:
     """Print the effect of each row on hazard and decoded volumes, the paths of the files, and warnings."""
     from survembed.figures.traversal import silent_text
 
-    show_facts({"data": traversal.header.title, "axes": traversal.axes, "start": traversal.start})
+    facts = {"data": traversal.header.title, "axes": traversal.axes, "start": traversal.start}
+    show_facts(facts | ({"covariates": traversal.covariates} if traversal.covariates else {}))
     volumes = list(traversal.walks[0].volumes_ml)
     first, last = traversal.steps[0], traversal.steps[-1]
     ends = f"at {first:g} … {last:g}"

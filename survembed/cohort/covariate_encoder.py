@@ -289,6 +289,21 @@ class CovariateEncoder:
             texts.append(f"{column.name} {shown if is_known else 'missing'}")
         return ", ".join(texts)
 
+    def decode(self, x: Float) -> dict[str, NDArray[Any]]:
+        """Covariates (n,) of x (n, P), as of subjects of the training data; NaN or "" where missing."""
+        at = dict(zip(self.names, x.T, strict=True))
+        values: dict[str, NDArray[Any]] = {}
+        for column in self.columns:
+            missing = at.get(f"{column.name} missing", np.zeros(len(x))) > 0.5
+            if isinstance(column, NumberColumn):
+                numbers = column.mean + column.sd * at.get(column.name, np.zeros(len(x)))
+                values[column.name] = np.where(missing, np.nan, numbers)
+            else:
+                indicators = [at.get(name, np.zeros(len(x))) for name in column.names[: len(column.levels) - 1]]
+                chosen = np.array([np.zeros(len(x)), *indicators]).argmax(axis=0)
+                values[column.name] = np.where(missing, "", np.array(column.levels)[chosen])
+        return values
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the record of a run."""
         columns = [{"kind": column.kind, **asdict(column)} for column in self.columns]
@@ -297,8 +312,9 @@ class CovariateEncoder:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`, also after a round trip through JSON."""
-        columns = []
+        columns: list[NumberColumn | CategoryColumn] = []
         for fields in values["columns"]:
-            options = {name: tuple(value) if name == "levels" else value for name, value in fields.items()}
-            columns.append(KINDS[options.pop("kind")](**options))
+            options: dict[str, Any] = {**fields}
+            kind = KINDS[str(options.pop("kind"))]
+            columns.append(kind(**options | ({"levels": tuple(options["levels"])} if "levels" in options else {})))
         return cls(tuple(columns), dict(values["left_out"]))

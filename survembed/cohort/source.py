@@ -79,12 +79,15 @@ class NewCases:
         Numbers measured from the images by name, each (m,): `organ_ml`, `tumour_ml`, …
     ids
         The m ids of the user's own table; empty where there are none. Names of files are no ids.
+    covariates
+        Columns of the user's own table by name, each (m,), as in `Subjects`; empty where there is none.
     """
 
     images: NDArray[Any]
     warnings: tuple[str, ...] = ()
     measures: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
+    covariates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @runtime_checkable

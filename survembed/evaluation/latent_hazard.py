@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from survembed.runs.latents import Latents
@@ -14,8 +16,21 @@ ACTIVE_VARIANCE = 0.01
 
 
 def refit(latents: Latents, part: Bool) -> CoxFit:
-    """Cox model of all latent dimensions, fitted on the subjects `part` (n,); units are SDs of the development set."""
-    return _fit(latents.z.astype(np.float64), latents, part)
+    """Cox model of all latent dimensions, fitted on the subjects `part` (n,); units are SDs of the development set.
+
+    Of a model with covariates x (n, P), each latent dimension is adjusted for these, and they follow as L, L + 1, …
+    with the hazard ratio for one unit of an encoded column: a standard deviation of a number, a category against the
+    reference.
+    """
+    fit = _fit(latents.inputs, latents, part)
+    if latents.x is None:
+        return fit
+    n_dims, deviation = latents.z.shape[1], latents.inputs[~latents.test].std(axis=0)
+    ratios = {
+        number: ratio if number < n_dims else ratio.for_units(1 / float(deviation[number]))
+        for number, ratio in fit.ratios.items()
+    }
+    return replace(fit, ratios=ratios)
 
 
 def refit_log_hazard(latents: Latents, part: Bool) -> HazardRatio | None:

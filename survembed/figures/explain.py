@@ -46,7 +46,8 @@ def draw_explanation(explanation: Explanation, path: Path) -> list[Path]:
     with drawing():
         figure = new_figure(SIDE + CELL * columns + 0.5, 1.5 + CELL * (2 + channels))
         data = data_name(header.title, header.synthetic)
-        figure.suptitle(f"{data}: {explanation.model}, subject {explanation.subject} along its hazard", fontsize=10)
+        at = f"\nat {explanation.covariates}" if explanation.covariates else ""
+        figure.suptitle(f"{data}: {explanation.model}, subject {explanation.subject} along its hazard{at}", fontsize=10)
         axes = figure.subplots(2 + channels, columns, squeeze=False)
         _draw_images(axes, explanation)
         for number in range(channels):

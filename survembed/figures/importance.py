@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from survembed.survival.outcome import Float
-    from survembed.workflows.importance import Dimension, Importance
+    from survembed.workflows.importance import CovariateEffect, Dimension, Importance
 
 LARGEST_RATIO = 100.0
 """Larger ratios, or smaller than its inverse, come from models with too little data; an arrow marks them."""
@@ -27,17 +27,19 @@ SILENT = 0.005
 def draw_importance(importance: Importance, path: Path) -> list[Path]:
     """Draw hazard ratios for one standard deviation of μ to `path` as PNG and PDF.
 
-    The strongest dimension is at the top; those that are left out of the Cox models share the last line. An arrow marks
-    what extends beyond the axis. The title marks synthetic data.
+    The strongest dimension is at the top, the covariates of the model follow; dimensions that are left out of the Cox
+    models share the last line. An arrow marks what extends beyond the axis. The title marks synthetic data.
     """
     from matplotlib.ticker import LogLocator
 
-    dimensions = sorted((each for each in importance.dimensions if not _is_silent(each)), key=_strength, reverse=True)
+    shown = sorted((each for each in importance.dimensions if not _is_silent(each)), key=_strength, reverse=True)
+    dimensions: list[Dimension | CovariateEffect] = [*shown, *importance.covariates]
     silent = [f"z{each.number}" for each in importance.dimensions if _is_silent(each)]
     with drawing():
         figure = new_figure(6.4, 1.5 + 0.36 * (len(dimensions) + bool(silent)))
         axis = figure.subplots()
         intervals = []
+        of = " on μ and covariates" if importance.covariates else " on μ"
         for shift, colour, marker, fit, name in (
             (-0.14, BLUE, "s", "train", "training part"),
             (0.14, ORANGE, "o", "test", "test part"),
@@ -49,10 +51,10 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
                 rows = np.array([[y, each.value, each.low, each.high] for y, each in fitted])
                 y, value, low, high = rows.T
                 style: dict[str, Any] = {"fmt": marker, "ms": 4, "color": colour, "capsize": 2}
-                label = f"Cox model on μ, {name}"
+                label = f"Cox model{of}, {name}"
                 axis.errorbar(value, y, xerr=[value - low, high - value], label=label, **style)
                 intervals.append((colour, rows))
-        head = [(number, each.psi_sd) for number, each in enumerate(dimensions) if each.psi_sd is not None]
+        head = [(number, each.slope) for number, each in enumerate(dimensions) if each.slope is not None]
         if head:
             rows_of_head, slopes = zip(*head, strict=True)
             axis.scatter(np.exp(slopes), rows_of_head, marker="D", s=18, color=RED, zorder=3, label="head of the run")
@@ -65,7 +67,7 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
         axis.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         axis.xaxis.set_major_formatter("{x:g}")  # 0.1 in place of 10⁻¹
         axis.xaxis.set_minor_formatter("{x:g}")
-        names = [f"z{each.number}" for each in dimensions]
+        names = [each.name for each in dimensions]
         if silent:
             names.append("silent")
             text = f"{', '.join(silent)}: left out of the Cox models"
@@ -80,7 +82,8 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
             )
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.5)
-        axis.set_xlabel("hazard ratio for one standard deviation of μ")
+        unit = "hazard ratio for one standard deviation of μ"
+        axis.set_xlabel(f"adjusted {unit} or of a number, or against the reference" if importance.covariates else unit)
         entitle(figure, f"{data_name(importance.title, importance.synthetic)}: {importance.model}, hazard ratios")
         if intervals or head:
             figure.legend(loc="outside lower center", frameon=False, fontsize=8, ncols=3)

@@ -155,6 +155,8 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
             f"{typical.error[row]:.3g}, percentile {typical.error_percentile[row]:.0f} {among}"
         )
     facts["latent distance"] = f"{typical.distance[row]:.3g}, percentile {typical.distance_percentile[row]:.0f} {among}"
+    if prediction.covariates:
+        facts = {"covariates": prediction.covariates[row], **facts}
     for name, values in prediction.measures.items():
         if name.endswith("_ml"):
             facts[name.removesuffix("_ml")] = f"{values[row]:.1f} ml"

@@ -53,7 +53,8 @@ def _title(traversal: Traversal) -> str:
     unit = "standard deviations of the training μ" if traversal.axes == "standardised" else "raw latent units"
     origin = traversal.start if traversal.start in ("zero", "mean of training") else f"subject {traversal.start}"
     data = data_name(traversal.header.title, traversal.header.synthetic)
-    return f"{data}: {traversal.model}, from {origin}, in {unit}"
+    at = f"\nat {traversal.covariates}" if traversal.covariates else ""
+    return f"{data}: {traversal.model}, from {origin}, in {unit}{at}"
 
 
 def _draw_row(axes: Sequence[Axes], walk: Walk, traversal: Traversal, *, first: bool) -> None:

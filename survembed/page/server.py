@@ -100,7 +100,8 @@ class _Site:
 
         def answer() -> Response:
             start = time.perf_counter()
-            content = self.explorer.scene(self.explorer.place(parameters)).to_bytes()
+            place, covariates = self.explorer.place(parameters), self.explorer.covariates(parameters)
+            content = self.explorer.scene(place, covariates).to_bytes()
             spent = {"server-timing": f"decode;dur={(time.perf_counter() - start) * 1000:.2f}"}
             return Response(content, media_type="application/octet-stream", headers=spent)
 

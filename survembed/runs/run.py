@@ -89,6 +89,14 @@ class Run(RunFiles):
         return str(self.record["model"])
 
     @property
+    def model_title(self) -> str:
+        """The model in results: `coxvae`, or `coxvae, clinical + image (age, stage)` for one with covariates."""
+        covariates = self.record.get("covariates")
+        if not covariates:
+            return self.model
+        return f"{self.model}, clinical + image ({', '.join(column['name'] for column in covariates['columns'])})"
+
+    @property
     def dataset(self) -> str:
         """Name of the dataset."""
         return str(self.record["dataset"])

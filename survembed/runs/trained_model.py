@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from survembed.cohort.subjects import CohortHeader
 from survembed.heads.base import Head
+from survembed.heads.covariates import CovariateHead
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
 from survembed.runs.embedding import embed, load_model
@@ -102,6 +103,14 @@ class TrainedModel:
         share = (nodes + 1) / 2
         slopes = [weights / 2 @ self.gradients(centre + np.outer(share, each - centre)) for each in z]
         return (z - centre) * np.array(slopes).reshape(z.shape)
+
+    def covariate_contributions(self, x: Float) -> dict[str, Float]:
+        """γ_j·x_j (n,) by encoded column, of covariates x (n, P); empty for a model of the images alone."""
+        head = self.model.head
+        if not isinstance(head, CovariateHead):
+            return {}
+        gamma = head.gamma.detach().double().cpu().numpy()
+        return dict(zip(self.latents.x_names, (x * gamma).T, strict=True))
 
     @cached_property
     def head(self) -> Head:

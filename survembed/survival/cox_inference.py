@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,10 @@ class HazardRatio:
     high: float
     p: float
     p_proportional: float
+
+    def for_units(self, units: float) -> HazardRatio:
+        """The same for `units` of the present unit."""
+        return replace(self, value=self.value**units, low=self.low**units, high=self.high**units)
 
     @property
     def text(self) -> str:

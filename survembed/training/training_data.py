@@ -48,7 +48,8 @@ class TrainingData:
         """Training data from a table of subjects and its split; `covariates` x (N, P) of all subjects."""
         arrays = (subjects.duration, subjects.event, parts["train"], parts["validation"])
         x = None if covariates is None else torch.from_numpy(covariates).float()
-        return cls(images, *map(torch.from_numpy, arrays), covariates=x)
+        duration, event, train, validation = map(torch.from_numpy, arrays)
+        return cls(images, duration, event, train, validation, x)
 
     def fit_statistics(self, model: Model, batch_size: int) -> None:
         """Fit the input scale and the outcome statistics of an untrained `model` to the training part.

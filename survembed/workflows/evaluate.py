@@ -160,7 +160,7 @@ def score_run(
     latents = subjects.latents
     evaluation = Evaluation(
         run=subjects.run.id,
-        model=subjects.run.model,
+        model=subjects.run.model_title,
         title=latents.title,
         time_unit=latents.time_unit,
         train=follow_up(*subjects.development),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from survembed.cohort.subjects import CohortHeader
 from survembed.errors import RunError, UsageError
 from survembed.evaluation import reencoding
 from survembed.progress import QUIET, Reporter
-from survembed.runs.embedding import open_cohort
+from survembed.runs.embedding import encoder_of_run, open_cohort
+from survembed.runs.given_covariates import given_covariates
 from survembed.runs.latent_axes import Float
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
@@ -54,6 +56,10 @@ class Explanation(Result):
         (k,) the same of the voxels of `walked` with a fraction above 0.5, as NIfTI masks have them.
     affine
         (4, 4) from voxel to RAS mm on the subject's own anatomy; None without physical space.
+    covariates
+        Text on the covariates, the same at every step; empty for a model of the images alone.
+    covariate_hazard_ratio
+        Hazard of the subject at these covariates against that at its own; it multiplies every step.
     """
 
     format = "survembed-explanation"
@@ -72,6 +78,8 @@ class Explanation(Result):
     walked_ml: dict[str, Float]
     walked_above_half_ml: dict[str, Float]
     affine: Float | None = field(metadata={"json": False})
+    covariates: str = ""
+    covariate_hazard_ratio: float = 1.0
 
     @property
     def reconstruction(self) -> NDArray[np.float32]:
@@ -114,6 +122,7 @@ def explain(
     low: float = -2.0,
     high: float = 2.0,
     n_steps: int = 5,
+    covariates: Sequence[str] = (),
     reporter: Reporter = QUIET,
 ) -> Explanation:
     """Walk a subject of the run's cohort along the hazard.
@@ -128,6 +137,8 @@ def explain(
         Its id.
     low, high, n_steps
         Positions: `n_steps` evenly from `low` to `high`; 0 is added where it is not among them.
+    covariates
+        `name=value` for a model with covariates. Default: the subject's own.
 
     Raises
     ------
@@ -141,6 +152,7 @@ def explain(
     _check(run, low, high, n_steps)
     trained = TrainedModel.open(run, reporter=reporter)
     position = trained.latents.position(subject)
+    text, ratio = _covariates(trained, position, covariates, reporter)
     steps = np.unique(np.append(np.linspace(low, high, n_steps).round(10), 0.0)) + 0.0
     with reporter.task("decoding", 1, "walk") as task:
         start = trained.latents.z[position].astype(np.float64)
@@ -153,7 +165,7 @@ def explain(
     hazard = trained.log_hazard(z)
     own = Explanation(
         run=run.id,
-        model=run.model,
+        model=run.model_title,
         header=trained.header,
         subject=subject,
         steps=steps,
@@ -166,11 +178,31 @@ def explain(
         walked_ml={},
         walked_above_half_ml={},
         affine=None if affines is None else affines[position],
+        covariates=text,
+        covariate_hazard_ratio=ratio,
     )
     walked = own.walked
     again = trained.log_hazard(trained.embed(walked).astype(np.float64)) - hazard[steps == 0]
     soft, hard = trained.volumes_ml(walked), trained.volumes_above_half_ml(walked)
     return replace(own, reencoded=again, walked_ml=soft, walked_above_half_ml=hard)
+
+
+def _covariates(
+    trained: TrainedModel, position: int, assignments: Sequence[str], reporter: Reporter
+) -> tuple[str, float]:
+    """Text on the covariates of the walk, and the hazard ratio of these to the subject's own."""
+    encoder, latents = encoder_of_run(trained.run), trained.latents
+    if encoder is None or latents.x is None:
+        given_covariates(trained.run, assignments)
+        return "", 1.0
+    own = encoder.decode(latents.x[[position]])
+    if not assignments:
+        return f"{encoder.describe(own)} (the subject's own)", 1.0
+    given = given_covariates(trained.run, assignments, own)
+    for note in given.notes:
+        reporter.warn(note)
+    added = trained.covariate_contributions(given.x - latents.x[[position]])
+    return f"{given.texts[0]} (own: {encoder.describe(own)})", float(np.exp(sum(part[0] for part in added.values())))
 
 
 def _check(run: Run, low: float, high: float, n_steps: int) -> None:

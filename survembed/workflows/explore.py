@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from survembed.cohort.captions import data_name
 from survembed.cohort.cohort import Cohort
+from survembed.cohort.covariate_encoder import CategoryColumn
 from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.prepare import cohort_path
 from survembed.errors import UsageError
@@ -22,6 +23,8 @@ from survembed.evaluation.out_of_distribution import FAR, mahalanobis, percentil
 from survembed.evaluation.projection import principal_axes
 from survembed.evaluation.survival_band import SurvivalBand
 from survembed.progress import QUIET, Reporter
+from survembed.runs.embedding import encoder_of_run
+from survembed.runs.given_covariates import GivenCovariates, given_covariates
 from survembed.runs.latent_axes import Float, Gradient
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.nifti import nifti_bytes
@@ -40,10 +43,11 @@ class Scene:
     Attributes
     ----------
     numbers
-        `z` (L,) raw, `volumes_ml` as of `TrainedModel`, `distance_percentile` as in `OutOfDistribution`;
-        with a head `log_hazard`, `reencoded` (the log-hazard of the decoded image, encoded again), `slope` (L,) the
-        gradient of `log_hazard` (ψ for a linear head), `hazard_sd` (what one unit along the hazard axis adds to it),
-        and value, low and high of `survival` at the times of `Explorer.describe` and of `median`.
+        `z` (L,) raw, `volumes_ml` as of `TrainedModel`, `distance_percentile` as in `OutOfDistribution`; with a head
+        `log_hazard`, `reencoded` (that of the decoded image, encoded again, at the same covariates),
+        `covariate_log_hazard` (γᵀx, its part from covariates), `slope` (L,) the gradient of `log_hazard` (ψ for a
+        linear head), `hazard_sd` (what one unit along the hazard axis adds to it), and value, low and high of
+        `survival` at the times of `Explorer.describe` and of `median`.
     image
         (C, *spatial) float32 as decoded.
     """
@@ -78,6 +82,7 @@ class Explorer:
         self.latents, self.header = trained.latents, trained.header
         self.has_head = trained.model.head is not None
         self.axes = trained.coordinates()
+        self.encoder = encoder_of_run(trained.run)
         self._training = self.latents.z[~self.latents.test].astype(np.float64)
         self.part, rows = reference_subjects(self.latents)
         self._distances = mahalanobis(self.latents.z[rows], self._training)
@@ -96,7 +101,7 @@ class Explorer:
         header, run = self.header, self.trained.run
         return {
             "run": run.id,
-            "model": run.model,
+            "model": run.model_title,
             "title": data_name(header.title, header.synthetic),
             "synthetic": header.synthetic,
             "channels": header.to_dict()["channels"],
@@ -116,7 +121,36 @@ class Explorer:
             "has_images": self.cohort is not None,
             "times": self.survival_band.times.tolist() if self.survival_band else [],
             "has_interval": self.survival_band is not None and self.survival_band.has_interval,
+            "covariates": self._covariates(),
         }
+
+    def _covariates(self) -> list[dict[str, Any]]:
+        """A control for each covariate: range and mean of a number, levels of a category, the reference first."""
+        controls: list[dict[str, Any]] = []
+        for column in self.encoder.columns if self.encoder else ():
+            values = (
+                {"levels": list(column.levels)}
+                if isinstance(column, CategoryColumn)
+                else {"low": column.low, "high": column.high}
+            )
+            controls.append({"name": column.name, "reference": column.reference, **values})
+        return controls
+
+    def covariates(self, request: Mapping[str, Any]) -> GivenCovariates:
+        """Covariates of a request: an object of numbers and levels by name; those of the reference subject by default.
+
+        Raises
+        ------
+        UsageError
+            When it is no such object, or the model has no such covariate or level.
+        """
+        given = request.get("covariates", {})
+        if not isinstance(given, dict) or not all(
+            isinstance(value, str | int | float) and not isinstance(value, bool) for value in given.values()
+        ):
+            expected = 'an object such as {"age": 63}'
+            raise UsageError("no such covariates", where="covariates", expected=expected)
+        return given_covariates(self.trained.run, [f"{name}={value}" for name, value in given.items()])
 
     def subjects(self) -> dict[str, Any]:
         """The cohort in columns: id, duration, event, part, and place (n, 2) on the first two principal components."""
@@ -145,7 +179,15 @@ class Explorer:
             "duration": float(self.latents.duration[row]),
             "event": bool(self.latents.event[row]),
             "part": str(self.latents.split[row]),
+            "covariates": self._own_covariates(row),
         }
+
+    def _own_covariates(self, row: int) -> dict[str, Any]:
+        """Covariates of a subject by name; without missing ones, which are those of the reference subject here."""
+        if self.encoder is None or self.latents.x is None:
+            return {}
+        own = {name: values[0].item() for name, values in self.encoder.decode(self.latents.x[[row]]).items()}
+        return {name: value for name, value in own.items() if value != "" and value == value}
 
     def stored_image(self, name: str) -> bytes:
         """Voxels of a subject's own image, (C, *spatial) uint8 with 255 for 1, as in `Scene.to_bytes`.
@@ -180,8 +222,8 @@ class Explorer:
             raise UsageError("no such step along the hazard", where="hazard", expected=expected)
         return self.axes.along_hazard(at, self._gradient, np.array([float(step)]))[0] if step else at
 
-    def scene(self, z: Float) -> Scene:
-        """Decoded image and numbers at z (L,)."""
+    def scene(self, z: Float, covariates: GivenCovariates | None = None) -> Scene:
+        """Decoded image and numbers at z (L,) and at covariates, by default those of the reference subject."""
         image = self.trained.decode(z[None])
         numbers: dict[str, Any] = {
             "z": z.tolist(),
@@ -189,12 +231,14 @@ class Explorer:
             "distance_percentile": float(percentile(mahalanobis(z[None], self._training), self._distances)[0]),
         }
         if self.survival_band:
-            log_hazard, slope = self.trained.log_hazard(z[None]), self._gradient(z)
-            survival = self.survival_band.survival(z[None])
-            again = self.trained.log_hazard(self.trained.embed(image).astype(np.float64))
+            both = covariates.beside(z[None]) if covariates else z[None]
+            log_hazard, slope = self.trained.log_hazard(both), self._gradient(z)
+            survival = self.survival_band.survival(both)
+            again = self.trained.embed(image).astype(np.float64)
             numbers |= {
                 "log_hazard": float(log_hazard[0]),
-                "reencoded": float(again[0]),
+                "reencoded": float(self.trained.log_hazard(covariates.beside(again) if covariates else again)[0]),
+                "covariate_log_hazard": float(log_hazard[0] - self.trained.log_hazard(z[None])[0]),
                 "slope": slope.tolist(),
                 "hazard_sd": self.axes.hazard_sd(slope),
                 "survival": plain([curve[0].round(5) for curve in (survival.value, survival.low, survival.high)]),

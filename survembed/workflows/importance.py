@@ -79,6 +79,45 @@ class Dimension:
     correlations: dict[str, float]
     note: str = ""
 
+    @property
+    def name(self) -> str:
+        """Name in tables and figures."""
+        return f"z{self.number}"
+
+    @property
+    def slope(self) -> float | None:
+        """Log hazard ratio of the model for one standard deviation."""
+        return self.psi_sd
+
+
+@dataclass(frozen=True)
+class CovariateEffect:
+    """One encoded covariate of a clinical + image model.
+
+    Attributes
+    ----------
+    name
+        Such as `age` (one standard deviation of the training part) or `stage=III` (against the reference).
+    gamma, hazard_ratio
+        γ of the model and exp(γ).
+    train, test
+        Hazard ratios of the refitted Cox models, adjusted for the latent dimensions and the other covariates.
+    note
+        Reason why it is left out of the refitted models; empty otherwise.
+    """
+
+    name: str
+    gamma: float
+    hazard_ratio: float
+    train: HazardRatio | None
+    test: HazardRatio | None
+    note: str = ""
+
+    @property
+    def slope(self) -> float | None:
+        """Log hazard ratio of the model for one unit of the column."""
+        return self.gamma
+
 
 @dataclass(frozen=True)
 class Importance(Result):
@@ -94,6 +133,8 @@ class Importance(Result):
         Cox models refitted on the latents of the development set and of the test set.
     dimensions
         One for each latent dimension.
+    covariates
+        One for each encoded covariate of the model.
     """
 
     format: ClassVar[str] = "survembed-importance"
@@ -106,6 +147,7 @@ class Importance(Result):
     train: CoxFit
     test: CoxFit
     dimensions: tuple[Dimension, ...]
+    covariates: tuple[CovariateEffect, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -152,9 +194,28 @@ def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) ->
         for number in range(mu.shape[1])
     ]
     ids = tuple(other.id for other in others)
+    covariates = _covariates(trained, fits)
     return Importance(
-        run.id, run.model, header.title, header.synthetic, ids, fits["train"], fits["test"], tuple(dimensions)
+        run.id,
+        run.model_title,
+        header.title,
+        header.synthetic,
+        ids,
+        fits["train"],
+        fits["test"],
+        tuple(dimensions),
+        covariates,
     )
+
+
+def _covariates(trained: TrainedModel, fits: Mapping[str, CoxFit]) -> tuple[CovariateEffect, ...]:
+    names, n_dims = trained.latents.x_names, trained.latents.z.shape[1]
+    effects = []
+    for number, (name, gamma) in enumerate(trained.covariate_contributions(np.ones((1, len(names)))).items(), n_dims):
+        value, note = float(gamma[0]), fits["train"].dropped.get(number, "")
+        train, test = (fits[part].ratios.get(number) for part in ("train", "test"))
+        effects.append(CovariateEffect(name, value, float(np.exp(value)), train, test, note))
+    return tuple(effects)
 
 
 def siblings(run: Run) -> list[Run]:

@@ -12,7 +12,14 @@ from survembed.progress import QUIET, Reporter
 
 
 def phantom(
-    folder: Path, *, n_subjects: int = 300, seed: int = 0, effect: float = 1.0, reporter: Reporter = QUIET
+    folder: Path,
+    *,
+    n_subjects: int = 300,
+    seed: int = 0,
+    effect: float = 1.0,
+    age_effect: float = 0.0,
+    stage_effect: float = 0.0,
+    reporter: Reporter = QUIET,
 ) -> None:
     """Write a phantom cohort; see `survembed.datasets.volume.phantom.write_phantom`.
 
@@ -30,7 +37,8 @@ def phantom(
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise DataError(f"'{folder.name}' is not empty", where=str(folder), expected="an empty or missing folder")
-        write_phantom(temporary, n_subjects, seed, effect, reporter=reporter)
+        clinical = {"age_effect": age_effect, "stage_effect": stage_effect}
+        write_phantom(temporary, n_subjects, seed, effect, reporter=reporter, **clinical)
         temporary.rename(folder.absolute())
     except OSError as error:
         raise DataError(

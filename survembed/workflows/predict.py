@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from survembed.evaluation.survival_band import Survival, SurvivalBand
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import read_config
 from survembed.runs.embedding import open_cohort
+from survembed.runs.given_covariates import given_covariates
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.files import write_text
@@ -50,11 +51,12 @@ class SubjectPrediction(Result):
     log_hazard
         (n,) higher dies sooner.
     log_hazard_ratio
-        (n,) the same minus the log-hazard of the mean training μ.
+        (n,) the same minus the log-hazard of the mean training μ, at the reference covariates.
     percentile
         (n,) of the log-hazard among the training subjects, in per cent.
     contributions
-        (n, L) what each dimension adds to `log_hazard_ratio`, which is their sum. See `attribution`.
+        (n, L) what each dimension adds to `log_hazard_ratio`. With those of the covariates this is their sum. See
+        `attribution`.
     linear
         Whether the head is linear in the latents, so that contributions are ψ_i·z_i in standardised coordinates.
     survival, out_of_distribution
@@ -67,6 +69,10 @@ class SubjectPrediction(Result):
         Kaplan-Meier curve of the training subjects.
     n_train
         Number of training subjects.
+    covariates
+        Text (n,) on the covariates of each subject; empty for a model of the images alone.
+    covariate_contributions
+        (n, P) γ_j·x_j by encoded column: what the covariates add to `log_hazard_ratio`; empty without covariates.
     """
 
     format = "survembed-prediction"
@@ -90,6 +96,8 @@ class SubjectPrediction(Result):
     warnings: tuple[str, ...]
     cohort_curve: StepFunction
     n_train: int
+    covariates: tuple[str, ...] = ()
+    covariate_contributions: Mapping[str, Float] = field(default_factory=dict)
 
     @property
     def attribution(self) -> str:
@@ -136,6 +144,12 @@ class SubjectPrediction(Result):
         write_text(path, text.getvalue())
         return path
 
+    def _of_covariates(self, row: int) -> dict[str, Any]:
+        if not self.covariates:
+            return {}
+        parts = {name: values[row] for name, values in self.covariate_contributions.items()}
+        return {"covariates": self.covariates[row], "covariate_contributions": parts}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; what is unknown is null. No images."""
         survival, similarity = self.survival, self.out_of_distribution
@@ -160,6 +174,7 @@ class SubjectPrediction(Result):
                     "z": self.z[row],
                     "z_standardised": self.coordinates[row],
                     "contributions": self.contributions[row],
+                    **self._of_covariates(row),
                     "reconstruction_error": error,
                     "latent_distance": distance,
                     "far_from_training": bool(similarity.far[row]),
@@ -188,7 +203,12 @@ class SubjectPrediction(Result):
 
 
 def predict(
-    run: Run, files: Mapping[str, Path], *, label: str | None = None, reporter: Reporter = QUIET
+    run: Run,
+    files: Mapping[str, Path],
+    *,
+    label: str | None = None,
+    covariates: Sequence[str] = (),
+    reporter: Reporter = QUIET,
 ) -> SubjectPrediction:
     """Prepare new subjects as those of the run's cohort were, and predict.
 
@@ -200,6 +220,8 @@ def predict(
         By `ct`, `mask`, `folder`, `image` or `table`; the run's dataset decides which it needs.
     label
         What the subject is called in the result. Default: its id in a table; without ids `subject`, or `row-1`, ….
+    covariates
+        `name=value` for a model with covariates. Default: the columns of a table, else the reference subject.
 
     Raises
     ------
@@ -215,18 +237,20 @@ def predict(
     trained = TrainedModel.open(run, reporter=reporter)
     with open_cohort(run, reporter) as cohort:
         new = _read(run, files, cohort)
-        for warning in new.warnings:
+        given = given_covariates(run, covariates, new.covariates, len(new.images))
+        for warning in (*new.warnings, *given.notes):
             reporter.warn(warning)
         images = cohort.as_own(new.images)
         mu = trained.embed(images)
         similarity = compare_with_cohort(trained, cohort, images, mu)
     latents, z = trained.latents, mu.astype(np.float64)
     train = ~latents.test
-    axes, log_hazard = trained.coordinates(), trained.log_hazard(z)
+    both = given.beside(z)
+    axes, log_hazard = trained.coordinates(), trained.log_hazard(both)
     assert latents.log_hazard is not None
     return SubjectPrediction(
         run=run.id,
-        model=run.model,
+        model=run.model_title,
         header=trained.header,
         labels=_labels(label, new.ids, len(z)),
         images=images,
@@ -238,12 +262,14 @@ def predict(
         percentile=percentile(log_hazard, latents.log_hazard[train]),
         contributions=trained.contributions(z),
         linear=trained.is_linear,
-        survival=SurvivalBand(trained, reporter).survival(z),
+        survival=SurvivalBand(trained, reporter).survival(both),
         out_of_distribution=similarity,
         measures=new.measures,
-        warnings=new.warnings,
+        warnings=(*new.warnings, *given.notes),
         cohort_curve=kaplan_meier(latents.duration[train], latents.event[train]),
         n_train=int(train.sum()),
+        covariates=given.texts,
+        covariate_contributions=trained.covariate_contributions(given.x),
     )
 
 

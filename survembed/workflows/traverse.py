@@ -17,6 +17,7 @@ from survembed.errors import UsageError
 from survembed.evaluation import reencoding
 from survembed.evaluation.latent_hazard import refit, refit_log_hazard, silent_dimensions
 from survembed.progress import QUIET, Reporter
+from survembed.runs.given_covariates import given_covariates
 from survembed.runs.latent_axes import Float
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
@@ -94,6 +95,9 @@ class Traversal(Result):
         One for each row: the hazard axis, then the dimensions by falling effect on the hazard.
     silent
         Dimensions without a row, as their μ hardly varies: they carry nothing of the image.
+    covariates
+        Text on the covariates at which it is drawn; empty for a model of the images alone. They cancel in every hazard
+        relative to the start.
     """
 
     format = "survembed-traversal"
@@ -106,6 +110,7 @@ class Traversal(Result):
     steps: Float
     walks: list[Walk] = field(metadata={"json": "rows"})
     silent: tuple[int, ...] = ()
+    covariates: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values, for JSON; no images."""
@@ -187,7 +192,8 @@ def traverse(
             walks.append(_walk(trained, f"z{dimension}", base, path, effect, on_test.get(dimension)))
             task.advance()
     origin, units = start or ("zero" if raw else "mean of training"), "raw" if raw else "standardised"
-    return Traversal(run.id, run.model, trained.header, origin, units, steps, walks, tuple(silent))
+    at = "".join(given_covariates(run).texts)
+    return Traversal(run.id, run.model_title, trained.header, origin, units, steps, walks, tuple(silent), at)
 
 
 def _check(dims: Sequence[int], n_dims: int, low: float, high: float, n_steps: int, headless_risk: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from lifelines import CoxPHFitter
 from survembed.cohort.covariate_encoder import CovariateEncoder
 from survembed.errors import DataError, UsageError
 from survembed.evaluation.test_set import EvaluationSet
-from survembed.runs.configuration import Chosen, TrainConfig
 from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.run import Run, Runs
 from survembed.runs.trained_model import TrainedModel
@@ -23,44 +21,10 @@ from survembed.survival.breslow import BreslowBaseline
 from survembed.survival.cox_newton import fit_cox
 from survembed.workflows.train import train
 from tests import clinical
-from tests.clinical import Clinical
+from tests.clinical_runs import Trained, settings
 from tests.datasets.preparing import RecordingReporter
-from tests.trained import config
 
 pytestmark = pytest.mark.usefixtures("clinical_plugin")
-
-Trained = Callable[..., Run]
-
-
-@pytest.fixture(scope="session")
-def clinical_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clinical")
-    clinical.install(folder)
-    return folder
-
-
-@pytest.fixture
-def clinical_plugin(clinical_folder: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(clinical_folder)
-
-
-def settings(covariates: tuple[str, ...] = ("age", "stage"), model: str = "coxvae", **data: Any) -> TrainConfig:
-    options = {"updates": 60, "batch_size": 64, "covariates": covariates}
-    made = config("image", model, train=options, split={"test": 0.3})
-    return replace(made, data=Chosen("clinical", Clinical(**data)))
-
-
-@pytest.fixture(scope="session")
-def trained_with(tmp_path_factory: pytest.TempPathFactory, clinical_folder: Path) -> Trained:
-    """The run of a model, trained on the first call; to be read only."""
-    made: dict[str, Run] = {}
-
-    def make(model: str = "coxvae") -> Run:
-        if model not in made:
-            made[model] = train(settings(model=model, missing=0.1), runs_dir=tmp_path_factory.mktemp("runs"))
-        return made[model]
-
-    return make
 
 
 @pytest.mark.parametrize("model", ["coxvae", "deepsurv"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,12 +62,14 @@ def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit
     if not options.features:
         _refuse_other_columns(table, {*numeric, *levels_of, *cohort.subjects.covariates}, options)
     columns = {name: _numbers(table, name, limit) for name in numeric}
+    covariates: dict[str, NDArray[Any]] = dict(columns)
     for name, levels in levels_of.items():
         columns |= _indicators(table, name, levels)
+        covariates[name] = categories(table, name).values
     values = np.stack([columns[name] for name in cohort.header.features], axis=1)
     ids = _ids(table, {*numeric, *levels_of}, options)
     warnings = () if ids else ("the table has no column of ids: the subjects are named by their rows",)
-    return NewCases(values.astype(np.float32)[:, None], warnings, ids=ids)
+    return NewCases(values.astype(np.float32)[:, None], warnings, ids=ids, covariates=covariates)
 
 
 def _ids(table: Table, features: set[str], options: Tabular) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Synthetic cohort of abdominal CTs in the file formats of real scanners and segmenters, with known log-hazards.
 
-The hazard depends only on the tumour volume in the written mask; size, position, HU and noise are nuisance.
+The hazard depends only on the tumour volume in the written mask, and on age and stage where these have an effect; size,
+position, HU and noise are nuisance.
 """
 
 from __future__ import annotations
@@ -57,19 +58,20 @@ def write_subject(folder: Path, subject: str, phantom: Phantom, rng: np.random.G
 
 
 def draw_outcomes(
-    tumour_ml: Float, effect: float, rng: np.random.Generator
+    tumour_ml: Float, effect: float, rng: np.random.Generator, clinical: Float | float = 0.0
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], Float]:
-    """Draw survival that depends only on the tumour volume.
+    """Draw survival that depends on the tumour volume, and on `clinical` (n,), which is added to the log-hazard.
 
     Returns
     -------
     tuple
-        Durations (n,) in whole days, from 1; events (n,); true log-hazards (n,), effect · zscore(log1p(tumour_ml)).
+        Durations (n,) in whole days, from 1; events (n,); true log-hazards (n,), effect · zscore(log1p(tumour_ml)) +
+        clinical.
         Times are Weibull with shape 1.15 and median 450 days at log-hazard 0. Censoring is exponential; its rate gives
         17 % censored subjects.
     """
     log_volume = np.log1p(tumour_ml)
-    log_hazard = effect * (log_volume - log_volume.mean()) / max(float(log_volume.std()), 1e-9)
+    log_hazard = effect * (log_volume - log_volume.mean()) / max(float(log_volume.std()), 1e-9) + clinical
     scale = MEDIAN_DAYS / np.log(2) ** (1 / WEIBULL_SHAPE)
     times = scale * (rng.exponential(size=len(log_volume)) * np.exp(-log_hazard)) ** (1 / WEIBULL_SHAPE)
     unit_censoring = rng.exponential(size=len(log_volume))
@@ -85,6 +87,8 @@ def write_phantom(
     effect: float = 1.0,
     shape: tuple[int, int, int] = SHAPE,
     reporter: Reporter = QUIET,
+    age_effect: float = 0.0,
+    stage_effect: float = 0.0,
 ) -> None:
     """Write a cohort: `imagesTr`, `labelsTr`, `clinical.csv` with the true log-hazards, and last `phantom.json`.
 
@@ -100,6 +104,9 @@ def write_phantom(
         Voxels of each CT.
     reporter
         Receives the progress.
+    age_effect, stage_effect
+        Log hazard ratios of ten years of age (a standard deviation) and of stage III against I and II. With either, the
+        table has the columns `age` and `stage`, which do not depend on the image.
     """
     names = [f"phantom_{number:04d}" for number in range(n_subjects)]
 
@@ -115,12 +122,23 @@ def write_phantom(
             rows.append(row)
             task.advance()
     tumour_ml = np.array([row[1] for row in rows])
-    duration, event, log_hazard = draw_outcomes(tumour_ml, effect, np.random.default_rng([seed, 2**31]))
-    lines = [f"case_id,duration_days,event,organ_ml,tumour_ml,n_lesions,{TRUTH_COLUMN}"]
+    has_clinical = bool(age_effect or stage_effect)
+    age, stage = _draw_clinical(n_subjects, np.random.default_rng([seed, 2**31 + 1]))
+    added = age_effect * (age - 60) / 10 + stage_effect * (stage == "III") if has_clinical else 0.0
+    duration, event, log_hazard = draw_outcomes(tumour_ml, effect, np.random.default_rng([seed, 2**31]), added)
+    columns = ",age,stage" if has_clinical else ""
+    lines = [f"case_id,duration_days,event,organ_ml,tumour_ml,n_lesions,{TRUTH_COLUMN}{columns}"]
     for i, (organ, tumour, lesions) in enumerate(rows):
-        lines.append(f"{names[i]},{duration[i]},{int(event[i])},{organ:.3f},{tumour:.3f},{lesions},{log_hazard[i]:.9f}")
+        numbers = f"{duration[i]},{int(event[i])},{organ:.3f},{tumour:.3f},{lesions},{log_hazard[i]:.9f}"
+        lines.append(f"{names[i]},{numbers}" + (f",{age[i]:.1f},{stage[i]}" if has_clinical else ""))
     (folder / "clinical.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    write_json(folder / MARK, {"title": TITLE, **_phantom_key(n_subjects, seed, effect, shape)})
+    clinical = {"age_effect": age_effect, "stage_effect": stage_effect} if has_clinical else {}
+    write_json(folder / MARK, {"title": TITLE, **_phantom_key(n_subjects, seed, effect, shape), **clinical})
+
+
+def _draw_clinical(n: int, rng: np.random.Generator) -> tuple[Float, NDArray[np.str_]]:
+    """Age (n,) in years, normal with mean 60 and deviation 10 to one decimal, and stage (n,): I, II or III."""
+    return rng.normal(60, 10, n).round(1), rng.choice(["I", "II", "III"], n, p=[0.25, 0.45, 0.3])
 
 
 def _phantom_key(n_subjects: int, seed: int, effect: float, shape: tuple[int, ...]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 // The page: converts user input to requests, and responses to images, numbers and curves.
 
 import * as api from "./api.js";
+import { Covariates } from "./covariates.js";
 import { Numbers, showRow } from "./numbers.js";
 import * as save from "./save.js";
 import { Scatter } from "./scatter.js";
@@ -35,6 +36,11 @@ class Page {
       new Slider(`z${index}`, `z${index}`, (value) => this.slide(index, value), () => this.slide(index, this.shown(this.start.z, index))),
     );
     this.hazard = new Slider("along", "Along the hazard", (value) => this.along(value), () => this.go([...this.start.z]));
+    this.covariates = new Covariates($("#covariates"), run, (values) => {
+      this.state.covariates = values;
+      this.go(this.state.z);
+      this.moved();
+    });
     this.controls();
   }
 
@@ -63,19 +69,20 @@ class Page {
     this.anchor = null;
     this.moves += 1;
     this.state.z = z;
-    this.ask({ z: [...z] }); // first, so that the server works while the sliders are updated
+    this.ask({ z: [...z], covariates: this.state.covariates }); // first, so that the server works while the sliders are updated
     this.place();
   }
 
   // Moves along the hazard from the current position; the slider shows standard deviations of the log-hazard.
   along(value) {
     this.anchor ??= { z: [...this.state.z], at: this.risen() };
-    this.ask({ z: this.anchor.z, hazard: value - this.anchor.at });
+    this.ask({ z: this.anchor.z, hazard: value - this.anchor.at, covariates: this.state.covariates });
     this.hazard.show(value, 0);
   }
 
   risen() {
-    const rise = this.scene.log_hazard - this.start.scene.log_hazard;
+    const ofImage = (scene) => scene.log_hazard - scene.covariate_log_hazard;
+    const rise = ofImage(this.scene) - ofImage(this.start.scene);
     return this.start.scene.hazard_sd > 0 ? clamp(rise / this.start.scene.hazard_sd, -4, 4) : 0;
   }
 
@@ -101,26 +108,28 @@ class Page {
   }
 
   // Sets the start to a subject or to zero, and moves to `z` if given; keeps sliders that were moved in the meantime.
-  async begin(from, z = null) {
+  async begin(from, z = null, covariates = null) {
     this.halt();
     this.anchor = null;
     const [turn, moves] = [++this.turns, this.moves];
     try {
-      const at = from === null ? this.zero() : (await api.subject(from)).z;
-      const [scene, scan] = await Promise.all([api.decode({ z: at }), from === null ? null : this.scan && api.image(from)]);
+      const { z: at, covariates: own } = from === null ? { z: this.zero(), covariates: {} } : await api.subject(from);
+      const [scene, scan] = await Promise.all([api.decode({ z: at, covariates: own }), from === null ? null : this.scan && api.image(from)]);
       if (turn !== this.turns) return;
       this.showScan(from, scan);
       this.state.from = from;
       const middle = this.state.axes === "raw" ? "zero" : "mean of the training subjects";
-      this.start = { z: at, scene, name: from === null ? middle : from };
+      this.start = { z: at, covariates: own, scene, name: from === null ? middle : from };
       this.scene ??= scene;
+      if (moves === this.moves) this.state.covariates = covariates ?? own;
+      this.covariates.show(this.state.covariates);
       this.showStart();
       this.order();
       this.go(moves === this.moves ? (z ?? [...at]) : this.state.z);
     } catch (error) {
       if (from !== null && this.start !== null && error.error && "where" in error.error) this.refuse(message(error));
       else trouble(error);
-      if (this.start === null && from !== null) await this.begin(null, z); // the address may contain an unknown subject
+      if (this.start === null && from !== null) await this.begin(null, z, covariates); // the address may contain an unknown subject
     }
   }
 
@@ -251,7 +260,7 @@ class Page {
     $("#smooth").parentElement.hidden = $("#save-png").hidden = this.table;
     $("#axes").addEventListener("change", (event) => {
       state.axes = event.target.value;
-      this.begin(state.from, [...state.z]);
+      this.begin(state.from, [...state.z], state.covariates);
     });
     $("#sort").addEventListener("change", (event) => {
       state.sort = event.target.value;
@@ -264,7 +273,11 @@ class Page {
     $("#hazard").append(this.hazard.row, stroll);
     for (const kind of ["pointerdown", "keydown"]) this.hazard.input.addEventListener(kind, () => this.halt());
     $("#zero").addEventListener("click", () => this.begin(null));
-    $("#back").addEventListener("click", () => this.go([...this.start.z]));
+    $("#back").addEventListener("click", () => {
+      this.state.covariates = this.start.covariates;
+      this.covariates.show(this.state.covariates);
+      this.go([...this.start.z]);
+    });
     $("#search").addEventListener("input", (event) => {
       this.refuse("");
       this.suggest(event.target.value);
@@ -300,16 +313,16 @@ class Page {
     return [
       `${this.run.title}, decoded by ${this.run.model}`,
       `${[...facts, `start: ${this.start.name}`].join(", ")}. Research use only, not a medical device.`,
-      `${this.state.axes} ${z}`,
+      `${this.state.axes} ${z}  ${Object.entries(this.covariates.values()).map((each) => each.join(" ")).join("  ")}`.trim(),
       this.run.run,
     ];
   }
 
   async restore() {
-    const { z, ...rest } = read(location.hash, this.run);
+    const { z, covariates, ...rest } = read(location.hash, this.run);
     Object.assign(this.state, rest);
     this.settings();
-    await this.begin(this.state.from, z);
+    await this.begin(this.state.from, z, covariates);
   }
 }
 

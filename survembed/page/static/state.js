@@ -1,5 +1,7 @@
 // State of the page, and its copy after the # of the address: a link restores it and contains no token.
 
+import { readCovariates } from "./covariates.js";
+
 const short = (number) => String(Number(number.toPrecision(7)));
 const numbers = (text) => text.split(",").map(Number);
 const sound = (values, count) => values.length === count && values.every(Number.isFinite);
@@ -9,6 +11,7 @@ export function fresh(run) {
   return {
     z: [...run.centre],
     from: null,
+    covariates: {},
     axes: "standardised",
     sort: "strength",
     at: run.shape.map((edge) => Math.floor(edge / 2)),
@@ -23,6 +26,7 @@ export function written(state, run) {
   const usual = fresh(run);
   const parts = { z: state.z.map(short).join(",") };
   if (state.from !== null) parts.from = state.from;
+  if (Object.keys(state.covariates).length) parts.covariates = JSON.stringify(state.covariates);
   for (const key of ["axes", "sort"]) if (state[key] !== usual[key]) parts[key] = state[key];
   for (const key of ["level", "width", "opacity"]) if (state[key] !== usual[key]) parts[key] = short(state[key]);
   if (String(state.at) !== String(usual.at)) parts.at = state.at.join(",");
@@ -30,10 +34,11 @@ export function written(state, run) {
   return `#${new URLSearchParams(parts)}`.replaceAll("%2C", ",");
 }
 
-// State from an address; invalid values are ignored. `z` is null if absent.
+// State from an address; invalid values are ignored. `z` and `covariates` are null if absent.
 export function read(hash, run) {
   const given = new URLSearchParams(hash.slice(1));
   const state = { ...fresh(run), z: null };
+  state.covariates = readCovariates(given.get("covariates"), run);
   const z = numbers(given.get("z") ?? "");
   if (given.has("z") && sound(z, run.centre.length)) state.z = z;
   if (given.has("from")) state.from = given.get("from");

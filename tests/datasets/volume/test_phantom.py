@@ -108,3 +108,12 @@ def test_cache_is_reused_and_never_half_there(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(KeyboardInterrupt):
         cached_phantom(2, 12, 1.0)
     assert sorted(folder.parent.iterdir()) == before
+
+
+def test_age_and_stage_change_the_hazard_only_where_they_have_an_effect(tmp_path: Path) -> None:
+    for name, effects in (("plain", {}), ("clinical", {"age_effect": 0.7, "stage_effect": -0.5})):
+        write_phantom(tmp_path / name, 4, seed=3, shape=(24, 24, 12), **effects)
+    plain, clinical = (pd.read_csv(tmp_path / name / "clinical.csv") for name in ("plain", "clinical"))
+    assert "age" not in plain
+    added = 0.7 * (clinical["age"] - 60) / 10 - 0.5 * (clinical["stage"] == "III")
+    np.testing.assert_allclose(clinical[TRUTH_COLUMN] - plain[TRUTH_COLUMN], added, atol=1e-8)
