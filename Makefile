@@ -8,7 +8,7 @@ export MPLBACKEND := Agg
 # Byte code is made when a module is first imported: most of 17,000 modules never are, and all take 90 seconds.
 export PIP_NO_COMPILE := 1
 
-.PHONY: install install-test demo test test-slow test-browser test-wheel lint docs dist clean
+.PHONY: install install-test demo test test-oldest test-newest test-slow test-browser test-wheel lint docs dist clean
 
 # What a user gets, and what the tests need on top.
 install: .venv/installed
@@ -40,6 +40,14 @@ test: install-test lint
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow and not startup'
 	$(BIN)/python -m pytest -q -m 'startup and not slow'
 
+# The oldest versions that pyproject.toml allows, and the newest that exist: each in an environment of its own.
+test-oldest test-newest: test-%:
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet uv
+	VIRTUAL_ENV=.venv-$* .venv-$*/bin/uv pip install --torch-backend cpu -e '.[test]' \
+	    --resolution $(if $(filter oldest,$*),lowest-direct,highest) --upgrade
+	.venv-$*/bin/python -m pytest -n auto --dist loadgroup -m 'not slow and not startup'
+
 test-slow: install-test
 	$(BIN)/python -m pytest -m slow
 
@@ -61,4 +69,4 @@ dist: install-test
 	$(BIN)/python -m twine check --strict dist/*
 
 clean:
-	rm -rf .venv dist $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* dist $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

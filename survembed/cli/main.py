@@ -39,7 +39,7 @@ COMMANDS = {
     "sweep": "Train models over values of tau, seeds and folds; finished runs are not trained again.",
     "benchmark": "Train models over folds and seeds and print Table 1 of the paper, with intervals and baselines.",
     "tau": "Train with several values of tau and recommend one, by discrimination, error and reconstruction.",
-    "runs": "List runs, or show one.",
+    "runs": "List, show, compare and delete runs.",
     "plugins": "List components, including those of other packages; show, check or create one.",
 }
 """Each command with the first line of its help, in the order of a study.

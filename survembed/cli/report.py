@@ -65,6 +65,7 @@ def report(
     from survembed.cli.reporter import reporter
     from survembed.figures.request import FigureRequest
     from survembed.report.build import report as work
+    from survembed.runs.command import training_command
 
     path = out or (sweep_dir or runs[0].path) / "report.html"
     request = FigureRequest(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
@@ -74,6 +75,7 @@ def report(
         return
     for name, reason in written.absent.items():
         say(f"figure {name} is missing: {reason}")
+    say(f"trained by: {training_command(runs[0].read('config.json'))}")
     say(f"{len(written.figures)} figures, {written.n_bytes / 1e6:.1f} MB")
     say(f"{written.n_open} TRIPOD+AI items must be completed by the authors")
     show_lines([written.path])

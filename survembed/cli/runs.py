@@ -1,41 +1,53 @@
-"""`survembed runs`: list and show trained runs."""
+"""`survembed runs`: list, show, compare and delete trained runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from survembed.cli import runs_compare, runs_delete
 from survembed.cli.app import App
-from survembed.cli.console import show_facts, show_json, show_table
+from survembed.cli.console import show_facts, show_json, show_lines, show_table
+from survembed.cli.runs_delete import Where
 from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, chosen_run, ids_of_runs
 
 if TYPE_CHECKING:
     from survembed.runs.run import Run
 
-app = App(help="List runs, or show one.", no_args_is_help=True, add_completion=False)
+COLUMNS = (
+    "id", "status", "model", "tau", "seed", "dataset", "scored", "harrell_c", "ibs", "end", "updates", "best_objective",
+)  # fmt: skip
+"""Of the table; an id starts with the time of creation."""
+
+app = App(help="List, show, compare and delete runs.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("list")
-def list_runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
-    """List all runs, oldest first."""
+def list_runs(
+    ctx: typer.Context,
+    where: Where = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="KEY", help="Sort by a column, such as harrell_c. Default: by age.")
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Reverse the order.")] = False,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List runs with their options and stored scores, oldest first.
+
+    C and IBS are those that `survembed evaluate` stored, of the survival model in the column `scored`.
+    """
+    from survembed.runs.listing import ordered, row_of, select
     from survembed.runs.run import Runs
 
-    rows = [_row(run) for run in Runs(runs_dir).list()]
+    rows = [row_of(run) for run in select(Runs(runs_dir).list(), where or [], str(ctx.obj))]
+    rows = ordered(rows, sort or "created", reverse, str(ctx.obj))
     if as_json:
         show_json(rows)
     else:
-        columns = [
-            "id",
-            "status",
-            "model",
-            "dataset",
-            "end",
-            "updates",
-            "best_objective",
-        ]  # an id starts with the time of creation
-        shown = [column.replace("_", " ") for column in columns]
-        show_table(shown, [[row[column] for column in columns] for row in rows], title=f"runs in {runs_dir}")
+        shown = [column.replace("_", " ") for column in COLUMNS]
+        show_table(shown, [[row[column] for column in COLUMNS] for row in rows], title=f"runs in {runs_dir}")
 
 
 @app.command("show")
@@ -52,12 +64,24 @@ def show(
 
 
 def show_run(run: Run, as_json: bool, options: bool = True) -> None:
-    """Print a run on stdout; `options` adds the list of its options, which JSON always contains."""
+    """Print a run on stdout; `options` adds its command and the list of its options, which JSON always contains."""
+    from survembed.runs.command import training_command
+    from survembed.runs.listing import row_of
+
     config = run.read("config.json")
     if as_json:
-        show_json({"id": run.id, "path": run.path, **run.record, "status": run.status, "config": config})
+        show_json(
+            {
+                "id": run.id,
+                "path": run.path,
+                **run.record,
+                "status": run.status,
+                "config": config,
+                "command": training_command(config),
+            }
+        )
         return
-    row, cohort = _row(run), run.record["cohort"]
+    row, cohort = row_of(run), run.record["cohort"]
     weights = ", ".join(f"{name} {value:.3g}" for name, value in run.record.get("loss_weights", {}).items())
     show_facts(
         {
@@ -80,16 +104,8 @@ def show_run(run: Run, as_json: bool, options: bool = True) -> None:
             for name, value in (config[section] or {}).items()
         }
         show_table(["option", "value"], [("seed", config["seed"]), *values.items()])
+        show_lines(["", training_command(config)])
 
 
-def _row(run: Run) -> dict[str, Any]:
-    outcome = run.record.get("outcome") or {}
-    fields = ("end", "updates", "best_update", "best_objective", "rule", "precision", "seconds")
-    return {
-        "id": run.id,
-        "status": run.status,
-        "model": run.model,
-        "dataset": run.dataset,
-        "created": run.record["created"],
-        **{name: outcome.get(name) for name in fields},
-    }
+app.command("compare")(runs_compare.compare)
+app.command("delete")(runs_delete.delete)

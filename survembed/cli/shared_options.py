@@ -48,7 +48,11 @@ RunName = Annotated[
 Device = Annotated[str, typer.Option("--device", help="Device for computations: auto, cpu, cuda, cuda:1 or mps.")]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", help="TOML file with options. Paths in it are relative to the working directory."),
+    typer.Option(
+        "--config",
+        help="TOML file with options, or folder of a run, whose options are used. Paths in it are relative to the "
+        "working directory.",
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,

@@ -20,7 +20,7 @@ from survembed.evaluation.baselines import (
 )
 from survembed.evaluation.pooled_scores import Replicate, common_grid
 from survembed.evaluation.predictions import BASE, KAPLAN_MEIER, Division, PredictedCohort
-from survembed.evaluation.predictor import FILE, FeatureMatrix, Predictor
+from survembed.evaluation.predictor import FeatureMatrix, Predictor
 from survembed.evaluation.scores import ModelScores, Scorer, without_scores
 from survembed.progress import QUIET, Reporter, Task
 from survembed.registry.component import Component
@@ -28,7 +28,7 @@ from survembed.runs.embedding import embed
 from survembed.runs.jobs.job import Job
 from survembed.runs.jobs.sweep import Sweep, row_name
 from survembed.runs.latents import Latents
-from survembed.runs.run import Run
+from survembed.runs.run import PREDICTIONS, Run
 from survembed.survival.cox_inference import FEWEST_EVENTS
 from survembed.survival.outcome import Outcome
 from survembed.training.options import SplitOptions
@@ -100,7 +100,7 @@ class Table:
         times = common_grid(outcome, list(self.divisions.values()))
         fingerprint = str(next(iter(runs.values())).record["cohort"]["fingerprint"])
         self.predictor = Predictor(
-            sweep.folder.path / FILE, PredictedCohort(fingerprint, subjects.id, outcome, times), reporter
+            sweep.folder.path / PREDICTIONS, PredictedCohort(fingerprint, subjects.id, outcome, times), reporter
         )
         tested = np.unique(np.concatenate([division.test for division in self.divisions.values()]))
         self.test = self.predictor.cohort.part(tested)

@@ -138,17 +138,29 @@ def load_predictions(path: Path, cohort: PredictedCohort) -> list[Predictions]:
     RunError
         When the file is missing, damaged or of another format.
     """
+    stored, predictions = read_predictions(path)
+    pairs = zip((stored.times, *stored.outcome), (cohort.times, *cohort.outcome), strict=True)
+    same = all(np.array_equal(one, other) for one, other in pairs)
+    return predictions if same and stored.fingerprint == cohort.fingerprint else []
+
+
+def read_predictions(path: Path) -> tuple[PredictedCohort, list[Predictions]]:
+    """The cohort of a file of predictions, and all that it contains.
+
+    Raises
+    ------
+    RunError
+        When the file is missing, damaged or of another format.
+    """
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
                 raise KeyError("format")
             check_hdf5(file)
-            duration, event = cohort.outcome
-            pairs = [("times", cohort.times), ("obs/duration", duration), ("obs/event", event)]
-            same = all(np.array_equal(file[name][:], values) for name, values in pairs)
-            if not same or file.attrs["cohort"] != cohort.fingerprint:
-                return []
-            return [_read(group) for group in file.get("predictions", {}).values()]
+            outcome = Outcome(file["obs/duration"][:], file["obs/event"][:])
+            ids = np.array(file["obs/id"].asstr()[:], dtype=np.str_)
+            cohort = PredictedCohort(str(file.attrs["cohort"]), ids, outcome, file["times"][:])
+            return cohort, [_read(group) for group in file.get("predictions", {}).values()]
     except (OSError, MemoryError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise RunError(f"{path.name} cannot be read: {error}", where=str(path), try_="survembed evaluate") from error
 

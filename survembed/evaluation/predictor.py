@@ -33,8 +33,6 @@ from survembed.storage.files import digest, sha256
 from survembed.survival.kaplan_meier import kaplan_meier_survival
 from survembed.survival.outcome import Float
 
-FILE = "predictions.h5"
-
 
 @dataclass(frozen=True)
 class FeatureMatrix:

@@ -9,11 +9,11 @@ import numpy as np
 from survembed.errors import DataError
 from survembed.evaluation.pooled_scores import common_grid
 from survembed.evaluation.predictions import Division, PredictedCohort, Predictions
-from survembed.evaluation.predictor import FILE, FeatureMatrix, Predictor
+from survembed.evaluation.predictor import FeatureMatrix, Predictor
 from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.latents import Latents
-from survembed.runs.run import Run
+from survembed.runs.run import PREDICTIONS, Run
 from survembed.survival.outcome import Float, Outcome
 
 
@@ -56,7 +56,7 @@ class EvaluationSet:
         outcome = Outcome(latents.duration, latents.event)
         times = common_grid(outcome, [division])
         cohort = PredictedCohort(latents.provenance["cohort"], latents.id, outcome, times)
-        return cls(run, latents, division, Predictor(run.path / FILE, cohort, reporter))
+        return cls(run, latents, division, Predictor(run.path / PREDICTIONS, cohort, reporter))
 
     @property
     def development(self) -> Outcome:

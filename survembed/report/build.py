@@ -22,10 +22,11 @@ from survembed.report.card import model_card
 from survembed.report.facts import Facts
 from survembed.report.page import write_page
 from survembed.report.participants import Flow, flow, participants
-from survembed.report.privacy import hide_command_paths, option_rows
+from survembed.report.privacy import hide_command_paths, option_rows, without_paths
 from survembed.report.scores import ScoreSection, scores_of_run, scores_of_sweep
 from survembed.report.slider_images import STEPS, Strip, strips
 from survembed.report.tripod import checklist
+from survembed.runs.command import training_command
 from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.jobs.sweep import Sweep
 from survembed.runs.run import Run
@@ -106,7 +107,7 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
     """
     require_writable(path)
     run = request.runs[0]
-    header = header_of(run)
+    header, config = header_of(run), run.read("config.json")
     latents = embed(run, device=request.device, reporter=reporter)
     with open_cohort(run, reporter) as cohort:
         subjects = cohort.subjects
@@ -146,8 +147,9 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
         "n_open": n_open,
         "n_partly": sum(bool(item.answer and item.missing) for item in items),
         "command": hide_command_paths(command, request.downstream),
+        "trained_by": training_command(without_paths(config)),
         "provenance": _provenance(run),
-        "options": option_rows(run.read("config.json")),
+        "options": option_rows(config),
         "versions": [[name, str(version)] for name, version in run.record.get("versions", {}).items()],
         "sweep": request.sweep is not None,
     }

@@ -88,17 +88,29 @@ def _shown_value(option: str, value: str, settings: set[str]) -> str:
     return f"{key if _NAME.fullmatch(key) else HIDDEN}={setting if is_shown else HIDDEN}"
 
 
-def option_rows(config: Mapping[str, Any]) -> list[list[str]]:
-    """Name and value of every option in a `config.json`; `PATH` for paths and for values with a path separator."""
-    rows = [["seed", str(config["seed"])]]
+def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A `config.json` with `PATH` in place of paths and of values with a path separator."""
+    hidden = dict(config)
     for section, kind in _KINDS.items():
         options = config[section] or {}
         paths = path_fields(registry.load(kind, options["name"])) if kind and options else set()
-        for name, value in options.items():
-            text = "" if value is None else str(value)
-            is_path = name in paths or re.search(r"[\\/]|^~", text)
-            rows.append([f"{section}.{name}", HIDDEN if text and is_path else text])
+        hidden[section] = {name: _without_path(value, name in paths) for name, value in options.items()} or None
+    return hidden
+
+
+def option_rows(config: Mapping[str, Any]) -> list[list[str]]:
+    """Name and value of every option in a `config.json`, without paths."""
+    rows = [["seed", str(config["seed"])]]
+    for section, options in without_paths(config).items():
+        if section in _KINDS:
+            values = (options or {}).items()
+            rows += [[f"{section}.{name}", "" if value is None else str(value)] for name, value in values]
     return rows
+
+
+def _without_path(value: Any, is_path: bool) -> Any:
+    text = "" if value is None else str(value)
+    return HIDDEN if text and (is_path or re.search(r"[\\/]|^~", text)) else value
 
 
 def path_fields(component: type[Component]) -> set[str]:

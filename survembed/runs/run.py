@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FILES_OF_A_FINISHED_RUN = ("run.json", "config.json", "split.json", "model.safetensors")
 STATE, LOCK, METRICS = "state.safetensors", "lock", "metrics.jsonl"
+SCORES, PREDICTIONS = "metrics.json", "predictions.h5"
+"""Files of `survembed evaluate`, which hold for the weights that they were made with."""
 LATEST_FORMAT = "survembed-latest"
 
 
@@ -119,11 +121,13 @@ class Run(RunFiles):
             file.write(_line(row))
 
     def save_weights(self, model: Model) -> None:
-        """Write `model.safetensors`, whole or not at all."""
+        """Write `model.safetensors`, whole or not at all; scores and predictions of earlier weights are removed."""
         from survembed.training.weights import write_weights
 
         self.check_lock()
         write_weights(self.path / "model.safetensors", model)
+        for name in (SCORES, PREDICTIONS):
+            (self.path / name).unlink(missing_ok=True)
 
     def load_weights(self, model: Model) -> None:
         """Load the run's weights into `model`, and set it to evaluation mode.
@@ -205,7 +209,7 @@ class Run(RunFiles):
             ) from error
 
     def discard(self) -> None:
-        """Remove the folder, after an error before the first weights."""
+        """Remove the folder, as far as its files can be removed."""
         self.check_lock()
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -241,6 +245,12 @@ class Runs:
         """Make `run` the default run of the commands."""
         latest = {"format": LATEST_FORMAT, "format_version": 1, "run": run.id}
         write_sealed(self.folder / "latest.json", latest)
+
+    def latest_id(self) -> str | None:
+        """Id of the latest finished run; None where there is none."""
+        with suppress(RunError):
+            return self._latest().id
+        return None
 
     def find(self, text: str | None = None, *, ability: str | None = None) -> Run:
         """The finished run with this id, unique prefix or path; without `text` the latest.

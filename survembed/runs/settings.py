@@ -1,13 +1,14 @@
 """Settings: every option with its value and origin.
 
 Options have dotted keys (`seed`, `train.updates`, `downstream.rsf.n_estimators`). Later sources override earlier ones:
-default, preset, `--config` (TOML), environment (`SURVEMBED_TRAIN_UPDATES`), `--set train.updates=100`, own flag
-(`--updates`).
+default, preset, `--config` (TOML or a run), environment (`SURVEMBED_TRAIN_UPDATES`), `--set train.updates=100`, own
+flag (`--updates`).
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import tomllib
@@ -112,7 +113,8 @@ class Settings:
         Parameters
         ----------
         config
-            A TOML file. Relative paths in it are relative to the working directory, as in flags.
+            A TOML file, or a run whose options are taken; see `read_file`. Relative paths in it are relative to the
+            working directory, as in flags.
         assignments
             `key=value` each.
         flags, preset
@@ -128,7 +130,7 @@ class Settings:
         """
         settings = cls(
             preset=preset or {},
-            file=read_toml(config) if config else {},
+            file=read_file(config) if config else {},
             environment={name: text for name, text in os.environ.items() if name.startswith("SURVEMBED_")},
             assigned=_assigned(assignments, command),
             flags=flags or {},
@@ -227,20 +229,29 @@ def variable(key: str) -> str:
     return "SURVEMBED_" + re.sub(r"[^A-Za-z0-9]", "_", key).upper()
 
 
-def read_toml(path: Path) -> dict[str, Setting]:
-    """The values of a TOML file by dotted key.
+def read_file(path: Path) -> dict[str, Setting]:
+    """The values of a TOML file, or of the configuration of a run, by dotted key.
+
+    Parameters
+    ----------
+    path
+        A TOML file, the `config.json` of a run, or the folder of a run.
 
     Raises
     ------
     UsageError
-        When it cannot be read or is not TOML; the error has the line.
+        When it cannot be read, or is not what its name says; the error has the line.
     """
-    expected = "a TOML file in UTF-8, with tables such as [train]"
+    expected = "a TOML file in UTF-8, with tables such as [train]; or a run, or its config.json"
+    path = path / "config.json" if path.is_dir() else path
+    kind, parse = ("JSON", json.loads) if path.suffix == ".json" else ("TOML", tomllib.loads)
     try:
         if not path.is_file() and path.exists():  # a pipe would never end
             raise OSError(errno.EINVAL, "not a file")
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        pairs = list(_flat(table))
+        table = parse(path.read_text(encoding="utf-8"))
+        if not isinstance(table, dict):
+            raise ValueError("it has no tables")
+        pairs = list(_flat({key: value for key, value in table.items() if value is not None}))  # a VAE has no head
     except UnicodeDecodeError as error:
         raise UsageError(f"cannot read {path.name}: not UTF-8", where=f"--config {path}", expected=expected) from error
     except OSError as error:
@@ -248,9 +259,9 @@ def read_toml(path: Path) -> dict[str, Setting]:
         raise UsageError(reason, where=f"--config {path}", expected=expected) from error
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
-        reason, line = "it is nested too deeply" if deep else str(error), re.search(r"at line (\d+)", str(error))
+        reason, line = "it is nested too deeply" if deep else str(error), re.search(r"(?:at )?line (\d+)", str(error))
         raise UsageError(
-            f"{path.name} is not TOML: {reason}",
+            f"{path.name} is not {kind}: {reason}",
             where=f"{path}, line {line[1]}" if line else str(path),
             expected=expected,
         ) from error

@@ -15,7 +15,15 @@ def content(**more: object) -> dict[str, object]:
     empty = ("badges", "tiles", "sections", "parts", "scores", "score_notes", "drawn", "absent", "strips", "card")
     table = {"columns": ["", "all"], "rows": [["age <b>", "60"]]}
     flow = {"found": 1, "left_out": [], "remarks": []}
-    names = {"heading": "run", "subject": "run 1", "facts": FACTS, "flow": flow, "table": table, "command": "survembed"}
+    names = {
+        "heading": "run",
+        "subject": "run 1",
+        "facts": FACTS,
+        "flow": flow,
+        "table": table,
+        "command": "survembed",
+        "trained_by": "survembed",
+    }
     rest = {"volumes": False, "items": [], "n_open": 0, "n_partly": 0, "sweep": False}
     lists = {name: [] for name in (*empty, "provenance", "options", "versions")}
     return {**lists, **names, **rest, **more}

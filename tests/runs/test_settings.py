@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from survembed.errors import UsageError
 from survembed.registry.component import Component, option
-from survembed.runs.settings import Common, Setting, Settings, read_toml, variable
+from survembed.runs.settings import Common, Setting, Settings, read_file, variable
 
 
 class Train(Component):
@@ -170,13 +170,13 @@ def test_damaged_and_missing_files(tmp_path: Path) -> None:
     file = tmp_path / "study.toml"
     file.write_text("seed = 1\nseed 2\n")
     with pytest.raises(UsageError, match=r"study.toml is not TOML") as caught:
-        read_toml(file)
+        read_file(file)
     assert caught.value.where == f"{file}, line 2"
     with pytest.raises(UsageError, match=r"cannot read none.toml: No such file"):
-        read_toml(tmp_path / "none.toml")
+        read_file(tmp_path / "none.toml")
     file.write_bytes(b"seed = '\xff'")
     with pytest.raises(UsageError, match=r"cannot read study.toml: not UTF-8"):
-        read_toml(file)
+        read_file(file)
 
 
 def test_an_assignment_without_value() -> None:
