@@ -74,6 +74,15 @@ Bootstrap = Annotated[
         "--bootstrap", min=0, max=1_000_000, help="Bootstrap resamples of the test subjects per interval; 0 for none."
     ),
 ]
+Horizons = Annotated[
+    str | None,
+    typer.Option(
+        "--horizons",
+        metavar="T1,T2,…",
+        help="Times of AUC, calibration and net benefit, such as 365,1095,1825, in the unit of the durations. Default: "
+        "the quarters of the time grid.",
+    ),
+]
 OutFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder for the output files. Default: a folder inside the run.")
 ]
@@ -88,6 +97,13 @@ def finite(number: float) -> float:
     if not math.isfinite(number):
         raise typer.BadParameter("a finite number")
     return number
+
+
+def parse_horizons(text: str | None) -> tuple[float, ...]:
+    """The horizons that a user typed; none for the default."""
+    from survembed.survival.horizons import parse_horizons as parse
+
+    return parse(text) if text is not None else ()
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from survembed.cohort.captions import data_name
-from survembed.cohort.subjects import SPLITS, CohortHeader, Subjects
+from survembed.cohort.subjects import CohortHeader
 from survembed.errors import SurvembedError
+from survembed.evaluation.participants import participants_of
 from survembed.evaluation.test_set import EvaluationSet
 from survembed.figures import FIGURES
 from survembed.figures.draw import figure
@@ -21,18 +21,18 @@ from survembed.progress import QUIET, Reporter
 from survembed.report.card import model_card
 from survembed.report.facts import Facts
 from survembed.report.page import write_page
-from survembed.report.participants import Flow, flow, participants
+from survembed.report.participants import Flow, flow
 from survembed.report.privacy import hide_command_paths, option_rows
 from survembed.report.scores import ScoreSection, scores_of_run, scores_of_sweep
 from survembed.report.slider_images import STEPS, Strip, strips
 from survembed.report.tripod import checklist
-from survembed.runs.embedding import embed, open_cohort
+from survembed.runs.embedding import embed
 from survembed.runs.jobs.sweep import Sweep
 from survembed.runs.run import Run
 from survembed.storage.files import require_writable
 from survembed.storage.result import Result
 from survembed.storage.scratch import scratch_folder
-from survembed.survival.kaplan_meier import follow_up
+from survembed.survival.kaplan_meier import FollowUp, follow_up
 from survembed.workflows.traverse import traverse
 
 SECTIONS = {
@@ -108,8 +108,7 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
     run = request.runs[0]
     header = header_of(run)
     latents = embed(run, device=request.device, reporter=reporter)
-    with open_cohort(run, reporter) as cohort:
-        subjects = cohort.subjects
+    table = participants_of(run, latents, reporter)
     with scratch_folder() as folder:
         pictures, absent = _pictures(replace(request, folder=folder), reporter)
     if request.sweep:
@@ -119,8 +118,8 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
     sliders: list[Strip] = []
     if run.can("decode"):
         sliders = strips(traverse(run, risk=run.can("hazard"), n_steps=STEPS, reporter=reporter))
-    followed = flow(header.notes, header.exclusions, subjects.id.tolist(), len(subjects))
-    facts = _facts(request, header, subjects, followed, scores)
+    followed = flow(header.notes, header.exclusions, latents.id.tolist(), len(latents.id))
+    facts = _facts(request, header, follow_up(latents.duration, latents.event), followed, scores)
     items = checklist(facts)
     n_open = sum(not item.answer for item in items)
     content = {
@@ -133,8 +132,8 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
         "tiles": _tiles(facts, scores),
         "sections": list(SECTIONS.items()),
         "flow": followed,
-        "parts": _parts(latents.split, subjects.event),
-        "table": _table(latents.split, subjects, header.time_unit),
+        "parts": table["parts"],
+        "table": table,
         "scores": scores.tables,
         "score_notes": scores.notes,
         "drawn": pictures,
@@ -187,24 +186,11 @@ def _tiles(facts: Facts, scores: ScoreSection) -> list[tuple[str, str, str]]:
     ]
 
 
-def _parts(split: NDArray[np.str_], event: NDArray[np.bool_]) -> list[tuple[str, int, int]]:
-    return [
-        (name, int((split == name).sum()), int(event[split == name].sum())) for name in SPLITS if (split == name).any()
-    ]
-
-
-def _table(split: NDArray[np.str_], subjects: Subjects, unit: str) -> dict[str, Any]:
-    test = split == "test"
-    parts = {"all": np.ones(len(split), dtype=bool), "training and validation": ~test, "held out": test}
-    return {"columns": ["", *parts], "rows": participants(subjects, parts, unit)}
-
-
 def _facts(
-    request: FigureRequest, header: CohortHeader, subjects: Subjects, followed: Flow, scores: ScoreSection
+    request: FigureRequest, header: CohortHeader, followed_up: FollowUp, followed: Flow, scores: ScoreSection
 ) -> Facts:
-    run, n = request.runs[0], len(subjects)
+    run, n = request.runs[0], followed_up.n
     record = run.record
-    followed_up = follow_up(subjects.duration, subjects.event)
     median = "not reached" if np.isnan(followed_up.median) else f"{followed_up.median:.4g} {header.time_unit}"
     channels = ", ".join(channel.name for channel in header.channels)
     size = " × ".join(map(str, header.shape))

@@ -17,11 +17,12 @@ from survembed.cohort.cohort import Cohort
 from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.prepare import cohort_path
 from survembed.errors import UsageError
-from survembed.evaluation.out_of_distribution import FAR, mahalanobis, percentile, reference_subjects
+from survembed.evaluation.out_of_distribution import FAR, compared_with, distance_from_mean, percentile
 from survembed.evaluation.projection import principal_axes
 from survembed.evaluation.survival_band import SurvivalBand
 from survembed.progress import QUIET, Reporter
 from survembed.runs.latent_axes import Float, Gradient
+from survembed.runs.latents import Latents
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.nifti import nifti_bytes
 from survembed.storage.result import plain
@@ -75,13 +76,12 @@ class Explorer:
 
     def __init__(self, trained: TrainedModel, reporter: Reporter = QUIET) -> None:
         self.trained = trained
-        self.latents, self.header = trained.latents, trained.header
+        self.header = trained.header
         self.has_head = trained.model.head is not None
         self.axes = trained.coordinates()
-        self._training = self.latents.z[~self.latents.test].astype(np.float64)
-        self.part, rows = reference_subjects(self.latents)
-        self._distances = mahalanobis(self.latents.z[rows], self._training)
-        self.components, _ = principal_axes(self._training)
+        self.compared = compared_with(trained)
+        kept = trained.reference
+        self.components = kept.components if kept else principal_axes(_development(trained.latents))[0]
         self._gradient: Gradient = trained.gradient
         self.linear = self.has_head and trained.is_linear
         if self.linear:  # the same everywhere: computed once
@@ -110,7 +110,7 @@ class Explorer:
             "scale": self.axes.scale.tolist(),
             "deviation": self.axes.deviation.tolist(),
             "components": self.components.tolist(),
-            "compared_with": self.part,
+            "compared_with": self.compared.part,
             "far": FAR,
             "has_images": self.cohort is not None,
             "times": self.survival_band.times.tolist() if self.survival_band else [],
@@ -118,7 +118,12 @@ class Explorer:
         }
 
     def subjects(self) -> dict[str, Any]:
-        """The cohort in columns: id, duration, event, part, and place (n, 2) on the first two principal components."""
+        """The cohort in columns: id, duration, event, part, and place (n, 2) on the first two principal components.
+
+        Empty columns for a run that was imported without its subjects.
+        """
+        if self.trained.reference:
+            return {name: [] for name in ("id", "duration", "event", "part", "place")}
         latents = self.latents
         place = (latents.z - self.axes.centre) @ self.components.T
         return {
@@ -145,6 +150,11 @@ class Explorer:
             "event": bool(self.latents.event[row]),
             "part": str(self.latents.split[row]),
         }
+
+    @property
+    def latents(self) -> Latents:
+        """Of the cohort of the run."""
+        return self.trained.latents
 
     def stored_image(self, name: str) -> bytes:
         """Voxels of a subject's own image, (C, *spatial) uint8 with 255 for 1, as in `Scene.to_bytes`.
@@ -188,7 +198,9 @@ class Explorer:
             "volumes_above_half_ml": {
                 name: float(ml[0]) for name, ml in self.trained.volumes_above_half_ml(image).items()
             },
-            "distance_percentile": float(percentile(mahalanobis(z[None], self._training), self._distances)[0]),
+            "distance_percentile": float(
+                percentile(distance_from_mean(z[None], self.axes), self.compared.distances)[0]
+            ),
         }
         if self.survival_band:
             log_hazard, slope = self.trained.log_hazard(z[None]), self._gradient(z)
@@ -219,6 +231,11 @@ class Explorer:
         voxels = physical(self.trained.decode(z[None])[0, index], self.header.channels[index])
         whole = nifti_bytes(voxels, centred_affine(self.header))
         return gzip.compress(whole, compresslevel=1, mtime=0)
+
+
+def _development(latents: Latents) -> Float:
+    development: Float = latents.z[~latents.test].astype(np.float64)
+    return development
 
 
 def _voxels(image: NDArray[np.float32]) -> bytes:

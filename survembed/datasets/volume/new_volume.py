@@ -12,6 +12,7 @@ from survembed.cohort.source import NewCases, require_files
 from survembed.cohort.subjects import CohortHeader
 from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.datasets.volume.cube import make_cube
+from survembed.datasets.volume.field_of_view import field_of_view
 from survembed.datasets.volume.layouts import find_single_case
 from survembed.datasets.volume.mask_choice import for_new_case
 from survembed.datasets.volume.preprocessing import Preprocessing
@@ -51,7 +52,7 @@ def read_volume(files: Mapping[str, Path], header: CohortHeader, preprocessing: 
         )
     try:
         labelled = for_new_case(case, preprocessing, header.mask_labels)
-        cube = make_cube(case, replace(labelled, fov_mm=_field_of_view(header)))
+        cube = make_cube(case, replace(labelled, fov_mm=field_of_view(header)))
     except DataError as error:  # a changed option is no remedy, because the options of the run apply
         remedy = None if error.try_ and "--set" in error.try_ else error.try_
         raise DataError(error.message, where=error.where, expected=error.expected, try_=remedy) from error
@@ -60,14 +61,6 @@ def read_volume(files: Mapping[str, Path], header: CohortHeader, preprocessing: 
         tuple(_without_file_names(warning, case) for warning in cube.warnings),
         {name: np.array([value]) for name, value in cube.measures(preprocessing).items()},
     )
-
-
-def _field_of_view(header: CohortHeader) -> tuple[float, float, float] | None:
-    """Edges in mm, without the rounding error of the division by voxels, so that cubes are equal bit by bit."""
-    if header.spacing_mm is None:
-        return None
-    x, y, z = (round(edge * count, 6) for edge, count in zip(header.spacing_mm, header.shape, strict=True))
-    return x, y, z
 
 
 def _without_file_names(warning: str, case: Case) -> str:
