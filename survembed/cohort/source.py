@@ -97,7 +97,7 @@ class ReadsNew(Protocol):
         Parameters
         ----------
         files
-            Files by `ct`, `mask`, `folder`, `image` or `table`; `require_files` checks them.
+            Files by `ct`, `mask`, `folder`, `root`, `image` or `table`; `require_files` checks them.
         cohort
             Header and categories of the cohort of the run: field of view, channels, features. Its subjects may not be
             on this computer.

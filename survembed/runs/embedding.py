@@ -106,7 +106,7 @@ def _embedded(
 
 def has_latents(run: Run) -> bool:
     """Whether the latents of the run's subjects are there, or can be computed; not of one imported without them."""
-    return "split.json" in run.record.get("files", {}) or (run.path / "split.json").is_file()
+    return not run.record.get("without_subjects", False)
 
 
 def no_subjects(run: Run) -> RunError:

@@ -17,6 +17,7 @@ from survembed.runs.latent_axes import Coordinates, Float
 from survembed.runs.latents import Latents
 from survembed.runs.reference import FILE, Reference
 from survembed.runs.run import Run
+from survembed.training.validation import batch_size_without_gradient
 
 PATH_NODES = 128
 """Points of Gauss and Legendre on a path of integrated gradients: exact to float32 for a smooth head."""
@@ -76,8 +77,8 @@ class TrainedModel:
     @torch.no_grad()
     def embed(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Latents μ (n, L) of images (n, C, *spatial) as the cohort gives them."""
-        mu, _ = self.model.posterior(torch.from_numpy(images).to(self.device))
-        return mu.cpu().numpy()
+        parts = torch.from_numpy(images).split(batch_size_without_gradient(images.ndim - 2))
+        return torch.cat([self.model.posterior(part.to(self.device))[0].cpu() for part in parts]).numpy()
 
     @torch.no_grad()
     def decode(self, z: Float) -> NDArray[np.float32]:

@@ -198,7 +198,7 @@ def predict(
     run
         A finished run whose model has a head.
     files
-        By `ct`, `mask`, `folder`, `image` or `table`; the run's dataset decides which it needs.
+        By `ct`, `mask`, `folder`, `root`, `image` or `table`; the run's dataset decides which it needs.
     label
         What the subject is called in the result. Default: its id in a table; without ids `subject`, or `row-1`, ….
 
