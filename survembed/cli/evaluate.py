@@ -10,19 +10,24 @@ import typer
 
 from survembed import registry
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_settings, show_table
+from survembed.cli.other_cohort import AllowOverlap, By, OtherData, OtherRequest, OtherRoot, names_in, show_groups
 from survembed.cli.shared_options import (
     DEFAULT_RUNS_DIR,
     LARGEST_SEED,
     AsJson,
     Assignments,
     Bootstrap,
+    Clinical,
     Config,
     Device,
     Downstream,
     DryRun,
+    Horizons,
     RunName,
     RunsDir,
+    SkipBad,
     chosen_run,
+    parse_horizons,
 )
 
 if TYPE_CHECKING:
@@ -52,29 +57,64 @@ def evaluate(
     bootstrap: Bootstrap = 500,
     seed: Seed = 0,
     predictions: PredictionsFile = None,
+    horizons: Horizons = None,
+    by: By = None,
+    data: OtherData = None,
+    root: OtherRoot = None,
+    clinical: Clinical = None,
+    skip_bad: SkipBad = False,
+    allow_overlap: AllowOverlap = False,
     config: Config = None,
     assignments: Assignments = None,
     device: Device = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fit survival models on the latents of the training part and evaluate them on the test part."""
+    """Fit survival models on the latents of the training part and evaluate them on the test part.
+
+    With --root, evaluate the run on another cohort instead: nothing is fitted on it.
+    """
     from survembed.runs.settings import Settings
 
     settings = Settings.gather(config=config, assignments=assignments or (), command=str(ctx.obj))
-    models = resolve(settings, downstream or [], str(ctx.obj))
+    request = OtherRequest(data, root, clinical, skip_bad, config, tuple(assignments or ()), str(ctx.obj))
+    models = resolve(settings, downstream or [], str(ctx.obj)) if request.is_empty or downstream else []
+    at, groups = parse_horizons(horizons), names_in(by)
     if dry_run:
         show_settings(settings, as_json)
         return
     chosen = chosen_run(run, runs_dir)
 
     from survembed.cli.reporter import reporter
+
+    if not request.is_empty:
+        from survembed.cli.external import show_external
+        from survembed.workflows.evaluate_other import evaluate_other
+
+        external = evaluate_other(
+            chosen,
+            request.component(chosen),
+            models,
+            by=groups,
+            horizons=at,
+            predictions=predictions,
+            allow_overlap=allow_overlap,
+            n_resamples=bootstrap,
+            seed=seed,
+            device=device,
+            reporter=reporter(),
+        )
+        show_json(external.to_dict()) if as_json else show_external(external)
+        return
+
     from survembed.workflows.evaluate import evaluate as work
 
     evaluation = work(
         chosen,
         models,
+        by=groups,
         predictions=predictions,
+        horizons=at,
         n_resamples=bootstrap,
         seed=seed,
         device=device,
@@ -109,6 +149,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
         show_table(columns, rows)
         show_lines(f"none for {reason}" for reason in reasons if reason not in shown)
         shown += reasons
+    show_groups(evaluation.groups)
     for row in evaluation.rows:
         for note in (f"{row.column}: {note}" for note in row.notes):
             if note not in shown:

@@ -50,6 +50,12 @@ def predict(
             "--folder", help="Folder with the files of one subject: DICOM CT and SEG, or NIfTI files named by content."
         ),
     ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root", help="Folder with many new scans in the layout of a study; writes one CSV with their ids."
+        ),
+    ] = None,
     image: Annotated[Path | None, typer.Option("--image", help="2-D image: PNG or .npy.")] = None,
     table: Annotated[
         Path | None, typer.Option("--table", help="Table of features, one subject per row: CSV, TSV, XLSX or Parquet.")
@@ -73,7 +79,8 @@ def predict(
         bool | None,
         typer.Option(
             "--pages/--no-pages",
-            help=f"Draw a page for each subject, up to {MAX_PAGES}, as PDF and PNG. Default: not for a table or a CSV.",
+            help=f"Draw a page for each subject, up to {MAX_PAGES}, as PDF and PNG. Default: not for a table, --root "
+            "or a CSV.",
         ),
     ] = None,
     run: RunName = None,
@@ -86,7 +93,7 @@ def predict(
     from survembed.cli.reporter import reporter
     from survembed.workflows.predict import predict as work
 
-    given = {"ct": ct, "mask": mask, "folder": folder, "image": image, "table": table}
+    given = {"ct": ct, "mask": mask, "folder": folder, "root": root, "image": image, "table": table}
     files = {name: path for name, path in given.items() if path is not None}
     progress = reporter()
     prediction = work(chosen, files, label=label, covariates=covariates or (), reporter=progress)
@@ -95,9 +102,9 @@ def predict(
     default = chosen.path / "predictions" / _file_name(label or ("rows" if several else prediction.labels[0]))
     output_folder = (out.parent if to_csv else out) if out else default
     written = [] if to_csv else [prediction.save(output_folder / "prediction.json")]
-    if to_csv or table:
+    if to_csv or table or root:
         written.append(prediction.save_table(out if out and to_csv else output_folder / "predictions.csv"))
-    if pages or (pages is None and not to_csv and not table):
+    if pages or (pages is None and not to_csv and not table and not root):
         written += _draw_pages(prediction, output_folder, progress)
     if as_json:
         show_json({**prediction.to_dict(), "files": written})

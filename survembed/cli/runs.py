@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,11 @@ COLUMNS = (
 )  # fmt: skip
 """Of the table; an id starts with the time of creation."""
 
-app = App(help="List, show, compare and delete runs.", no_args_is_help=True, add_completion=False)
+app = App(
+    help="List, show, compare and delete runs, or exchange them as archives.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.command("list")
@@ -61,6 +66,46 @@ def show(
 ) -> None:
     """Show model, data, result and options of a run."""
     show_run(chosen_run(run or named, runs_dir), as_json)
+
+
+@app.command("export")
+def export(
+    run: Annotated[str, typer.Argument(help="Run: id, unique prefix or path.", autocompletion=ids_of_runs)],
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The archive to write.")],
+    with_latents: Annotated[
+        bool,
+        typer.Option(
+            "--with-latents", help="Add ids, split, outcomes and latents of the subjects, and stored predictions."
+        ),
+    ] = False,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run as one archive for others, with a model card; by default nothing in it is of a single subject."""
+    chosen = chosen_run(run, runs_dir)
+
+    from survembed.cli.reporter import reporter
+    from survembed.report.archive import export_run
+
+    sizes = export_run(chosen, file, with_latents=with_latents, reporter=reporter())
+    facts = {"run": chosen.id, "archive": file, "with_latents": with_latents, "bytes": sum(sizes.values())}
+    show_json({**facts, "files": sizes}) if as_json else show_facts({**facts, "files": ", ".join(sizes)})
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="Archive of 'survembed runs export'.")],
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Take in the run of an archive, checked and whole; it becomes the latest run."""
+    from survembed.report.archive import import_run
+    from survembed.runs.run import Runs
+
+    run = import_run(file, runs_dir)
+    Runs(runs_dir).set_latest(run)
+    facts = {"run": run.id, "path": run.path, "with_latents": not run.record.get("without_subjects", False)}
+    show_json(facts) if as_json else show_facts(facts)
 
 
 def show_run(run: Run, as_json: bool, options: bool = True) -> None:

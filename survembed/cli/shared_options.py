@@ -86,6 +86,15 @@ CovariateValues = Annotated[
         help="A covariate of a clinical + image model, such as age=63. Repeatable. Default: the reference subject.",
     ),
 ]
+Horizons = Annotated[
+    str | None,
+    typer.Option(
+        "--horizons",
+        metavar="T1,T2,…",
+        help="Times of AUC, calibration and net benefit, such as 365,1095,1825, in the unit of the durations. Default: "
+        "the quarters of the time grid.",
+    ),
+]
 StartSubject = Annotated[
     str | None,
     typer.Option("--from", metavar="SUBJECT", help="Start at the latents of this subject. Default: start at zero."),
@@ -123,6 +132,13 @@ OutFolder = Annotated[
         "--out", callback=output_folder, help="Folder for the output files. Default: a folder inside the run."
     ),
 ]
+
+
+def parse_horizons(text: str | None) -> tuple[float, ...]:
+    """The horizons that a user typed; none for the default."""
+    from survembed.survival.horizons import parse_horizons as parse
+
+    return parse(text) if text is not None else ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from survembed.cohort.form import UINT8_SCALE, CohortForm, Image, as_stored, levels_of
 from survembed.cohort.subjects import Channel, CohortHeader, Subjects, position_of
 from survembed.errors import DataError
 from survembed.storage.files import HashIndex, sha256
@@ -20,8 +21,6 @@ from survembed.storage.sealed import read_sealed, require_format, write_sealed
 
 FORMAT = "survembed-cohort"
 FORMAT_VERSION = 1
-
-Image = NDArray[np.float32]
 
 
 @contextmanager
@@ -87,13 +86,6 @@ def _remedy(path: Path) -> str:
     return f"rm {path}, and the same command prepares it again"
 
 
-def as_stored(images: NDArray[Any], header: CohortHeader) -> NDArray[Any]:
-    """Images in the dtype of the file: floats in [0, 1] rounded to 255 steps for uint8, else float32."""
-    if header.dtype == "uint8":
-        return images if images.dtype == np.uint8 else np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
-    return images.astype(np.float32)
-
-
 class CohortWriter:
     """Writes the images of a cohort in batches, then its table; see `writing_cohort`."""
 
@@ -110,7 +102,7 @@ class CohortWriter:
             dtype=header.dtype,
             fletcher32=True,  # read with the images, it shows damage that leaves the times of the file unchanged
         )
-        self._image.attrs["scale"] = 1 / 255 if header.dtype == "uint8" else 1.0
+        self._image.attrs["scale"] = UINT8_SCALE if header.dtype == "uint8" else 1.0
 
     def add(self, images: NDArray[Any]) -> None:
         """Append images (m, C, *spatial): float in [0, 1], or uint8 as stored, or any float for a `float32` cohort."""
@@ -269,12 +261,10 @@ class Cohort:
         """Images at `index`: (m, C, *spatial) float32, in [0, 1] unless the cohort is a table."""
         return self._scaled(self.stored(index))
 
-    def as_own(self, images: NDArray[Any]) -> Image:
-        """Images (m, C, *spatial) of new subjects with the rounding and scale of `images`."""
-        expected = (len(self.channels), *self.shape)
-        if images.shape[1:] != expected:
-            raise ValueError(f"images of shape {images.shape[1:]}, expected {expected}")
-        return self._scaled(as_stored(images, self.header))
+    @property
+    def form(self) -> CohortForm:
+        """What new subjects need to be prepared like these."""
+        return CohortForm(self.header, levels_of(self.header.features, self.subjects.covariates))
 
     def _scaled(self, stored: NDArray[Any]) -> Image:
         return stored.astype(np.float32) * np.float32(self.scale)

@@ -6,14 +6,15 @@ import shutil
 from pathlib import Path
 
 from survembed.cohort.cohort import Cohort, is_prepared
-from survembed.cohort.source import Source
+from survembed.cohort.form import CohortForm
+from survembed.cohort.source import PreparesLike, Source
 from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.storage.files import cache_folder, digest
 from survembed.storage.locks import waiting
 
 
-def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Cohort:
+def prepare(dataset: Component, name: str, *, like: CohortForm | None = None, reporter: Reporter = QUIET) -> Cohort:
     """The prepared cohort of `dataset`, from the cache if it has one with the same fingerprint.
 
     Parameters
@@ -22,6 +23,8 @@ def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Coh
         A configured dataset component.
     name
         Name of the dataset, for the file name.
+    like
+        Another cohort, as which this one is prepared; None for a cohort of its own.
 
     Raises
     ------
@@ -29,6 +32,8 @@ def prepare(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Coh
         If the sources are missing, damaged or inconsistent.
     """
     source: Source = dataset.build()
+    if like and isinstance(source, PreparesLike):
+        source = source.like(like)
     key = digest(source.fingerprint(reporter))
     path = cohort_path(name, key)
     if not is_prepared(path, key):

@@ -14,7 +14,7 @@ from survembed.storage.files import refuse_pipe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from survembed.cohort.cohort import Cohort
+    from survembed.cohort.form import CohortForm
     from survembed.cohort.study_check import StudyCheck
 
 
@@ -94,15 +94,16 @@ class NewCases:
 class ReadsNew(Protocol):
     """A `Source` that can also prepare new subjects, for `survembed predict`."""
 
-    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+    def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Prepare new subjects in the same way as those of `cohort`.
 
         Parameters
         ----------
         files
-            Files by `ct`, `mask`, `folder`, `image` or `table`; `require_files` checks them.
+            Files by `ct`, `mask`, `folder`, `root`, `image` or `table`; `require_files` checks them.
         cohort
-            The cohort of the run, with properties chosen from its subjects: field of view, features.
+            Header and categories of the cohort of the run: field of view, channels, features. Its subjects may not be
+            on this computer.
 
         Raises
         ------
@@ -110,6 +111,17 @@ class ReadsNew(Protocol):
             If the run needs other files.
         DataError
             If a file is missing, damaged or not of this kind of subject.
+        """
+        ...
+
+
+@runtime_checkable
+class PreparesLike(Protocol):
+    """A `Source` that can prepare a study exactly as another cohort was, for `survembed evaluate --root`."""
+
+    def like(self, form: CohortForm) -> Source:
+        """The source with all that a preparation chooses from its subjects taken from `form`: field of view, labels,
+        columns, categories.
         """
         ...
 

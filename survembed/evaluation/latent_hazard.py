@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from survembed.runs.latents import Latents
+from survembed.runs.trained_model import TrainedModel
 from survembed.survival.cox_inference import CoxFit, HazardRatio, fit_cox_on_latents
 from survembed.survival.outcome import Bool, Float, Outcome
 from survembed.survival.scaler import LatentScaler
@@ -47,6 +48,24 @@ def silent_dimensions(latents: Latents) -> list[int]:
     variance = latents.z[~latents.test].astype(np.float64).var(axis=0)
     silent = np.flatnonzero(variance < ACTIVE_VARIANCE).tolist()
     return silent if len(silent) < len(variance) else []
+
+
+def ratios_on_test(trained: TrainedModel) -> dict[int, HazardRatio]:
+    """Hazard ratios of all dimensions, refitted on the test set of a run; also of an imported one."""
+    kept = trained.reference
+    return kept.ratios if kept else refit(trained.latents, trained.latents.test).ratios
+
+
+def risk_ratio_on_test(trained: TrainedModel) -> HazardRatio | None:
+    """Hazard ratio of the run's own log-hazard on its test set; also of an imported run."""
+    kept = trained.reference
+    return kept.risk_ratio if kept else refit_log_hazard(trained.latents, trained.latents.test)
+
+
+def silent_dimensions_of(trained: TrainedModel) -> list[int]:
+    """`silent_dimensions` of a run; also of an imported one."""
+    kept = trained.reference
+    return list(kept.silent) if kept else silent_dimensions(trained.latents)
 
 
 def _fit(columns: Float, latents: Latents, part: Bool) -> CoxFit:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from survembed.errors import DataError
+from survembed.errors import DataError, RunError
 from survembed.evaluation.latent_hazard import ACTIVE_VARIANCE
 from survembed.evaluation.reconstruction import Reconstruction, reconstruct
 from survembed.evaluation.reencoding import slope
@@ -123,6 +123,17 @@ def latent_space(
     measured = _measured(trained, decoded, n_resamples)
     write_sealed(path, {**measured.to_dict(), "depends": depends})
     return measured
+
+
+def latent_space_where_images_are(
+    run: Run, latents: Latents, *, device: str = "cpu", reporter: Reporter = QUIET
+) -> LatentSpace | None:
+    """The same; None, with a message, where it is not yet measured and the images of the cohort are gone."""
+    try:
+        return latent_space(run, latents, device=device, reporter=reporter)
+    except (DataError, RunError) as error:
+        reporter.say(f"the latent space is not measured, as the cohort of the run is not here: {error.message}")
+        return None
 
 
 def _kept(path: Path, depends: Mapping[str, Any]) -> LatentSpace | None:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
+import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from survembed.cohort.cohort import Cohort
 from survembed.evaluation.reconstruction import unit_of_errors
+from survembed.progress import QUIET, Reporter
+from survembed.runs.embedding import open_cohort
+from survembed.runs.latent_axes import Coordinates
 from survembed.runs.latents import Latents
 from survembed.runs.trained_model import TrainedModel
+from survembed.storage.files import digest
+from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
 from survembed.survival.outcome import Float
 
+FILE, FORMAT = "reference_errors.h5", "survembed-reference-errors"
 FEWEST = 20
 """Smallest test set among which a percentile is taken."""
 MOST = 500
@@ -66,28 +74,36 @@ class OutOfDistribution:
         return far if self.error_percentile is None else far | (self.error_percentile > FAR)
 
 
-def compare_with_cohort(
-    trained: TrainedModel, cohort: Cohort, images: NDArray[np.float32], z: NDArray[np.float32]
+def compare_with_training(
+    trained: TrainedModel, images: NDArray[np.float32], z: NDArray[np.float32], reporter: Reporter = QUIET
 ) -> OutOfDistribution:
     """Compare images (n, C, *spatial) and their latents z (n, L) with the cohort of the run."""
-    latents = trained.latents
-    part, rows = reference_subjects(latents)
-    distance = mahalanobis(z, latents.z[~latents.test])
-    distances = mahalanobis(latents.z[rows], latents.z[~latents.test])
-    error = errors = None
+    compared = compared_with(trained)
+    distance, error, share = distance_from_mean(z, trained.coordinates()), None, None
     if trained.model.decodes:
-        unit = unit_of_errors(cohort, np.flatnonzero(~latents.test))
-        error = squared_error(trained, images, z, unit)
-        batches = np.array_split(rows, -(-len(rows) // BATCH))
-        errors = np.concatenate([squared_error(trained, cohort.images(at), latents.z[at], unit) for at in batches])
+        known = reference_errors(trained, reporter)
+        error = squared_error(trained, images, z, known.unit)
+        share = percentile(error, known.errors)
     return OutOfDistribution(
-        error,
-        None if error is None or errors is None else percentile(error, errors),
-        distance,
-        percentile(distance, distances),
-        part,
-        len(rows),
+        error, share, distance, percentile(distance, compared.distances), compared.part, compared.n
     )
+
+
+class Compared(NamedTuple):
+    """The subjects with which new ones are compared: part, number, and increasing Mahalanobis distances (m,)."""
+
+    part: str
+    n: int
+    distances: Float
+
+
+def compared_with(trained: TrainedModel) -> Compared:
+    """The reference subjects of a run."""
+    kept = trained.reference
+    if kept:
+        return Compared(kept.part, kept.n_compared, kept.distances)
+    part, rows = reference_subjects(trained.latents)
+    return Compared(part, len(rows), np.sort(distance_from_mean(trained.latents.z[rows], trained.coordinates())))
 
 
 def reference_subjects(latents: Latents) -> tuple[str, NDArray[np.intp]]:
@@ -101,11 +117,62 @@ def reference_subjects(latents: Latents) -> tuple[str, NDArray[np.intp]]:
 
 def mahalanobis(z: NDArray[np.floating], among: NDArray[np.floating]) -> Float:
     """Distance (n,) of latents z (n, L) from the mean of `among` (m, L), in its covariance; idle directions count 0."""
-    reference = among.astype(np.float64)
-    away = z.astype(np.float64) - reference.mean(axis=0)
-    inverse = np.linalg.pinv(np.atleast_2d(np.cov(reference, rowvar=False, bias=True)), rcond=1e-9, hermitian=True)
+    return distance_from_mean(z, Coordinates.of(among))
+
+
+def distance_from_mean(z: NDArray[np.floating], axes: Coordinates) -> Float:
+    """The same from the centre of standardised axes."""
+    away = z.astype(np.float64) - axes.centre
+    inverse = np.linalg.pinv(axes.covariance, rcond=1e-9, hermitian=True)
     distance: Float = np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", away, inverse, away), 0.0))
     return distance
+
+
+class ReferenceErrors(NamedTuple):
+    """Increasing reconstruction errors (m,) of the reference subjects, and their unit: 1 or (C, *spatial)."""
+
+    errors: Float
+    unit: NDArray[np.float32] | float
+
+
+def reference_errors(trained: TrainedModel, reporter: Reporter = QUIET) -> ReferenceErrors:
+    """Errors of the reference subjects, from `reference_errors.h5` of the run or computed from its cohort and kept.
+
+    Raises
+    ------
+    RunError
+        When they are not kept, and the cohort of the run is gone.
+    """
+    run = trained.run
+    path, key = run.path / FILE, digest([run.weights_hash(), run.record["cohort"]["fingerprint"]])
+    kept = _kept(path, key)
+    if kept:
+        return kept
+    latents = trained.latents
+    _, rows = reference_subjects(latents)
+    with open_cohort(run, reporter) as cohort:
+        unit = unit_of_errors(cohort, np.flatnonzero(~latents.test))
+        batches = np.array_split(rows, -(-len(rows) // BATCH))
+        errors = [squared_error(trained, cohort.images(at), latents.z[at], unit) for at in batches]
+    found = ReferenceErrors(np.sort(np.concatenate(errors)), unit)
+    with writing_hdf5(path) as (file, _):
+        file.attrs["format"], file.attrs["key"] = FORMAT, key
+        file["errors"], file["unit"] = found
+        seal_hdf5(file)
+    return found
+
+
+def _kept(path: Path, key: str) -> ReferenceErrors | None:
+    """Errors kept for these weights and this cohort; None for others, and for a damaged file."""
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            check_hdf5(file)
+            if file.attrs["format"] != FORMAT or file.attrs["key"] != key:
+                return None
+            unit = file["unit"][()]
+            return ReferenceErrors(file["errors"][:], unit if unit.ndim else float(unit))
+    except (OSError, MemoryError, KeyError, ValueError, TypeError, AttributeError, RuntimeError):
+        return None
 
 
 def squared_error(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -81,6 +81,10 @@ class Predictions:
     def storage_key(self) -> tuple[str, str, int, int, int]:
         """Key in a file, which contains one set of predictions for each key."""
         return self.features, self.model, self.division.repeat, self.division.fold, self.seed
+
+    def on(self, grid: Float, times: Float) -> Predictions:
+        """The same with S(t) on `grid`, a part of its `times` (T,)."""
+        return self if len(grid) == len(times) else replace(self, survival=self.survival[:, np.isin(times, grid)])
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from survembed.survival.calibration import (
     d_calibration,
 )
 from survembed.survival.concordance import time_dependent_auc
+from survembed.survival.horizons import horizons, middle
 from survembed.survival.kaplan_meier import FollowUp
 from survembed.survival.outcome import Float, Outcome
 
@@ -91,6 +92,8 @@ class Scorer:
         (n,) increasing positions of all test subjects.
     n_resamples, seed
         Of the bootstrap over subjects.
+    at
+        Horizons of the AUC; by default the quarters of the grid.
 
     Attributes
     ----------
@@ -106,8 +109,10 @@ class Scorer:
         subjects: Positions,
         n_resamples: int = N_RESAMPLES,
         seed: int = 0,
+        at: Sequence[float] = (),
     ) -> None:
         self.outcome, self.times, self.subjects = outcome, times, subjects
+        self.horizons = horizons(times, at)
         self.options = {"n_resamples": n_resamples, "seed": seed}
         self.ibs_null = self._pooled(null).metrics["ibs"]
 
@@ -119,12 +124,12 @@ class Scorer:
         return ModelScores(row, column, {**pooled.metrics, "ibs_scaled": scaled}, alone, tuple(notes))
 
     def auc(self, predictions: Predictions) -> dict[str, Metric]:
-        """`auc_<horizon>` of one model on one fold, at each of `horizons`."""
+        """`auc_<horizon>` of one model on one fold, at each horizon."""
         parts = [predictions.division.development, predictions.division.test]
         development, test = (Outcome(self.outcome.duration[part], self.outcome.event[part]) for part in parts)
         return {
             f"auc_{horizon:g}": time_dependent_auc(development, test, predictions.risk, horizon, **self.options)
-            for horizon in horizons(self.times)
+            for horizon in self.horizons
         }
 
     def _pooled(self, replicates: Sequence[Replicate]) -> PooledScores:
@@ -143,19 +148,23 @@ def without_scores(row: str, column: str, reason: str) -> ModelScores:
 
 
 def calibrate(
-    test: Outcome, survival: Float, times: Float, *, n_resamples: int = N_RESAMPLES, seed: int = 0
+    test: Outcome,
+    survival: Float,
+    times: Float,
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+    at: Sequence[float] = (),
 ) -> Calibration:
-    """Calibration of predicted S(t) (n, T) of test subjects on `times` (T,), one or more, at the middle horizon."""
-    middle = horizons(times)[1]
-    at_middle = survival[:, np.searchsorted(times, middle)]
+    """Calibration of predicted S(t) (n, T) of test subjects on `times` (T,), one or more, at the middle horizon.
+
+    `at` are horizons among the times; by default the quarters of these.
+    """
+    horizon = middle(horizons(times, at))
+    at_middle = survival[:, np.searchsorted(times, horizon)]
     return Calibration(
-        middle,
-        calibration_slope(test, at_middle, middle, n_resamples=n_resamples, seed=seed),
-        calibration_curve(test, at_middle, middle),
+        horizon,
+        calibration_slope(test, at_middle, horizon, n_resamples=n_resamples, seed=seed),
+        calibration_curve(test, at_middle, horizon),
         d_calibration(test, survival, times),
     )
-
-
-def horizons(times: Float) -> list[float]:
-    """The quarters of the grid (T,): times of AUC and, for the second, of calibration; none on an empty grid."""
-    return [float(times[len(times) * quarter // 4]) for quarter in (1, 2, 3)] if len(times) else []

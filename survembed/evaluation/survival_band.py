@@ -57,32 +57,49 @@ class SurvivalBand:
     ----------
     model
         A trained model with a head.
+
+    Attributes
+    ----------
+    times
+        As in `Survival`.
+    band
+        The baseline at the upper and the lower end of its interval; None for a head without a Breslow baseline.
     """
 
     def __init__(self, model: TrainedModel, reporter: Reporter = QUIET) -> None:
+        self.model, kept = model, model.reference
+        if kept:
+            self.times: Float = kept.times
+            self.band = _pair(kept.breslow(kept.baseline_high), kept.breslow(kept.baseline_low))
+            return
         latents = model.latents
         development = ~latents.test
         events = np.unique(latents.duration[development & (latents.event > 0)])
         shown = events[np.linspace(0, len(events) - 1, min(len(events), MAX_TIMES)).astype(int)]
-        self.model = model
-        self.times: Float = np.unique([0.0, *shown, latents.duration[development].max()])
-        self._band = _band(model, reporter) if isinstance(model.head, Breslow) else None
+        self.times = np.unique([0.0, *shown, latents.duration[development].max()])
+        self.band = _band(model, reporter) if isinstance(model.head, Breslow) else None
 
     @property
     def has_interval(self) -> bool:
         """Whether the head has a Breslow baseline, which can be resampled."""
-        return self._band is not None
+        return self.band is not None
 
     def survival(self, z: Float) -> Survival:
         """Survival of latents z (n, L)."""
         value, median = self.model.survival(z, self.times), self.model.median_survival(z)
-        if self._band is None:
+        if self.band is None:
             unknown, no_median = np.full_like(value, np.nan), np.full_like(median, np.nan)
             return Survival(self.times, value, unknown, unknown, median, no_median, no_median)
         log_hazard = self.model.log_hazard(z)
-        intervals = [baseline.survival(log_hazard, self.times) for baseline in self._band]
-        medians = [baseline.median(log_hazard) for baseline in self._band]
+        intervals = [baseline.survival(log_hazard, self.times) for baseline in self.band]
+        medians = [baseline.median(log_hazard) for baseline in self.band]
         return Survival(self.times, value, intervals[0], intervals[1], median, medians[0], medians[1])
+
+
+def _pair(
+    upper: BreslowBaseline | None, lower: BreslowBaseline | None
+) -> tuple[BreslowBaseline, BreslowBaseline] | None:
+    return (upper, lower) if upper and lower else None
 
 
 def _band(model: TrainedModel, reporter: Reporter) -> tuple[BreslowBaseline, BreslowBaseline]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.latents import Latents
 from survembed.runs.run import PREDICTIONS, Run
+from survembed.survival.horizons import require_within
 from survembed.survival.outcome import Float, Outcome
 
 
@@ -25,6 +27,10 @@ class EvaluationSet:
     ----------
     run, latents
         The run and the latents of its whole cohort.
+    grid
+        (G,) grid of the Brier score; empty where there is none.
+    horizons
+        Times wanted by the user; empty for those of the grid.
     division
         Positions of the development set and the test set.
     predictor
@@ -35,15 +41,21 @@ class EvaluationSet:
     latents: Latents
     division: Division
     predictor: Predictor
+    grid: Float
+    horizons: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, run: Run, latents: Latents, reporter: Reporter = QUIET) -> EvaluationSet:
-        """The test set of `run`.
+    def of(
+        cls, run: Run, latents: Latents, reporter: Reporter = QUIET, horizons: Sequence[float] = ()
+    ) -> EvaluationSet:
+        """The test set of `run`; survival functions are predicted on the grid and at `horizons`.
 
         Raises
         ------
         DataError
             When it has none.
+        UsageError
+            When a horizon is after the end of the follow-up.
         """
         division = Division(np.flatnonzero(~latents.test), np.flatnonzero(latents.test))
         if not len(division.test):
@@ -54,9 +66,13 @@ class EvaluationSet:
                 try_="survembed train ... --set split.test=0.2",
             )
         outcome = Outcome(latents.duration, latents.event)
-        times = common_grid(outcome, [division])
-        cohort = PredictedCohort(latents.provenance["cohort"], latents.id, outcome, times)
-        return cls(run, latents, division, Predictor(run.path / PREDICTIONS, cohort, reporter))
+        parts = {"the development set": division.development, "the test set": division.test}
+        require_within(
+            horizons, {name: float(outcome.duration[part].max()) for name, part in parts.items()}, latents.time_unit
+        )
+        grid = common_grid(outcome, [division])
+        cohort = PredictedCohort(latents.provenance["cohort"], latents.id, outcome, np.union1d(grid, horizons))
+        return cls(run, latents, division, Predictor(run.path / PREDICTIONS, cohort, reporter), grid, tuple(horizons))
 
     @property
     def development(self) -> Outcome:
@@ -70,7 +86,7 @@ class EvaluationSet:
 
     @property
     def times(self) -> Float:
-        """(T,) grid of the Brier score; empty where there is none."""
+        """(T,) grid of the Brier score and horizons."""
         return self.predictor.cohort.times
 
     def base(self) -> Predictions | None:

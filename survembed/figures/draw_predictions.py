@@ -47,7 +47,9 @@ def calibration_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigur
     calibrations = {}
     with reporter.task("calibrating", len(predictions), "models") as task:
         for each in predictions:
-            calibrations[each.model] = calibrate(subjects.test, each.survival, subjects.times, **request.bootstrap)
+            calibrations[each.model] = calibrate(
+                subjects.test, each.survival, subjects.times, at=(), **request.bootstrap
+            )
             task.advance()
     title = title_of(request.runs[0], "calibration on held-out subjects")
     files = draw_calibration(calibrations, subjects.latents.time_unit, title, request.folder / "calibration.png")

@@ -20,8 +20,8 @@ _DEVIATION = 0.1
 class DiscreteHead(Head):
     """h_k(z) = sigmoid(φ_k(z)), the probability of an event in interval k for a subject alive at its start.
 
-    φ_k(z) = a_k + r(z) + 0.1 d_k(z). Training starts at d = 0, where the odds of all intervals are proportional, and moves
-    away from it as far as the data demand: K free functions of z overfit small cohorts (WHAS: IBS 0.111, not 0.103).
+    φ_k(z) = a_k + r(z) + 0.1 d_k(z). Training starts at d = 0, where the odds of all intervals are proportional, and
+    leaves it as far as the data demand: K free functions of z overfit small cohorts (WHAS: IBS 0.111 for 0.103).
 
     S at the end of interval k is Π_{j≤k} (1 − h_j). Within an interval the density of events is constant, so S(t) is a
     straight line between the ends; after the last end, an event time, it is constant up to the end of the follow-up.
@@ -144,7 +144,8 @@ def _quantiles(times: Tensor, n: int) -> Tensor:
     if not len(later):
         return torch.ones(1, dtype=torch.float64)
     places = (torch.arange(1, n + 1) * len(later) / n).ceil().long() - 1
-    return later[places].unique()
+    chosen: Tensor = later[places].unique()
+    return chosen
 
 
 def _check_grid(grid: tuple[float, ...], events: Tensor) -> None:

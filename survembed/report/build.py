@@ -5,35 +5,26 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from survembed.cohort.captions import data_name
-from survembed.cohort.subjects import SPLITS, CohortHeader, Subjects
 from survembed.errors import SurvembedError
-from survembed.evaluation.test_set import EvaluationSet
 from survembed.figures import FIGURES
 from survembed.figures.draw import figure
 from survembed.figures.request import FigureRequest, header_of
 from survembed.progress import QUIET, Reporter
 from survembed.report.card import model_card
 from survembed.report.facts import Facts
+from survembed.report.gathered import gather
 from survembed.report.page import write_page
-from survembed.report.participants import Flow, flow, participants
 from survembed.report.privacy import hide_command_paths, option_rows, without_paths
-from survembed.report.scores import ScoreSection, scores_of_run, scores_of_sweep
+from survembed.report.run_facts import shown_model
+from survembed.report.scores import ScoreSection
 from survembed.report.slider_images import STEPS, Strip, strips
 from survembed.report.tripod import checklist
 from survembed.runs.command import training_command
-from survembed.runs.embedding import embed, open_cohort
-from survembed.runs.jobs.sweep import Sweep
 from survembed.runs.run import Run
 from survembed.storage.files import require_writable
 from survembed.storage.result import Result
 from survembed.storage.scratch import scratch_folder
-from survembed.survival.kaplan_meier import follow_up
 from survembed.workflows.traverse import traverse
 
 SECTIONS = {
@@ -108,20 +99,13 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
     require_writable(path)
     run = request.runs[0]
     header, config = header_of(run), run.read("config.json")
-    latents = embed(run, device=request.device, reporter=reporter)
-    with open_cohort(run, reporter) as cohort:
-        subjects = cohort.subjects
+    found = gather(request, reporter)
+    facts, scores, table = found.facts, found.scores, found.table
     with scratch_folder() as folder:
         pictures, absent = _pictures(replace(request, folder=folder), reporter)
-    if request.sweep:
-        scores = scores_of_sweep(request, request.sweep, reporter)
-    else:
-        scores = scores_of_run(request, EvaluationSet.of(run, latents, reporter), reporter)
     sliders: list[Strip] = []
     if run.can("decode"):
         sliders = strips(traverse(run, risk=run.can("hazard"), n_steps=STEPS, reporter=reporter))
-    followed = flow(header.notes, header.exclusions, subjects.id.tolist(), len(subjects))
-    facts = _facts(request, header, subjects, followed, scores)
     items = checklist(facts)
     n_open = sum(not item.answer for item in items)
     content = {
@@ -133,9 +117,9 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
         "badges": [f"trained {run.record['created'][:10]}"],
         "tiles": _tiles(facts, scores),
         "sections": list(SECTIONS.items()),
-        "flow": followed,
-        "parts": _parts(latents.split, subjects.event),
-        "table": _table(latents.split, subjects, header.time_unit),
+        "flow": found.followed,
+        "parts": table["parts"],
+        "table": table,
         "scores": scores.tables,
         "score_notes": scores.notes,
         "drawn": pictures,
@@ -161,7 +145,7 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
 def _pictures(request: FigureRequest, reporter: Reporter) -> tuple[list[Picture], dict[str, str]]:
     """All figures of the runs, and the reason for each that cannot be drawn; `tau` needs a sweep."""
     pictures, absent = [], {}
-    shown = f" Shown: {_shown(request.sweep)}." if request.sweep else ""
+    shown = f" Shown: {shown_model(request.sweep)}." if request.sweep else ""
     names = [name for name in FIGURES if request.sweep or name != "tau"]
     with reporter.task("drawing", len(names), "figures") as task:
         for name in names:
@@ -187,86 +171,6 @@ def _tiles(facts: Facts, scores: ScoreSection) -> list[tuple[str, str, str]]:
         ("Events", str(facts.n_events), share),
         *scores.tiles,
     ]
-
-
-def _parts(split: NDArray[np.str_], event: NDArray[np.bool_]) -> list[tuple[str, int, int]]:
-    return [
-        (name, int((split == name).sum()), int(event[split == name].sum())) for name in SPLITS if (split == name).any()
-    ]
-
-
-def _table(split: NDArray[np.str_], subjects: Subjects, unit: str) -> dict[str, Any]:
-    test = split == "test"
-    parts = {"all": np.ones(len(split), dtype=bool), "training and validation": ~test, "held out": test}
-    return {"columns": ["", *parts], "rows": participants(subjects, parts, unit)}
-
-
-def _facts(
-    request: FigureRequest, header: CohortHeader, subjects: Subjects, followed: Flow, scores: ScoreSection
-) -> Facts:
-    run, n = request.runs[0], len(subjects)
-    record = run.record
-    followed_up = follow_up(subjects.duration, subjects.event)
-    median = "not reached" if np.isnan(followed_up.median) else f"{followed_up.median:.4g} {header.time_unit}"
-    channels = ", ".join(channel.name for channel in header.channels)
-    size = " × ".join(map(str, header.shape))
-    spacing = f" at {header.spacing_mm[0]:.3g} mm" if header.spacing_mm else ""
-    table, grid_of = len(header.shape) == 1, "pixels" if len(header.shape) == 2 else "voxels"
-    config, models = run.read("config.json"), request.sweep.examples() if request.sweep else {}
-    return Facts(
-        title=data_name(header.title, header.synthetic),
-        synthetic=header.synthetic,
-        model=run.model,
-        head=record["head"] or "",
-        dataset=run.dataset,
-        n=n,
-        n_events=followed_up.n_events,
-        follow_up=median,
-        division=_division(request, config["split"]),
-        inputs=f"{size} columns of a table." if table else f"Images of {size} {grid_of}{spacing}: {channels}.",
-        predictors=f"{'Columns' if table else 'Images'} only; the model uses no other data of a subject.",
-        training=_training(run),
-        latent_dim=int(record["latent_dim"]),
-        parameters=int(record["parameters"]),
-        scores=scores.sentences,
-        calibration=scores.calibration,
-        columns=tuple(name for name, _ in request.downstream),
-        n_left_out=followed.found - n,
-        n_resamples=request.n_resamples,
-        decodes=run.can("decode"),
-        version=str(record["versions"]["survembed"]),
-        shown=_shown(request.sweep) if request.sweep else "",
-        models=tuple(_description(name, each) for name, each in models.items()),
-        conclusion=scores.conclusion,
-    )
-
-
-def _shown(sweep: Sweep) -> str:
-    """Name of the model of a sweep whose run is in the figures of one run."""
-    return next(iter(sweep.examples()))
-
-
-def _training(run: Run) -> str:
-    outcome = run.record["outcome"]
-    rule = f": {outcome['rule']}" if "rule" in outcome else ""  # runs of version 0.1.0 did not record it
-    return (
-        f"Trained for {outcome['updates']} updates ({outcome['end']}); the weights of update "
-        f"{outcome['best_update']} were kept{rule}."
-    )
-
-
-def _description(name: str, run: Run) -> str:
-    """One model of a sweep, by its first finished run."""
-    record = run.record
-    head = f"head {record['head']}" if record["head"] else "without a head"
-    size = f"{record['latent_dim']} latent dimensions and {record['parameters']:,} parameters"
-    return f"{name}: {size}, {head}. First run: {_training(run)}"
-
-
-def _division(request: FigureRequest, split: dict[str, Any]) -> str:
-    if request.sweep and split["folds"]:
-        return f"Scored by cross-validation in {split['folds']} folds; the run in the figures held out one of them."
-    return "Scored on a held-out part that was not used for training."
 
 
 def _provenance(run: Run) -> list[list[str]]:

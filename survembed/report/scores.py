@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from survembed.evaluation.latent_space import latent_space
+from survembed.evaluation.latent_space import latent_space_where_images_are
 from survembed.evaluation.predictions import BASE, KAPLAN_MEIER
 from survembed.evaluation.score_tables import horizon_table, score_table, with_reasons_below
 from survembed.evaluation.scores import ModelScores
@@ -52,12 +52,14 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
             "Discrimination at three horizons, and calibration: a slope of 1 is right; a small p means not calibrated."
         )
         tables.append({"columns": horizons[0], "rows": horizons[1], "caption": about})
-    space = latent_space(subjects.run, subjects.latents, device=request.device, reporter=reporter)
+    space = latent_space_where_images_are(subjects.run, subjects.latents, device=request.device, reporter=reporter)
     about = (
         "Latent space. Explained variance: 0 for a decoder that ignores its input, 1 for a perfect one. Re-encoding "
         "slope: hazard of decoded images, encoded again, on that of the images; 1 if they show their hazard."
     )
-    tables.append({"columns": ["", "value"], "rows": [list(row) for row in space.texts().items()], "caption": about})
+    if space:
+        measured = [list(row) for row in space.texts().items()]
+        tables.append({"columns": ["", "value"], "rows": measured, "caption": about})
     notes = [*reasons, *(f"{row.column}: {note}" for row in evaluation.rows for note in row.notes)]
     if "harrell_c" in evaluation.truth:
         notes.append(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from survembed.cohort.cohort import Cohort
 from survembed.cohort.covariate_encoder import CovariateEncoder
+from survembed.cohort.form import CohortForm
 from survembed.cohort.prepare import cohort_path, prepare
 from survembed.cohort.subjects import SPLITS, Channel, CohortHeader
 from survembed.errors import RunError, UsageError
@@ -40,25 +43,95 @@ def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Late
         When the run is damaged, or its data have changed.
     """
     path = run.path / "latents.h5"
+    if not has_latents(run):
+        raise no_subjects(run)
     run.verify("split.json")  # latents on disk contain the split
-    provenance = {
+    provenance = latents_provenance(run, run.record["cohort"]["fingerprint"])
+    stored = _stored(path, provenance, reporter)
+    if stored:
+        return stored
+    with open_cohort(run, reporter) as cohort:
+        subjects = cohort.subjects
+        part = np.empty(len(cohort), dtype=f"<U{max(map(len, SPLITS))}")
+        for name, index in from_ids(run.read("split.json"), subjects).items():
+            part[index] = name
+        return _embedded(run, cohort, path, provenance, part, device, reporter)
+
+
+def latents_provenance(run: Run, fingerprint: str) -> dict[str, Any]:
+    """What the latents of the cohort with this fingerprint depend on."""
+    return {
         "weights": run.weights_hash(),
-        "cohort": run.record["cohort"]["fingerprint"],
+        "cohort": fingerprint,
         "model": read_config(run).model.to_dict(),
         "format_version": FORMAT_VERSION,
         **({"covariates": encoder.to_dict()} if (encoder := encoder_of_run(run)) else {}),
     }
-    if path.is_file():
-        stored = _stored(path, reporter)
-        differing = stored.differs_from(provenance) if stored else []
-        if stored and not differing:
-            return stored
-        if differing:
-            reporter.say(f"latents.h5 belongs to another {' and '.join(differing)}: embedding again")
-    with open_cohort(run, reporter) as cohort:
-        latents = _embed(run, cohort, load_model(run, device), provenance, device, reporter)
+
+
+def embed_cohort(
+    run: Run,
+    cohort: Cohort,
+    path: Path,
+    provenance: dict[str, Any],
+    part: NDArray[np.str_],
+    *,
+    device: str = "auto",
+    reporter: Reporter = QUIET,
+) -> Latents:
+    """Latents of any cohort that the run can take, from `path` or computed and written there.
+
+    Parameters
+    ----------
+    provenance
+        From `latents_provenance`.
+    part
+        (n,) part of the split of each subject.
+    """
+    stored = _stored(path, provenance, reporter)
+    return stored or _embedded(run, cohort, path, provenance, part, device, reporter)
+
+
+def _embedded(
+    run: Run,
+    cohort: Cohort,
+    path: Path,
+    provenance: dict[str, Any],
+    part: NDArray[np.str_],
+    device: str,
+    reporter: Reporter,
+) -> Latents:
+    latents = _embed(run, cohort, part, load_model(run, device), provenance, device, reporter)
     latents.save(path)
     return latents
+
+
+def has_latents(run: Run) -> bool:
+    """Whether the latents of the run's subjects are there, or can be computed; not of one imported without them."""
+    return not run.record.get("without_subjects", False)
+
+
+def no_subjects(run: Run) -> RunError:
+    """The error of a command that shows single subjects of a run that was imported without them."""
+    return RunError(
+        f"run {run.id} was imported without its subjects",
+        where=str(run.path),
+        expected="a run with the latents of its subjects",
+        try_="survembed runs export RUN FILE.zip --with-latents, where it was trained",
+    )
+
+
+def form_of(run: Run, reporter: Reporter = QUIET) -> CohortForm:
+    """What new subjects need to be prepared like those of the run; its images are not read.
+
+    A run of an earlier version did not record the categories of its columns: its cohort is opened.
+    """
+    recorded = run.record["cohort"]
+    if "levels" not in recorded:
+        with open_cohort(run, reporter) as cohort:
+            return cohort.form
+    levels = {name: tuple(values) for name, values in recorded["levels"].items()}
+    return CohortForm(CohortHeader.from_dict(recorded["header"]), levels)
 
 
 def open_cohort(run: Run, reporter: Reporter = QUIET) -> Cohort:
@@ -86,17 +159,31 @@ def open_cohort(run: Run, reporter: Reporter = QUIET) -> Cohort:
     return cohort
 
 
-def _stored(path: Path, reporter: Reporter) -> Latents | None:
+def _stored(path: Path, provenance: dict[str, Any], reporter: Reporter) -> Latents | None:
+    """Latents in a file, if there is one and they have this provenance."""
+    if not path.is_file():
+        return None
     try:
-        return Latents.load(path)
+        latents = Latents.load(path)
     except RunError as error:
         reporter.warn(f"{error.message}: embedding again")
         return None
+    differing = latents.differs_from(provenance)
+    if differing:
+        reporter.say(f"latents.h5 belongs to another {' and '.join(differing)}: embedding again")
+        return None
+    return latents
 
 
 @torch.no_grad()
 def _embed(
-    run: Run, cohort: Cohort, model: Model, provenance: dict[str, object], device: str, reporter: Reporter
+    run: Run,
+    cohort: Cohort,
+    part: NDArray[np.str_],
+    model: Model,
+    provenance: dict[str, Any],
+    device: str,
+    reporter: Reporter,
 ) -> Latents:
     images = Images(cohort, find_device(device), hold=False)
     size = batch_size_without_gradient(len(cohort.shape))
@@ -115,9 +202,6 @@ def _embed(
                 hazards.append(model.log_hazard(at).double().cpu().numpy())
             task.advance(len(index))
     subjects = cohort.subjects
-    part = np.empty(len(cohort), dtype=f"<U{max(map(len, SPLITS))}")
-    for name, index in from_ids(run.read("split.json"), subjects).items():
-        part[index] = name
     return Latents(
         z=np.concatenate(mus),
         z_logvar=np.concatenate(logvars) if logvars else None,
@@ -181,6 +265,7 @@ def load_model(run: Run, device: str = "cpu") -> Model:
         When weights or configuration are damaged.
     """
     config, header = read_config(run), CohortHeader.from_dict(run.record["cohort"]["header"])
-    model = build_model(config.model, config.head, header.channels, header.shape, encoder_of_run(run))
+    with torch.random.fork_rng():  # the untrained weights are drawn, and then replaced
+        model = build_model(config.model, config.head, header.channels, header.shape, encoder_of_run(run))
     run.load_weights(model)
     return model.to(find_device(device))

@@ -41,12 +41,15 @@ class Coordinates:
     def of(cls, mu: NDArray[np.floating], *, raw: bool = False) -> Coordinates:
         """Axes for training latents μ (n, L); a dimension that never varies keeps the scale 1."""
         mu = np.asarray(mu, dtype=np.float64)
-        n_dims = mu.shape[1]
-        deviation = mu.std(axis=0)
-        covariance = np.atleast_2d(np.cov(mu, rowvar=False, bias=True))
+        return cls.from_moments(mu.mean(axis=0), np.atleast_2d(np.cov(mu, rowvar=False, bias=True)), raw=raw)
+
+    @classmethod
+    def from_moments(cls, mean: Float, covariance: Float, *, raw: bool = False) -> Coordinates:
+        """The same from mean (L,) and covariance (L, L) of the training μ."""
+        deviation = np.sqrt(covariance.diagonal())
         if raw:
-            return cls(np.zeros(n_dims), np.ones(n_dims), deviation, covariance)
-        return cls(mu.mean(axis=0), np.where(deviation > 0, deviation, 1.0), deviation, covariance)
+            return cls(np.zeros_like(mean), np.ones_like(mean), deviation, covariance)
+        return cls(mean, np.where(deviation > 0, deviation, 1.0), deviation, covariance)
 
     def along_dimension(self, start: Float, dimension: int, steps: Float) -> Float:
         """Latents (k, L): `start` (L,) with coordinate `dimension` set to `steps` (k,) on these axes.

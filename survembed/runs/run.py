@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from survembed.models.base import Model
     from survembed.training.checkpoint import Checkpoint
 
-FILES_OF_A_FINISHED_RUN = ("run.json", "config.json", "split.json", "model.safetensors")
+SPLIT = "split.json"
+FILES_OF_A_FINISHED_RUN = ("run.json", "config.json", SPLIT, "model.safetensors")
 STATE, LOCK, METRICS = "state.safetensors", "lock", "metrics.jsonl"
 SCORES, PREDICTIONS = "metrics.json", "predictions.h5"
 """Files of `survembed evaluate`, which hold for the weights that they were made with."""
@@ -75,7 +76,8 @@ class Run(RunFiles):
         is alive: by its heartbeat where it runs on another host.
         """
         status = str(self.record["status"])
-        if status == "finished" and any(not (self.path / part).is_file() for part in FILES_OF_A_FINISHED_RUN):
+        parts = [part for part in FILES_OF_A_FINISHED_RUN if part != SPLIT or not self.record.get("without_subjects")]
+        if status == "finished" and any(not (self.path / part).is_file() for part in parts):
             return "cut short"
         if status == "running" and not self._has_live_process():
             return "cut short"

@@ -9,14 +9,16 @@ import torch
 from numpy.typing import NDArray
 
 from survembed.cohort.subjects import CohortHeader
-from survembed.heads.base import Head
+from survembed.heads.base import Breslow, Head
 from survembed.heads.covariates import CovariateHead
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
-from survembed.runs.embedding import embed, load_model
+from survembed.runs.embedding import embed, encoder_of_run, has_latents, load_model, no_subjects
 from survembed.runs.latent_axes import Coordinates, Float
 from survembed.runs.latents import Latents
+from survembed.runs.reference import FILE, Reference
 from survembed.runs.run import Run
+from survembed.training.validation import batch_size_without_gradient
 
 PATH_NODES = 128
 """Points of Gauss and Legendre on a path of integrated gradients: exact to float32 for a smooth head."""
@@ -27,12 +29,17 @@ class TrainedModel:
 
     Attributes
     ----------
-    run, header, latents, model
-        The run, its cohort's header, the embedding of its cohort, and the trained model in evaluation mode.
+    run, header, model
+        The run, its cohort's header, and the trained model in evaluation mode.
+    reference
+        What an imported run keeps of its subjects in place of their latents; None where their latents are there.
     """
 
-    def __init__(self, run: Run, header: CohortHeader, latents: Latents, model: Model) -> None:
-        self.run, self.header, self.latents, self.model = run, header, latents, model
+    def __init__(
+        self, run: Run, header: CohortHeader, latents: Latents | None, model: Model, reference: Reference | None = None
+    ) -> None:
+        self.run, self.header, self.model, self.reference = run, header, model, reference
+        self._latents = latents
         self.device = next(model.parameters()).device
 
     @classmethod
@@ -45,17 +52,34 @@ class TrainedModel:
             When the run is damaged, or its cohort can no longer be prepared as it was.
         """
         header = CohortHeader.from_dict(run.record["cohort"]["header"])
-        return cls(run, header, embed(run, reporter=reporter), load_model(run, device))
+        if has_latents(run):
+            return cls(run, header, embed(run, reporter=reporter), load_model(run, device))
+        return cls(run, header, None, load_model(run, device), Reference.load(run.path / FILE))
+
+    @property
+    def latents(self) -> Latents:
+        """The embedding of the run's cohort.
+
+        Raises
+        ------
+        RunError
+            When the run was imported without it.
+        """
+        if self._latents is None:
+            raise no_subjects(self.run)
+        return self._latents
 
     def coordinates(self, *, raw: bool = False) -> Coordinates:
         """Axes of the latent space: standardised by the training μ, or the paper's raw ones (settled point 13)."""
+        if self.reference:
+            return Coordinates.from_moments(self.reference.centre, self.reference.covariance, raw=raw)
         return Coordinates.of(self.latents.z[~self.latents.test], raw=raw)
 
     @torch.no_grad()
     def embed(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Latents μ (n, L) of images (n, C, *spatial) as the cohort gives them."""
-        mu, _ = self.model.posterior(torch.from_numpy(images).to(self.device))
-        return mu.cpu().numpy()
+        parts = torch.from_numpy(images).split(batch_size_without_gradient(images.ndim - 2))
+        return torch.cat([self.model.posterior(part.to(self.device))[0].cpu() for part in parts]).numpy()
 
     @torch.no_grad()
     def decode(self, z: Float) -> NDArray[np.float32]:
@@ -85,6 +109,8 @@ class TrainedModel:
     @property
     def is_linear(self) -> bool:
         """Whether the gradient of the log-hazard is the same everywhere; tested on the first 64 subjects."""
+        if self.reference:
+            return self.reference.linear
         slopes = self.gradients(self.latents.z[:64].astype(np.float64))
         return bool(np.allclose(slopes, slopes[0], rtol=1e-6, atol=1e-12))
 
@@ -106,17 +132,24 @@ class TrainedModel:
 
     def covariate_contributions(self, x: Float) -> dict[str, Float]:
         """γ_j·x_j (n,) by encoded column, of covariates x (n, P); empty for a model of the images alone."""
-        head = self.model.head
-        if not isinstance(head, CovariateHead):
+        head, encoder = self.model.head, encoder_of_run(self.run)
+        if not isinstance(head, CovariateHead) or encoder is None:
             return {}
         gamma = head.gamma.detach().double().cpu().numpy()
-        return dict(zip(self.latents.x_names, (x * gamma).T, strict=True))
+        return dict(zip(encoder.names, (x * gamma).T, strict=True))
 
     @cached_property
     def head(self) -> Head:
         """The head, its baseline fitted on the development set: all subjects outside the test set."""
-        head, development = self.model.head, ~self.latents.test
+        head = self.model.head
         assert head is not None
+        if self.reference:
+            head.last_time = self.reference.last_time
+            baseline = self.reference.breslow(self.reference.baseline)
+            if isinstance(head, Breslow) and baseline:
+                head.baseline = baseline
+            return head
+        development = ~self.latents.test
         outcome = (torch.from_numpy(values[development]) for values in (self.latents.duration, self.latents.event))
         head.fit_baseline(self._tensor(self.latents.inputs[development]), *outcome)
         return head

@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from survembed.errors import DataError
 from survembed.storage.files import replacing
 from survembed.storage.sealed import CHECKSUM
 
@@ -139,3 +140,32 @@ def _content(file: h5py.File) -> str:
 
     visit("/", file)
     return result.hexdigest()
+
+
+def require_plain_hdf5(path: Path) -> None:
+    """Refuse an HDF5 file that is damaged, or whose links or datasets lead to another file.
+
+    Raises
+    ------
+    DataError
+        With the name of the first such node.
+    """
+
+    def visit(group: h5py.Group) -> None:
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise DataError(
+                    f"{path.name} has a link, '{name}'", where=str(path), expected="data in the file itself"
+                )
+            node = group[name]
+            if isinstance(node, h5py.Group):
+                visit(node)
+            elif node.external or node.is_virtual:
+                raise DataError(f"'{name}' of {path.name} lies in another file", where=str(path))
+
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            visit(file)
+            check_hdf5(file)
+    except (OSError, MemoryError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise DataError(f"{path.name} is damaged: {error}", where=str(path)) from error

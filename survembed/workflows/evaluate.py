@@ -11,14 +11,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from survembed.errors import DataError
-from survembed.evaluation.latent_space import LatentSpace, latent_space
+from survembed.evaluation.group_scores import GroupScores, score_groups
+from survembed.evaluation.latent_space import LatentSpace, latent_space_where_images_are
 from survembed.evaluation.prediction_table import check_format, write_table
 from survembed.evaluation.predictions import Predictions
 from survembed.evaluation.scores import ModelScores, Scorer, calibrate, summary, without_scores
 from survembed.evaluation.test_set import EvaluationSet
 from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
-from survembed.runs.embedding import embed
+from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.run import Run
 from survembed.storage.files import require_writable
 from survembed.storage.result import Result, plain
@@ -51,6 +52,8 @@ class Evaluation(Result):
         One for each survival model; a `column` is `base` for the run's own head, or the name of a downstream model.
     latent_space
         Reconstruction, dimensions and proof of the hazard; None where it is not measured.
+    groups
+        Scores in groups of the test subjects.
     """
 
     format: ClassVar[str] = "survembed-metrics"
@@ -66,6 +69,7 @@ class Evaluation(Result):
     rows: list[ModelScores]
     truth: dict[str, float] = field(default_factory=dict)
     latent_space: LatentSpace | None = None
+    groups: list[GroupScores] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -79,7 +83,9 @@ def evaluate(
     run: Run,
     downstream: Sequence[tuple[str, Component]],
     *,
+    by: Sequence[str] = (),
     predictions: Path | None = None,
+    horizons: Sequence[float] = (),
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
     device: str = "auto",
@@ -93,8 +99,12 @@ def evaluate(
         A finished run with a test set.
     downstream
         Names and components.
+    by
+        Covariates of the cohort; the scores of each of their groups in the test set follow.
     predictions
         File for the predictions behind the scores, `.csv` or `.parquet`; see `prediction_table`.
+    horizons
+        Times of AUC, calibration and net benefit; by default the quarters of the grid.
     n_resamples, seed
         Of the bootstrap over test subjects; runs on the same subjects are paired where these are equal.
 
@@ -115,9 +125,23 @@ def evaluate(
         check_format(predictions)
         require_writable(predictions)
     latents = embed(run, device=device, reporter=reporter)
-    subjects = EvaluationSet.of(run, latents, reporter)
+    subjects = EvaluationSet.of(run, latents, reporter, horizons)
     evaluation, used = score_run(subjects, downstream, n_resamples=n_resamples, seed=seed, reporter=reporter)
-    evaluation = replace(evaluation, latent_space=latent_space(run, latents, device=device, reporter=reporter))
+    if by:
+        with open_cohort(run, reporter) as whole:
+            covariates = whole.subjects.covariates
+        groups = score_groups(
+            by,
+            covariates,
+            subjects.predictor.cohort,
+            used[1:],
+            subjects.grid,
+            n_resamples=n_resamples,
+            seed=seed,
+        )
+        evaluation = replace(evaluation, groups=groups)
+    space = latent_space_where_images_are(run, latents, device=device, reporter=reporter)
+    evaluation = replace(evaluation, latent_space=space)
     if predictions:
         write_table(predictions, subjects.predictor.cohort, used)
     evaluation.save(run.path / "metrics.json")
@@ -135,13 +159,16 @@ def score_run(
     """The result of `evaluate` without writing it, and the predictions behind it; parameters as there."""
     null = subjects.kaplan_meier()
     cohort, test = subjects.predictor.cohort, subjects.test
-    scorer = Scorer(cohort.outcome, cohort.times, [[null]], subjects.division.test, n_resamples, seed)
+    grid, at = subjects.grid, subjects.horizons
+    null_on_grid = [[null.on(grid, cohort.times)]]
+    scorer = Scorer(cohort.outcome, grid, null_on_grid, subjects.division.test, n_resamples, seed, at)
     rows, used = [], [null]
 
     def add(predicted: Predictions) -> None:
-        row = scorer.score(subjects.run.model, predicted.model, [[predicted]], predicted.notes)
-        on_grid = len(cohort.times) > 0
-        calibration = calibrate(test, predicted.survival, cohort.times, **scorer.options) if on_grid else None
+        on_grid = [[predicted.on(grid, cohort.times)]]
+        row = scorer.score(subjects.run.model, predicted.model, on_grid, predicted.notes)
+        is_known = len(cohort.times) > 0
+        calibration = calibrate(test, predicted.survival, cohort.times, **scorer.options, at=at) if is_known else None
         rows.append(replace(row, scores={**row.scores, **scorer.auc(predicted)}, calibration=calibration))
         used.append(predicted)
 
@@ -165,7 +192,7 @@ def score_run(
         time_unit=latents.time_unit,
         train=follow_up(*subjects.development),
         test=follow_up(*test),
-        times=cohort.times,
+        times=grid,
         ibs_km=scorer.ibs_null,
         rows=rows,
         truth=_truth(subjects),

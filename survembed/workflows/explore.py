@@ -19,13 +19,14 @@ from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.prepare import cohort_path
 from survembed.errors import UsageError
 from survembed.evaluation import reencoding
-from survembed.evaluation.out_of_distribution import FAR, mahalanobis, percentile, reference_subjects
+from survembed.evaluation.out_of_distribution import FAR, compared_with, distance_from_mean, percentile
 from survembed.evaluation.projection import principal_axes
 from survembed.evaluation.survival_band import SurvivalBand
 from survembed.progress import QUIET, Reporter
 from survembed.runs.embedding import encoder_of_run
 from survembed.runs.given_covariates import GivenCovariates, given_covariates
 from survembed.runs.latent_axes import Float, Gradient
+from survembed.runs.latents import Latents
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.nifti import nifti_bytes
 from survembed.storage.result import plain
@@ -79,14 +80,13 @@ class Explorer:
 
     def __init__(self, trained: TrainedModel, reporter: Reporter = QUIET) -> None:
         self.trained = trained
-        self.latents, self.header = trained.latents, trained.header
+        self.header = trained.header
         self.has_head = trained.model.head is not None
         self.axes = trained.coordinates()
         self.encoder = encoder_of_run(trained.run)
-        self._training = self.latents.z[~self.latents.test].astype(np.float64)
-        self.part, rows = reference_subjects(self.latents)
-        self._distances = mahalanobis(self.latents.z[rows], self._training)
-        self.components, _ = principal_axes(self._training)
+        self.compared = compared_with(trained)
+        kept = trained.reference
+        self.components = kept.components if kept else principal_axes(_development(trained.latents))[0]
         self._gradient: Gradient = trained.gradient
         self.linear = self.has_head and trained.is_linear
         if self.linear:  # the same everywhere: computed once
@@ -115,7 +115,7 @@ class Explorer:
             "scale": self.axes.scale.tolist(),
             "deviation": self.axes.deviation.tolist(),
             "components": self.components.tolist(),
-            "compared_with": self.part,
+            "compared_with": self.compared.part,
             "far": FAR,
             "differs": [reencoding.ABSOLUTE, reencoding.RELATIVE],
             "has_images": self.cohort is not None,
@@ -153,7 +153,12 @@ class Explorer:
         return given_covariates(self.trained.run, [f"{name}={value}" for name, value in given.items()])
 
     def subjects(self) -> dict[str, Any]:
-        """The cohort in columns: id, duration, event, part, and place (n, 2) on the first two principal components."""
+        """The cohort in columns: id, duration, event, part, and place (n, 2) on the first two principal components.
+
+        Empty columns for a run that was imported without its subjects.
+        """
+        if self.trained.reference:
+            return {name: [] for name in ("id", "duration", "event", "part", "place")}
         latents = self.latents
         place = (latents.z - self.axes.centre) @ self.components.T
         return {
@@ -188,6 +193,11 @@ class Explorer:
             return {}
         own = {name: values[0].item() for name, values in self.encoder.decode(self.latents.x[[row]]).items()}
         return {name: value for name, value in own.items() if value != "" and value == value}
+
+    @property
+    def latents(self) -> Latents:
+        """Of the cohort of the run."""
+        return self.trained.latents
 
     def stored_image(self, name: str) -> bytes:
         """Voxels of a subject's own image, (C, *spatial) uint8 with 255 for 1, as in `Scene.to_bytes`.
@@ -228,7 +238,9 @@ class Explorer:
         numbers: dict[str, Any] = {
             "z": z.tolist(),
             "volumes_ml": {name: float(ml[0]) for name, ml in self.trained.volumes_ml(image).items()},
-            "distance_percentile": float(percentile(mahalanobis(z[None], self._training), self._distances)[0]),
+            "distance_percentile": float(
+                percentile(distance_from_mean(z[None], self.axes), self.compared.distances)[0]
+            ),
         }
         if self.survival_band:
             both = covariates.beside(z[None]) if covariates else z[None]
@@ -263,6 +275,11 @@ class Explorer:
         voxels = physical(self.trained.decode(z[None])[0, index], self.header.channels[index])
         whole = nifti_bytes(voxels, centred_affine(self.header))
         return gzip.compress(whole, compresslevel=1, mtime=0)
+
+
+def _development(latents: Latents) -> Float:
+    development: Float = latents.z[~latents.test].astype(np.float64)
+    return development
 
 
 def _voxels(image: NDArray[np.float32]) -> bytes:

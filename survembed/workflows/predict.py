@@ -11,21 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.captions import DISCLAIMER
-from survembed.cohort.cohort import Cohort
+from survembed.cohort.form import CohortForm
 from survembed.cohort.source import NewCases, ReadsNew
 from survembed.cohort.subjects import CohortHeader
 from survembed.errors import PluginError
-from survembed.evaluation.out_of_distribution import OutOfDistribution, compare_with_cohort, percentile
+from survembed.evaluation.development_set import development_set
+from survembed.evaluation.out_of_distribution import OutOfDistribution, compare_with_training, percentile
 from survembed.evaluation.survival_band import Survival, SurvivalBand
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import read_config
-from survembed.runs.embedding import open_cohort
+from survembed.runs.embedding import form_of
 from survembed.runs.given_covariates import given_covariates
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.files import write_text
 from survembed.storage.result import Result, plain
-from survembed.survival.kaplan_meier import StepFunction, kaplan_meier
+from survembed.survival.kaplan_meier import StepFunction
 from survembed.survival.outcome import Float
 
 QUARTERS = (0.75, 0.5, 0.25)
@@ -217,7 +218,7 @@ def predict(
     run
         A finished run whose model has a head.
     files
-        By `ct`, `mask`, `folder`, `image` or `table`; the run's dataset decides which it needs.
+        By `ct`, `mask`, `folder`, `root`, `image` or `table`; the run's dataset decides which it needs.
     label
         What the subject is called in the result. Default: its id in a table; without ids `subject`, or `row-1`, ….
     covariates
@@ -232,22 +233,21 @@ def predict(
     PluginError
         When the run's dataset cannot read new subjects.
     RunError
-        When the run is damaged or its cohort is gone.
+        When the run is damaged.
     """
     trained = TrainedModel.open(run, reporter=reporter)
-    with open_cohort(run, reporter) as cohort:
-        new = _read(run, files, cohort)
-        given = given_covariates(run, covariates, new.covariates, len(new.images))
-        for warning in (*new.warnings, *given.notes):
-            reporter.warn(warning)
-        images = cohort.as_own(new.images)
-        mu = trained.embed(images)
-        similarity = compare_with_cohort(trained, cohort, images, mu)
-    latents, z = trained.latents, mu.astype(np.float64)
-    train = ~latents.test
+    form = form_of(run, reporter)
+    new = _read(run, files, form)
+    given = given_covariates(run, covariates, new.covariates, len(new.images))
+    for warning in (*new.warnings, *given.notes):
+        reporter.warn(warning)
+    images = form.as_own(new.images)
+    mu = trained.embed(images)
+    z = mu.astype(np.float64)
     both = given.beside(z)
     axes, log_hazard = trained.coordinates(), trained.log_hazard(both)
-    assert latents.log_hazard is not None
+    development = development_set(trained)
+    assert development.log_hazards is not None
     return SubjectPrediction(
         run=run.id,
         model=run.model_title,
@@ -259,21 +259,21 @@ def predict(
         coordinates=(z - axes.centre) / axes.scale,
         log_hazard=log_hazard,
         log_hazard_ratio=log_hazard - trained.log_hazard(axes.centre[None]),
-        percentile=percentile(log_hazard, latents.log_hazard[train]),
+        percentile=percentile(log_hazard, development.log_hazards),
         contributions=trained.contributions(z),
         linear=trained.is_linear,
         survival=SurvivalBand(trained, reporter).survival(both),
-        out_of_distribution=similarity,
+        out_of_distribution=compare_with_training(trained, images, mu, reporter),
         measures=new.measures,
         warnings=(*new.warnings, *given.notes),
-        cohort_curve=kaplan_meier(latents.duration[train], latents.event[train]),
-        n_train=int(train.sum()),
+        cohort_curve=development.curve,
+        n_train=development.n,
         covariates=given.texts,
         covariate_contributions=trained.covariate_contributions(given.x),
     )
 
 
-def _read(run: Run, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+def _read(run: Run, files: Mapping[str, Path], form: CohortForm) -> NewCases:
     source = read_config(run).data.component.build()
     if not isinstance(source, ReadsNew):
         raise PluginError(
@@ -281,7 +281,7 @@ def _read(run: Run, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
             where=run.id,
             expected="a source with read_new, as survembed.cohort.source.ReadsNew describes",
         )
-    return source.read_new(files, cohort)
+    return source.read_new(files, form)
 
 
 def _labels(label: str | None, ids: tuple[str, ...], n: int) -> tuple[str, ...]:

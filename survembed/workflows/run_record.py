@@ -7,19 +7,28 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import torch
 
 from survembed.cohort.cohort import Cohort
+from survembed.evaluation.participants import table_of_parts
 from survembed.models.base import Model
 from survembed.runs.configuration import TrainConfig
 from survembed.runs.run import METRICS, Run
 from survembed.training.options import TrainOptions
 from survembed.training.processes import launched
 from survembed.training.recorder import TrainingOutcome
+from survembed.training.split import Parts
 
 
-def record_of_start(config: TrainConfig, cohort: Cohort, model: Model, n_processes: int) -> dict[str, Any]:
+def record_of_start(
+    config: TrainConfig, cohort: Cohort, parts: Parts, model: Model, n_processes: int
+) -> dict[str, Any]:
     """Fields of `run.json` of a training that begins."""
+    split = np.full(len(cohort), "validation")
+    for name, index in parts.items():
+        split[index] = name
+    table = table_of_parts(cohort.subjects, split, cohort.header.time_unit)
     return {
         "model": config.model.name,
         "head": config.head.name if config.head else None,
@@ -37,6 +46,8 @@ def record_of_start(config: TrainConfig, cohort: Cohort, model: Model, n_process
             "header": cohort.header.to_dict(),
             "subjects": len(cohort),
             "events": int(cohort.subjects.event.sum()),
+            "levels": cohort.form.levels,
+            "table": table,
         },
     }
 

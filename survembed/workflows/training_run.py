@@ -13,7 +13,8 @@ from survembed import registry
 from survembed.cohort.cohort import Cohort
 from survembed.cohort.covariate_encoder import CovariateEncoder
 from survembed.cohort.prepare import prepare
-from survembed.errors import RunError
+from survembed.errors import RunError, SurvembedError
+from survembed.evaluation.summary import keep_summary
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import TrainConfig
@@ -90,7 +91,7 @@ class TrainingRun:
                 checkpoint = self._load_checkpoint(run, cohort, parts)
             else:
                 self._report_cohort(cohort, parts, model)
-                run = self._create(name, cohort, model, encoder)
+                run = self._create(name, cohort, parts, model, encoder)
                 stack.enter_context(self._sole_writer(run))
             if self.processes.first:
                 run.write("split.json", as_ids(parts, cohort.subjects))
@@ -101,7 +102,15 @@ class TrainingRun:
                 record_end(run, outcome, options)
         if self.processes.first and run.status == "finished":
             Runs(self.runs_dir).set_latest(run)
+            if outcome.end != "interrupted":
+                self._keep_summary(run)
         return run
+
+    def _keep_summary(self, run: Run) -> None:
+        try:
+            keep_summary(run, device=self.config.device, reporter=self.reporter)
+        except SurvembedError as error:  # the run is finished: nothing that follows may spoil it
+            self.reporter.warn(f"the latents of the cohort are not stored yet: {error.message}")
 
     def _prepared_cohort(self) -> Cohort:
         """The cohort; the first process prepares it, and the others then find it in the cache."""
@@ -135,10 +144,12 @@ class TrainingRun:
         if zeros:
             self.reporter.say(f"{zeros} subject(s) with a duration of 0 are kept")
 
-    def _create(self, name: str | None, cohort: Cohort, model: Model, encoder: CovariateEncoder | None) -> Run:
+    def _create(
+        self, name: str | None, cohort: Cohort, parts: Parts, model: Model, encoder: CovariateEncoder | None
+    ) -> Run:
         path = ""
         if self.processes.first:
-            record = record_of_start(self.config, cohort, model, self.processes.count)
+            record = record_of_start(self.config, cohort, parts, model, self.processes.count)
             record |= {"covariates": encoder.to_dict()} if encoder else {}
             name = name or f"{self.config.model.name}-{self.config.data.name}"
             path = str(Run.create(self.runs_dir, name, record, self.config.to_dict()).path)

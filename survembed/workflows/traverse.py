@@ -15,7 +15,7 @@ from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.subjects import CohortHeader
 from survembed.errors import UsageError
 from survembed.evaluation import reencoding
-from survembed.evaluation.latent_hazard import refit, refit_log_hazard, silent_dimensions
+from survembed.evaluation.latent_hazard import ratios_on_test, risk_ratio_on_test, silent_dimensions_of
 from survembed.progress import QUIET, Reporter
 from survembed.runs.given_covariates import given_covariates
 from survembed.runs.latent_axes import Float
@@ -164,16 +164,15 @@ def traverse(
         When the run is damaged.
     """
     trained = TrainedModel.open(run, reporter=reporter)
-    latents = trained.latents
-    n_dims = latents.z.shape[1]
+    n_dims, has_head = trained.model.latent_dim, trained.model.head is not None
     wanted = list(range(n_dims)) if dims is None else list(dict.fromkeys(dims))
-    _check(wanted, n_dims, low, high, n_steps, risk and latents.log_hazard is None)
+    _check(wanted, n_dims, low, high, n_steps, risk and not has_head)
     axes = trained.coordinates(raw=raw)
-    base = axes.centre if start is None else latents.z[latents.position(start)].astype(np.float64)
+    base = axes.centre if start is None else _latents_of(trained, start)
     steps = np.linspace(low, high, n_steps).round(10) + 0.0  # neither 1e-17 nor -0 in titles and file names
-    silent = silent_dimensions(latents) if dims is None else []
+    silent = [] if dims is not None else silent_dimensions_of(trained)
     wanted = [dimension for dimension in wanted if dimension not in silent]
-    slope = trained.gradient(base) if latents.log_hazard is not None else None
+    slope = trained.gradient(base) if has_head else None
     if slope is not None:
         wanted.sort(key=lambda dimension: -abs(slope[dimension] * axes.deviation[dimension]))
     walks = []
@@ -181,9 +180,9 @@ def traverse(
         if risk and slope is not None:
             psi = axes.hazard_sd(slope)
             path = axes.along_hazard(base, trained.gradient, steps)
-            walks.append(_walk(trained, HAZARD_AXIS, base, path, (psi, psi), refit_log_hazard(latents, latents.test)))
+            walks.append(_walk(trained, HAZARD_AXIS, base, path, (psi, psi), risk_ratio_on_test(trained)))
             task.advance()
-        on_test = refit(latents, latents.test).ratios if wanted and slope is not None else {}
+        on_test = ratios_on_test(trained) if wanted and slope is not None else {}
         for dimension in wanted:
             path = axes.along_dimension(base, dimension, steps)
             effect = None
@@ -194,6 +193,11 @@ def traverse(
     origin, units = start or ("zero" if raw else "mean of training"), "raw" if raw else "standardised"
     at = "".join(given_covariates(run).texts)
     return Traversal(run.id, run.model_title, trained.header, origin, units, steps, walks, tuple(silent), at)
+
+
+def _latents_of(trained: TrainedModel, subject: str) -> Float:
+    z: Float = trained.latents.z[trained.latents.position(subject)].astype(np.float64)
+    return z
 
 
 def _check(dims: Sequence[int], n_dims: int, low: float, high: float, n_steps: int, headless_risk: bool) -> None:

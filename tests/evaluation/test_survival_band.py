@@ -26,6 +26,7 @@ def band_of(seed: int) -> SurvivalBand:
     latents = SimpleNamespace(test=np.zeros(n, bool), log_hazard=log_hazard, duration=duration, event=event)
     model: Any = SimpleNamespace(
         latents=latents,
+        reference=None,
         head=head,
         log_hazard=lambda z: z[:, 0],
         survival=lambda z, times: head.baseline.survival(z[:, 0], times),

@@ -6,7 +6,8 @@ import numpy as np
 
 from survembed.cohort.exclusions import Exclusion
 from survembed.cohort.subjects import Subjects
-from survembed.report.participants import flow, participants
+from survembed.evaluation.participants import participants
+from survembed.report.participants import flow
 
 NOTES = (
     "left out: 3 row(s) without an image: Mueller_Hans, p8, p9",

@@ -108,6 +108,7 @@ def test_damaged_latents(a_run: Made) -> None:
 
 def test_a_full_disk_leaves_nothing(a_run: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     run = a_run()
+    (run.path / "latents.h5").unlink()
 
     def full(descriptor: int) -> None:
         raise OSError("no space")
@@ -130,6 +131,7 @@ def test_the_cohort_is_prepared_again(a_run: Made) -> None:
 
 def test_data_that_changed_since(a_run: Made) -> None:
     run = a_run()
+    (run.path / "latents.h5").unlink()
     values = read_json(run.path / "config.json")
     values["data"]["seed"] = 5
     run.write("config.json", values)
@@ -141,6 +143,7 @@ def test_data_that_changed_since(a_run: Made) -> None:
 
 def test_a_split_of_other_subjects(a_run: Made) -> None:
     run = a_run()
+    (run.path / "latents.h5").unlink()
     division = read_json(run.path / "split.json")
     division["train"][0] = "nobody"
     run.write("split.json", division)

@@ -15,7 +15,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from survembed.errors import DataError, UsageError
-from survembed.evaluation.out_of_distribution import compare_with_cohort
+from survembed.evaluation.out_of_distribution import compare_with_training
 from survembed.runs.embedding import open_cohort
 from survembed.runs.trained_model import TrainedModel
 from survembed.workflows.explore import Explorer
@@ -121,7 +121,7 @@ def test_distance_is_that_of_predict(a_run: Made) -> None:
         for row in (0, 7, 31):
             z = ours.latents.z[row : row + 1]
             told = ours.scene(z[0].astype(float)).numbers["distance_percentile"]
-            assert told == compare_with_cohort(ours.trained, cohort, cohort.images([row]), z).distance_percentile[0]
+            assert told == compare_with_training(ours.trained, cohort.images([row]), z).distance_percentile[0]
     assert ours.scene(ours.axes.centre).numbers["distance_percentile"] == 0
     assert ours.scene(ours.axes.centre + 900).numbers["distance_percentile"] == 100
 

@@ -60,7 +60,8 @@ def test_what_a_run_holds(a_run: Made) -> None:
     rows = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["update"] == run.record["outcome"]["updates"]
     assert {path.name for path in run.path.iterdir()} == {
-        "run.json", "config.json", "split.json", "model.safetensors", "metrics.jsonl",
+        "run.json", "config.json", "split.json", "model.safetensors", "metrics.jsonl", "latents.h5",
+        "reference_errors.h5", "images.json",
     }  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def test_plain_data_only(a_run: Made) -> None:
     """No pickle, no class path, no path of this machine."""
     for path in a_run("volume").path.rglob("*"):
         content = path.read_bytes()
-        assert path.suffix in (".json", ".jsonl", ".safetensors")
+        assert path.suffix in (".json", ".jsonl", ".safetensors", ".h5")
         assert not content.startswith((b"\x80", b"PK"))
         for trace in (
             b"survembed.models",

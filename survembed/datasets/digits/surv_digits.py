@@ -16,7 +16,7 @@ from survembed.datasets.digits.surv_mnist import digits_header, digits_subjects
 from survembed.progress import Reporter
 
 if TYPE_CHECKING:
-    from survembed.cohort.cohort import Cohort
+    from survembed.cohort.form import CohortForm
     from survembed.cohort.source import NewCases
     from survembed.datasets import SurvDigits
 
@@ -48,7 +48,7 @@ class DigitsSource:
                 digits_subjects(ids, digits[usable], split[usable], options.scheme, options.seed), where="surv-digits"
             )
 
-    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+    def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Read a new digit: PNG or .npy, white on black."""
         from survembed.datasets.digits.new_picture import read_picture
 

@@ -17,7 +17,7 @@ from survembed.datasets.digits.simulated_outcomes import SCHEMES
 from survembed.progress import Reporter
 
 if TYPE_CHECKING:
-    from survembed.cohort.cohort import Cohort
+    from survembed.cohort.form import CohortForm
     from survembed.cohort.source import NewCases
     from survembed.datasets import SurvMNIST
 
@@ -96,7 +96,7 @@ class MNISTSource:
                 task.advance(len(rows))
             writer.finish(subjects.take(keep), where=str(options.root or "surv-mnist"))
 
-    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+    def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Read a new digit: PNG or .npy, white on black."""
         from survembed.datasets.digits.new_picture import read_picture
 

@@ -21,11 +21,11 @@ from survembed.datasets.tabular.texts import categories, texts
 from survembed.errors import DataError, nearest
 
 if TYPE_CHECKING:
-    from survembed.cohort.cohort import Cohort
+    from survembed.cohort.form import CohortForm
     from survembed.datasets import Tabular
 
 
-def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit: float) -> NewCases:
+def read_rows(files: Mapping[str, Path], cohort: CohortForm, options: Tabular, limit: float) -> NewCases:
     """Features of every row of the file `table`, and the ids of its rows.
 
     Columns that a cohort leaves out (ids, outcomes, names, dates, row numbers) are ignored; so are all other columns if
@@ -47,7 +47,7 @@ def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit
     path, where = files["table"], str(files["table"])
     table = read_table(path, options.sheet, options.decimal, options.missing_codes)
     frame = table.frame
-    levels_of = _categories(cohort)
+    levels_of = {name: list(levels) for name, levels in cohort.levels.items() if levels}
     encoded = {f"{name}={level}" for name, levels in levels_of.items() for level in levels}
     numeric = [name for name in cohort.header.features if name not in encoded]
     for name in [*levels_of, *numeric]:
@@ -60,7 +60,7 @@ def read_rows(files: Mapping[str, Path], cohort: Cohort, options: Tabular, limit
                 try_=f"rename '{close}'" if close else None,
             )
     if not options.features:
-        _refuse_other_columns(table, {*numeric, *levels_of, *cohort.subjects.covariates}, options)
+        _refuse_other_columns(table, {*numeric, *levels_of, *cohort.levels}, options)
     columns = {name: _numbers(table, name, limit) for name in numeric}
     covariates: dict[str, NDArray[Any]] = dict(columns)
     for name, levels in levels_of.items():
@@ -88,17 +88,6 @@ def _ids(table: Table, features: set[str], options: Tabular) -> tuple[str, ...]:
             expected="one row for each id",
         )
     return tuple(ids.tolist())
-
-
-def _categories(cohort: Cohort) -> dict[str, list[str]]:
-    """Categories of each encoded column, the reference first."""
-    categories = {}
-    for stored_name, values in cohort.subjects.covariates.items():
-        name = stored_name.replace("∕", "/")  # HDF5 does not allow "/" in names
-        encoded = [each.removeprefix(f"{name}=") for each in cohort.header.features if each.startswith(f"{name}=")]
-        if values.dtype.kind == "U" and encoded:
-            categories[name] = [*sorted(set(values.tolist()) - {"", *encoded}), *encoded]
-    return categories
 
 
 def _refuse_other_columns(table: Table, features: set[str], options: Tabular) -> None:

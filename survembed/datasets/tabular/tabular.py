@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from survembed.progress import Reporter
 from survembed.storage.files import HashIndex, unreadable
 
 if TYPE_CHECKING:
-    from survembed.cohort.cohort import Cohort
+    from survembed.cohort.form import CohortForm
     from survembed.cohort.source import NewCases
     from survembed.datasets import Tabular
 
@@ -58,14 +58,20 @@ class Features:
     covariates: dict[str, NDArray[Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, name: str, values: NDArray[Any], requested: bool, where: str) -> None:
+    def add(
+        self, name: str, values: NDArray[Any], requested: bool, where: str, known: tuple[str, ...] | None = None
+    ) -> None:
         """Add a column: numbers unchanged, up to `MAX_LEVELS` distinct strings as indicators of all but the first.
+
+        `known` are the categories of this column in the cohort of a run, empty for numbers.
 
         Raises
         ------
         DataError
-            If the column is `requested` but holds more strings.
+            If the column is `requested` but holds more strings, or contents that the run does not know.
         """
+        if known is not None:
+            _refuse_unknown(name, values, known, where)
         if values.dtype.kind not in "OUS":
             values[~(np.abs(values) < FLOAT32_MAX)] = np.nan
             if np.isfinite(values).any():
@@ -73,7 +79,7 @@ class Features:
             else:
                 self.notes.append(f"Column '{name}' is dropped: it is empty.")
             return
-        levels = sorted(set(values.tolist()) - {""})
+        levels = list(known or sorted(set(values.tolist()) - {""}))
         if len(levels) > MAX_LEVELS:
             reason = f"column '{name}' holds {len(levels)} different strings"
             if requested:
@@ -86,11 +92,41 @@ class Features:
         self.notes.append(f"Column '{name}' is encoded against '{levels[0]}' as {len(levels) - 1} indicator(s).")
 
 
+def _refuse_unknown(name: str, values: NDArray[Any], known: tuple[str, ...], where: str) -> None:
+    is_text = values.dtype.kind in "OUS"
+    if is_text != bool(known):
+        raise DataError(
+            f"column '{name}' holds {'text' if is_text else 'numbers'}",
+            where=where,
+            expected=f"one of {', '.join(known)}, as in the training data" if known else "numbers, as in the run",
+        )
+    new = sorted(set(values.tolist()) - {"", *known}) if is_text else []
+    if new:
+        raise DataError(
+            f"column '{name}' has '{new[0]}', which the training data never had",
+            where=where,
+            expected=f"one of {', '.join(known)}",
+        )
+
+
 @dataclass(frozen=True)
 class TableSource:
-    """Source of a cohort in one table or DeepSurv file."""
+    """Source of a cohort in one table or DeepSurv file.
+
+    Attributes
+    ----------
+    options
+        Of the component.
+    form
+        The cohort of a run, as which this one is prepared: the same features, encoded alike. None for its own.
+    """
 
     options: Tabular
+    form: CohortForm | None = None
+
+    def like(self, form: CohortForm) -> TableSource:
+        """This source with the features and categories of another cohort."""
+        return replace(self, form=form)
 
     @property
     def path(self) -> Path:
@@ -122,13 +158,17 @@ class TableSource:
             raise unreadable(self.path, error) from error
         index.save()
         options = self.options.model_dump(mode="json", exclude={"root"}) | described
+        if self.form:
+            options["like"] = [list(self.form.header.features), {k: list(v) for k, v in self.form.levels.items()}]
         return {"dataset": "tabular", "sha256": content, "name": self.path.name, **options}
 
     def prepare(self, path: Path, fingerprint: str, reporter: Reporter) -> None:
         """Write the cohort: images (1, d) of the features, which models standardise by the training part."""
         source = self.path
-        read = _read_deepsurv if source.suffix.lower() in HDF5_SUFFIXES else _read_columns
-        subjects, columns, notes, unit = read(source, self.options)
+        if source.suffix.lower() in HDF5_SUFFIXES:
+            subjects, columns, notes, unit = _read_deepsurv(source, self.options)
+        else:
+            subjects, columns, notes, unit = _read_columns(source, self.options, self.form)
         values = np.stack(list(columns.values()), axis=1)
         gaps = np.asarray(np.isnan(values).any(axis=1))
         if gaps.any() and self.options.missing == "error":
@@ -164,7 +204,7 @@ class TableSource:
             writer.add(values.astype(np.float32)[:, None])
             writer.finish(subjects, where=str(source))
 
-    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+    def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Features of the rows of another table with the same columns."""
         from survembed.datasets.tabular.new_rows import read_rows
 
@@ -174,22 +214,32 @@ class TableSource:
 TableContents = tuple[Subjects, dict[str, NDArray[np.float64]], list[str], str]
 
 
-def _read_columns(path: Path, options: Tabular) -> TableContents:
-    """Subjects, feature columns, notes and time unit of a table with one row per subject."""
+def _read_columns(path: Path, options: Tabular, form: CohortForm | None = None) -> TableContents:
+    """Subjects, feature columns, notes and time unit of a table with one row per subject; `form` as of the source."""
     where = str(path)
     table = read_table(path, options.sheet, options.decimal, options.missing_codes)
     outcome = read_outcome(table, Columns.of(options), needs_id=False, converted=False)
     requested = [name.strip() for name in (options.features or "").split(",") if name.strip()]
+    wanted = None if form is None else _columns_of(form)
+    if wanted is not None:
+        requested = list(wanted)
     covariates = read_covariates(outcome, requested)
     refuse_unclear(covariates, where)
     doubt = [outcome.unit_warning] if outcome.unit_warning else []
     features = Features(notes=[outcome.choice, *outcome.notes, *covariates.notes, *doubt])
     for name, values in covariates.values.items():
-        features.add(name, values, bool(requested), where)
+        features.add(name, values, bool(requested), where, None if wanted is None else wanted[name])
     if not features.columns:
         raise DataError("no feature is left", where=where, expected="columns of numbers besides duration and event")
     subjects = Subjects(outcome.id, outcome.duration, outcome.event, covariates=features.covariates)
     return subjects, features.columns, features.notes, outcome.columns.unit or "units"
+
+
+def _columns_of(form: CohortForm) -> dict[str, tuple[str, ...]]:
+    """Columns behind the features of a cohort, in their order, with the categories of those that are encoded."""
+    of_feature = {f"{name}={level}": name for name, levels in form.levels.items() for level in levels}
+    names = dict.fromkeys(of_feature.get(feature, feature) for feature in form.header.features)
+    return {name: form.levels.get(name, ()) for name in names}
 
 
 def _read_deepsurv(path: Path, options: Tabular) -> TableContents:

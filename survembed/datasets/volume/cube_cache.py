@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,12 @@ from survembed.storage.files import replacing
 def save_cube(path: Path, cube: Cube) -> None:
     """Write a cube atomically as plain arrays, without pickle."""
     numbers = np.array([cube.organ_ml, cube.tumour_ml, cube.outside, *cube.further_ml])
-    arrays = {"image": cube.image, "affine": cube.affine, "numbers": numbers, "density": np.array(cube.density or ())}
+    arrays: dict[str, Any] = {
+        "image": cube.image,
+        "affine": cube.affine,
+        "numbers": numbers,
+        "density": np.array(cube.density or ()),
+    }
     with replacing(path) as temporary:
         np.savez(temporary, **arrays, warnings=json.dumps(cube.warnings))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,13 @@ from survembed.cohort.subjects import CohortHeader, Subjects
 from survembed.datasets.scan.case import Case
 from survembed.datasets.volume.cube import Cube, make_cube
 from survembed.datasets.volume.cube_cache import load_cube, save_cube
-from survembed.datasets.volume.field_of_view import FIELDS_OF_VIEW, note_of_choice, shares_outside, smallest_edge_mm
+from survembed.datasets.volume.field_of_view import (
+    FIELDS_OF_VIEW,
+    field_of_view,
+    note_of_choice,
+    shares_outside,
+    smallest_edge_mm,
+)
 from survembed.datasets.volume.hounsfield_cohort import Density, unlike_cohort, unusual_in_cohort
 from survembed.datasets.volume.mask_choice import mask_labels
 from survembed.datasets.volume.organ_mask import read_mask
@@ -31,7 +38,7 @@ from survembed.storage.cores import map_in_threads
 from survembed.storage.files import HashIndex, digest
 
 if TYPE_CHECKING:
-    from survembed.cohort.cohort import Cohort
+    from survembed.cohort.form import CohortForm
     from survembed.cohort.source import NewCases
 
 PREPROCESSING_VERSION = 3
@@ -64,7 +71,16 @@ class CubeSource(ABC):
         self, dataset: str, preprocessing: Preprocessing, *, stretch: bool = False, skip_bad: bool = False
     ) -> None:
         self.dataset, self.preprocessing, self.stretch, self.skip_bad = dataset, preprocessing, stretch, skip_bad
+        self.labels_of_run: Mapping[str, Sequence[int]] = {}
         self._cached: tuple[Study, Hashes] | None = None
+
+    def like(self, form: CohortForm) -> Self:
+        """This source with the field of view of another cohort, and its labels where nothing names those here."""
+        source = copy(self)
+        source.labels_of_run = form.header.mask_labels
+        source.preprocessing = replace(self.preprocessing, fov_mm=field_of_view(form.header))
+        source.stretch = form.header.spacing_mm is None
+        return source
 
     @abstractmethod
     def find(self, reporter: Reporter) -> Study:
@@ -114,7 +130,7 @@ class CubeSource(ABC):
                 writer.add(_load_image(cube_paths[case])[None])
             writer.finish(_subjects(study, preprocessing, cubes, hashes), where)
 
-    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+    def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Read a new CT and mask; only a mask if the cohort has no CT; or a folder of one subject, such as DICOM."""
         from survembed.datasets.volume.new_volume import read_volume
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from survembed.cohort.subjects import CohortHeader
 from survembed.datasets.scan.case import Case
 from survembed.datasets.scan.grid import Float
 from survembed.datasets.volume.organ_mask import OrganMask
@@ -64,3 +65,11 @@ def share_outside(mask: OrganMask, fov_mm: Float, case: Case) -> float:
             try_=f"--set data.fov_mm={edge_for_extent(mask.extent_mm):.0f}",
         )
     return outside
+
+
+def field_of_view(header: CohortHeader) -> tuple[float, float, float] | None:
+    """Edges in mm, without the rounding error of the division by voxels, so that cubes are equal bit by bit."""
+    if header.spacing_mm is None:
+        return None
+    x, y, z = (round(edge * count, 6) for edge, count in zip(header.spacing_mm, header.shape, strict=True))
+    return x, y, z

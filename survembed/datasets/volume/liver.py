@@ -41,7 +41,7 @@ class LiverSource(CubeSource):
         """Find the study in the folder, or the phantom, and choose its organ and tumour."""
         root = self._root(reporter)
         study = find_study(root, self.options, reporter)
-        choice = choose_masks(root, study.cases, self.options, self.preprocessing)
+        choice = choose_masks(root, study.cases, self.options, self.preprocessing, self.labels_of_run)
         self.preprocessing = choice.preprocessing
         for sentence in choice.sentences:
             reporter.say(sentence)

@@ -38,8 +38,16 @@ class MaskChoice:
     warnings: tuple[str, ...]
 
 
-def choose_masks(root: Path, cases: Sequence[Case], options: Liver, preprocessing: Preprocessing) -> MaskChoice:
+def choose_masks(
+    root: Path,
+    cases: Sequence[Case],
+    options: Liver,
+    preprocessing: Preprocessing,
+    trained: Mapping[str, Sequence[int]] | None = None,
+) -> MaskChoice:
     """Choose the labels of label maps, and describe masks and segments by name.
+
+    Labels that nothing declares or names are those of the run, `trained`, if this is another cohort for it.
 
     Raises
     ------
@@ -49,7 +57,10 @@ def choose_masks(root: Path, cases: Sequence[Case], options: Liver, preprocessin
     sentences: list[str] = []
     if any(map(is_label_map, cases)):
         names = find_label_names(root, cases, options.preset)
-        roles = choose_labels(names, options.organ_labels, options.tumour_labels)
+        if names is None and trained and not options.organ_labels and options.tumour_labels is None:
+            roles = _labels_of_run(trained)
+        else:
+            roles = choose_labels(names, options.organ_labels, options.tumour_labels)
         preprocessing = _with_labels(preprocessing, roles)
         sentences.append(roles.sentence)
     by_name = [_roles_or_none(case, preprocessing) for case in cases]
@@ -89,11 +100,16 @@ def for_new_case(case: Case, preprocessing: Preprocessing, trained: Mapping[str,
     if names is not None:
         roles = choose_labels(names, preprocessing.organ_labels, preprocessing.tumour_labels or None)
     elif trained:
-        ignored = tuple(trained["ignored"]) if "ignored" in trained else None
-        roles = LabelRoles(tuple(trained["organ"]), tuple(trained["tumour"]), ignored, "")
+        roles = _labels_of_run(trained)
     else:
         return preprocessing
     return _with_labels(preprocessing, roles)
+
+
+def _labels_of_run(trained: Mapping[str, Sequence[int]]) -> LabelRoles:
+    organ, tumour = tuple(trained["organ"]), tuple(trained["tumour"])
+    ignored = tuple(trained["ignored"]) if "ignored" in trained else None
+    return LabelRoles(organ, tumour, ignored, f"labels as in the run: organ {list(organ)}, tumour {list(tumour)}")
 
 
 def _with_labels(preprocessing: Preprocessing, roles: LabelRoles) -> Preprocessing:

@@ -33,7 +33,7 @@ def test_the_table_of_the_run_can_be_predicted(tmp_path: Path) -> None:
     source = Tabular(root=path).build()
     with prepared(source, tmp_path) as cohort:
         assert cohort.header.features == ("age",)
-        np.testing.assert_array_equal(source.read_new({"table": path}, cohort).images[:, 0, 0], FRAME["age"])
+        np.testing.assert_array_equal(source.read_new({"table": path}, cohort.form).images[:, 0, 0], FRAME["age"])
         FRAME.assign(afp=1.5).to_csv(path, index=False)
         with pytest.raises(DataError, match="'afp' is not a feature of the run"):
-            source.read_new({"table": path}, cohort)
+            source.read_new({"table": path}, cohort.form)

@@ -1,0 +1,85 @@
+"""Statements about a run or a sweep, for the checklist and the model card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from survembed.cohort.captions import data_name
+from survembed.cohort.subjects import CohortHeader
+from survembed.figures.request import FigureRequest
+from survembed.report.facts import Facts
+from survembed.report.participants import Flow
+from survembed.report.scores import ScoreSection
+from survembed.runs.jobs.sweep import Sweep
+from survembed.runs.run import Run
+from survembed.survival.kaplan_meier import FollowUp
+
+
+def facts_of(
+    request: FigureRequest, header: CohortHeader, followed_up: FollowUp, followed: Flow, scores: ScoreSection
+) -> Facts:
+    """The statements about the first run of a request, or about its sweep."""
+    run, n = request.runs[0], followed_up.n
+    record = run.record
+    median = "not reached" if np.isnan(followed_up.median) else f"{followed_up.median:.4g} {header.time_unit}"
+    channels = ", ".join(channel.name for channel in header.channels)
+    size = " × ".join(map(str, header.shape))
+    spacing = f" at {header.spacing_mm[0]:.3g} mm" if header.spacing_mm else ""
+    table, grid_of = len(header.shape) == 1, "pixels" if len(header.shape) == 2 else "voxels"
+    config, models = run.read("config.json"), request.sweep.examples() if request.sweep else {}
+    return Facts(
+        title=data_name(header.title, header.synthetic),
+        synthetic=header.synthetic,
+        model=run.model,
+        head=record["head"] or "",
+        dataset=run.dataset,
+        n=n,
+        n_events=followed_up.n_events,
+        follow_up=median,
+        division=_division(request, config["split"]),
+        inputs=f"{size} columns of a table." if table else f"Images of {size} {grid_of}{spacing}: {channels}.",
+        predictors=f"{'Columns' if table else 'Images'} only; the model uses no other data of a subject.",
+        training=_training(run),
+        latent_dim=int(record["latent_dim"]),
+        parameters=int(record["parameters"]),
+        scores=scores.sentences,
+        calibration=scores.calibration,
+        columns=tuple(name for name, _ in request.downstream),
+        n_left_out=followed.found - n,
+        n_resamples=request.n_resamples,
+        decodes=run.can("decode"),
+        version=str(record["versions"]["survembed"]),
+        shown=shown_model(request.sweep) if request.sweep else "",
+        models=tuple(_description(name, each) for name, each in models.items()),
+        conclusion=scores.conclusion,
+    )
+
+
+def shown_model(sweep: Sweep) -> str:
+    """Name of the model of a sweep whose run is in the figures of one run."""
+    return next(iter(sweep.examples()))
+
+
+def _training(run: Run) -> str:
+    outcome = run.record["outcome"]
+    rule = f": {outcome['rule']}" if "rule" in outcome else ""  # runs of version 0.1.0 did not record it
+    return (
+        f"Trained for {outcome['updates']} updates ({outcome['end']}); the weights of update "
+        f"{outcome['best_update']} were kept{rule}."
+    )
+
+
+def _description(name: str, run: Run) -> str:
+    """One model of a sweep, by its first finished run."""
+    record = run.record
+    head = f"head {record['head']}" if record["head"] else "without a head"
+    size = f"{record['latent_dim']} latent dimensions and {record['parameters']:,} parameters"
+    return f"{name}: {size}, {head}. First run: {_training(run)}"
+
+
+def _division(request: FigureRequest, split: dict[str, Any]) -> str:
+    if request.sweep and split["folds"]:
+        return f"Scored by cross-validation in {split['folds']} folds; the run in the figures held out one of them."
+    return "Scored on a held-out part that was not used for training."

@@ -1,0 +1,123 @@
+"""`Reference`: the numbers of the development set from which an imported run predicts, without its subjects."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from survembed.errors import RunError
+from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
+from survembed.survival.breslow import BreslowBaseline
+from survembed.survival.cox_inference import HazardRatio
+from survembed.survival.outcome import Float
+
+FILE = "reference.h5"
+FORMAT = "survembed-reference"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Summary of the latents and outcomes of a run; no subject's latents, and no order that links two of the arrays.
+
+    Attributes
+    ----------
+    n
+        Subjects of the development set.
+    centre, covariance
+        (L,) and (L, L) of the development μ.
+    components
+        (2, L) first principal axes of the development μ.
+    log_hazards
+        (n,) increasing log-hazards of the development set; None without a head.
+    linear
+        Whether the head is linear in the latents.
+    km_times, km_survival
+        (k,) steps of the Kaplan–Meier curve of the development set.
+    times
+        (T,) at which survival is shown; its last is the end of the follow-up.
+    baseline_times, baseline, baseline_high, baseline_low
+        (k,) Breslow's log cumulative hazard with its limits; None for a head without it.
+    part, n_compared, distances
+        Reference subjects of `OutOfDistribution`, and their increasing Mahalanobis distances (m,).
+    silent
+        Dimensions whose μ hardly varies.
+    ratios, risk_ratio
+        Hazard ratios of a Cox model refitted on the test set, by dimension; and that of the log-hazard alone.
+    """
+
+    n: int
+    centre: Float
+    covariance: Float
+    components: Float
+    log_hazards: Float | None
+    linear: bool
+    km_times: Float
+    km_survival: Float
+    times: Float
+    baseline_times: Float | None
+    baseline: Float | None
+    baseline_high: Float | None
+    baseline_low: Float | None
+    part: str
+    n_compared: int
+    distances: Float
+    silent: tuple[int, ...]
+    ratios: dict[int, HazardRatio]
+    risk_ratio: HazardRatio | None
+
+    @property
+    def last_time(self) -> float:
+        """End of the follow-up of the development set."""
+        return float(self.times[-1])
+
+    def breslow(self, log_cumulative_hazard: Float | None) -> BreslowBaseline | None:
+        """The baseline, or one of its limits, as an object; None for a head without it."""
+        if self.baseline_times is None or log_cumulative_hazard is None:
+            return None
+        return BreslowBaseline(self.baseline_times, log_cumulative_hazard, self.last_time)
+
+    def save(self, path: Path) -> None:
+        """Write to `path`, whole or not at all."""
+        with writing_hdf5(path) as (file, _):
+            file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
+            plain: dict[str, Any] = {}
+            for each in fields(self):
+                value = getattr(self, each.name)
+                if isinstance(value, np.ndarray):
+                    file[each.name] = value
+                else:
+                    plain[each.name] = value
+            plain["ratios"] = {str(dimension): asdict(ratio) for dimension, ratio in self.ratios.items()}
+            plain["risk_ratio"] = asdict(self.risk_ratio) if self.risk_ratio else None
+            file.attrs["plain"] = json.dumps(plain)
+            seal_hdf5(file)
+
+    @classmethod
+    def load(cls, path: Path) -> Reference:
+        """Read a reference.
+
+        Raises
+        ------
+        RunError
+            When the file is missing, damaged or of another format.
+        """
+        try:
+            with h5py.File(path, "r", locking="best-effort") as file:
+                if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
+                    raise KeyError("format")
+                check_hdf5(file)
+                plain = json.loads(file.attrs["plain"])
+                arrays = {name: file[name][()] for name in file}
+        except (OSError, MemoryError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            raise RunError(
+                f"{path.name} cannot be read: {error}", where=str(path), try_="import the archive of the run again"
+            ) from error
+        plain["ratios"] = {int(dimension): HazardRatio(**ratio) for dimension, ratio in plain["ratios"].items()}
+        plain["risk_ratio"] = HazardRatio(**plain["risk_ratio"]) if plain["risk_ratio"] else None
+        return cls(**{**plain, "silent": tuple(plain["silent"]), **arrays})
