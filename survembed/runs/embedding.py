@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from survembed.cohort.cohort import Cohort
 from survembed.cohort.prepare import cohort_path, prepare
@@ -21,6 +22,9 @@ from survembed.training.device import find_device
 from survembed.training.images import Images
 from survembed.training.split import from_ids
 from survembed.training.validation import batch_size_without_gradient
+
+LATENTS_AT_ONCE = 1024
+"""Subjects whose hazards a head predicts at once."""
 
 
 def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Latents:
@@ -96,26 +100,19 @@ def _stored(path: Path, reporter: Reporter) -> Latents | None:
 def _embed(
     run: Run, cohort: Cohort, model: Model, provenance: dict[str, object], device: str, reporter: Reporter
 ) -> Latents:
-    images = Images(cohort, find_device(device), hold=False)
-    size = batch_size_without_gradient(len(cohort.shape))
-    mus, logvars, hazards = [], [], []
-    with reporter.task("embedding", len(cohort), "subjects") as task:
-        for index in torch.arange(len(cohort)).split(size):
-            mu, logvar = model.posterior(images[index])
-            mus.append(mu.cpu().numpy())
-            if logvar is not None:
-                logvars.append(logvar.cpu().numpy())
-            if model.head is not None:
-                hazards.append(model.log_hazard(mu).double().cpu().numpy())
-            task.advance(len(index))
+    mu, logvar = _posterior(model, cohort, device, reporter)
+    hazard = None
+    if model.head is not None:
+        parts = torch.from_numpy(mu).to(find_device(device)).split(LATENTS_AT_ONCE)
+        hazard = np.concatenate([model.log_hazard(part).double().cpu().numpy() for part in parts])
     subjects = cohort.subjects
     part = np.empty(len(cohort), dtype=f"<U{max(map(len, SPLITS))}")
     for name, index in from_ids(run.read("split.json"), subjects).items():
         part[index] = name
     return Latents(
-        z=np.concatenate(mus),
-        z_logvar=np.concatenate(logvars) if logvars else None,
-        log_hazard=np.concatenate(hazards) if hazards else None,
+        z=mu,
+        z_logvar=logvar,
+        log_hazard=hazard,
         id=subjects.id,
         duration=subjects.duration,
         event=subjects.event,
@@ -127,6 +124,35 @@ def _embed(
         time_unit=cohort.header.time_unit,
         provenance=provenance,
     )
+
+
+def _posterior(
+    model: Model, cohort: Cohort, device: str, reporter: Reporter
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """μ and log σ², each (n, L), of every subject: of its first image, or the mean over its images.
+
+    The mean of the latents of k images has mean Σμ/k and variance Σσ²/k².
+    """
+    images = Images(cohort, find_device(device), hold=False)
+    subject_of, every = cohort.subject_of_image, cohort.header.combine == "mean"
+    rows = np.arange(len(subject_of)) if every else np.searchsorted(subject_of, np.arange(len(cohort)))
+    mus, variances = [], []
+    with reporter.task("embedding", len(rows), "images") as task:
+        for index in torch.from_numpy(rows).split(batch_size_without_gradient(images.shape)):
+            mu, logvar = model.posterior(images[index])
+            mus.append(mu.cpu().numpy())
+            if logvar is not None:
+                variances.append(logvar.cpu().numpy())
+            task.advance(len(index))
+    z, z_logvar = np.concatenate(mus), np.concatenate(variances) if variances else None
+    if len(rows) == len(cohort):
+        return z, z_logvar
+    first = np.searchsorted(subject_of, np.arange(len(cohort)))
+    k = np.diff(first, append=len(rows))[:, None]
+    mean_z = (np.add.reduceat(z.astype(np.float64), first) / k).astype(np.float32)
+    if z_logvar is not None:
+        z_logvar = np.log(np.add.reduceat(np.exp(z_logvar.astype(np.float64)), first) / k**2).astype(np.float32)
+    return mean_z, z_logvar
 
 
 def build_model(model: Chosen, head: Chosen | None, channels: Sequence[Channel], shape: Sequence[int]) -> Model:

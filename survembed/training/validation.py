@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from torch import Tensor
 from survembed.models.base import Loss, Model
 from survembed.models.losses import normal_kl
 from survembed.training.training_data import TrainingData
+
+VALUES_AT_ONCE = 2**24
+"""Numbers in the images of a batch without gradients: 64 MB, of which a network needs several copies."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,13 @@ def median_correlation(mu: NDArray[np.float64]) -> float:
     return float(np.median(np.abs(np.corrcoef(varying.T))[np.triu_indices(varying.shape[1], 1)]))
 
 
-def batch_size_without_gradient(dimensions: int) -> int:
-    """Batch size without gradients: 32 volumes, or 1024 images or rows."""
-    return 32 if dimensions == 3 else 1024
+def batch_size_without_gradient(shape: Sequence[int]) -> int:
+    """Batch size without gradients for images of `shape` (C, *spatial): at most 32 volumes, or 1024 images or rows.
+
+    `VALUES_AT_ONCE` bounds the memory for large images: 64 of 512 × 512, 4 of 2 × 128³.
+    """
+    most = 32 if len(shape) == 4 else 1024
+    return max(1, min(most, VALUES_AT_ONCE // math.prod(shape)))
 
 
 @torch.no_grad()
@@ -61,7 +69,7 @@ def validation(model: Model, data: TrainingData) -> Validation:
     """Evaluate `model` on the validation part, in evaluation mode; means over subjects."""
     was_training = model.training
     model.eval()
-    size = batch_size_without_gradient(data.images.dimensions)
+    size = batch_size_without_gradient(data.images.shape)
     sums: dict[str, float] = {}
     log_hazards: list[Tensor] = []
     kl: list[Tensor] = []

@@ -74,8 +74,8 @@ class TrainingRun:
                 require_unfinished(resumed)
             cohort = stack.enter_context(self._prepared_cohort())
             parts = split(cohort.subjects, self.config.split)
-            options = self.config.train.resolved(len(cohort.shape), len(parts["train"]))
-            data = TrainingData.of(Images(cohort, self.processes.device), cohort.subjects, parts)
+            data = _training_data(cohort, parts, self.processes)
+            options = self.config.train.resolved(len(cohort.shape), len(data.train))
             model = self._untrained_model(cohort)
             data.fit_statistics(model, options.batch_size)
             run, checkpoint = resumed, None
@@ -194,3 +194,10 @@ class TrainingRun:
                 elif self.processes.count == 1:
                     run.discard()
             raise
+
+
+def _training_data(cohort: Cohort, parts: Parts, processes: Processes) -> TrainingData:
+    """All images of the cohort; each has the outcome of its subject, whose images are in one part."""
+    subjects = cohort.subjects.take(cohort.subject_of_image)
+    images = {name: cohort.images_of(index) for name, index in parts.items()}
+    return TrainingData.of(Images(cohort, processes.device), subjects, images)
