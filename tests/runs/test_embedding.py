@@ -192,7 +192,7 @@ def test_several_images_of_a_subject(tmp_path: Path, combine: str) -> None:
     from tests.trained import config
 
     root = write_several(tmp_path / "study", 40)
-    data = Chosen("images", Images.model_validate({"root": root, "combine": combine, "size": 16}))
+    data = Chosen("images", Images.model_validate({"root": root, "combine": combine}))
     run = train(replace(config(train={"updates": 2}), data=data), runs_dir=tmp_path / "runs")
     latents = embed(run)
     with open_cohort(run) as cohort, torch.no_grad():
