@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from survembed.cohort.study_check import CaseCheck, FollowUpCheck, Problem, StudyCheck
 from survembed.datasets.joining import rows_by_subject, unmatched
 from survembed.datasets.scan.case import Case, DicomFiles, Layout
-from survembed.datasets.scan.nifti import open_nifti
+from survembed.datasets.scan.files import open_volume
 from survembed.datasets.scan.orientation import orientation_of
 from survembed.datasets.tabular.clinical_table import find_table, read_clinical
 from survembed.datasets.tabular.time_unit import unit_in
@@ -153,7 +153,7 @@ def _check_grid(case: Case, preprocessing: Preprocessing) -> CaseCheck:
     volume = open_ct(case, preprocessing.voxel_limit)
     if volume is None:
         assert isinstance(case.mask, Path)
-        volume = open_nifti(case.mask, preprocessing.voxel_limit)
+        volume = open_volume(case.mask, preprocessing.voxel_limit)
     lengths = np.linalg.norm(volume.stored_affine[:3, :3], axis=0).round(4)
     return CaseCheck(
         case.id,
