@@ -169,7 +169,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
                 expected="images, or rows of a table, as those given to fit",
             )
         images = torch.from_numpy(array)
-        size = batch_size_without_gradient(images.ndim - 2)
+        size = batch_size_without_gradient(images.shape[1:])
         device = next(self.model_.parameters()).device
         parts = [self.model_.posterior(part.to(device))[0].cpu().numpy() for part in images.split(size)]
         return np.concatenate(parts)

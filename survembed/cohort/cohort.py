@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ def writing_cohort(path: Path, header: CohortHeader, fingerprint: str) -> Iterat
     with writing_hdf5(path) as (file, check):
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["header"] = json.dumps(header.to_dict())
         writer = CohortWriter(file, header, check)
         yield writer
         if "obs" not in file:
@@ -115,7 +115,7 @@ class CohortWriter:
         self._check()
 
     def finish(self, subjects: Subjects, where: str) -> None:
-        """Write the table, with one row per image.
+        """Write the table: one row per image, or the rows of subjects whose images follow each other.
 
         Raises
         ------
@@ -123,13 +123,17 @@ class CohortWriter:
             If `Subjects.check` refuses the table.
         """
         subjects.check(where)
-        if len(subjects) != len(self._image):
-            raise ValueError(f"{len(subjects)} subjects for {len(self._image)} images")
+        n_images = len(subjects) if subjects.n_images is None else int(subjects.n_images.sum())
+        if n_images != len(self._image):
+            raise ValueError(f"{n_images} images of subjects for {len(self._image)} images")
+        self._file.attrs["header"] = json.dumps(self.header.to_dict())
         obs = self._file.create_group("obs")
         text = h5py.string_dtype()
         obs.create_dataset("id", data=subjects.id.astype(object), dtype=text)
         obs["duration"] = subjects.duration.astype(np.float64)
         obs["event"] = subjects.event.astype(np.bool_)
+        if subjects.n_images is not None:
+            obs["n_images"] = subjects.n_images.astype(np.int64)
         if subjects.truth is not None:
             obs["truth"] = subjects.truth.astype(np.float64)
         if subjects.affine is not None:
@@ -201,7 +205,18 @@ class Cohort:
             measures={name: column(values) for name, values in self._file["measures"].items()},
             affine=np.asarray(self._file["affine"][:]) if "affine" in self._file else None,
             source=strings(obs["source"]) if "source" in obs else None,
+            n_images=np.asarray(obs["n_images"][:]) if "n_images" in obs else None,
         )
+
+    @cached_property
+    def subject_of_image(self) -> NDArray[np.int64]:
+        """(m,) position of the subject of each image, increasing; 0 to n − 1 where each subject has one image."""
+        counts = self.subjects.n_images
+        return np.repeat(np.arange(len(self)), 1 if counts is None else counts)
+
+    def images_of(self, index: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """Positions of all images of the subjects at `index`, in the order of the cohort."""
+        return np.flatnonzero(np.isin(self.subject_of_image, index))
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -232,7 +247,14 @@ class Cohort:
         return float(self._file["image"].attrs["scale"])
 
     def stored(self, index: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """Images at `index`, as stored: (m, C, *spatial), uint8 (255 is 1) or float32, in the order of `index`.
+        """The first image of each subject at `index`, as stored; see `stored_images`."""
+        rows = np.asarray(index, dtype=np.int64)
+        if self.subjects.n_images is not None:
+            rows = np.searchsorted(self.subject_of_image, np.arange(len(self)))[rows]
+        return self.stored_images(rows)
+
+    def stored_images(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Images at `rows`, as stored: (m, C, *spatial), uint8 (255 is 1) or float32, in the order of `rows`.
 
         Raises
         ------
@@ -240,7 +262,7 @@ class Cohort:
             If the file is damaged there.
         """
         try:
-            return self._rows(np.asarray(index, dtype=np.int64))
+            return self._rows(rows)
         except OSError as error:
             raise DataError(
                 f"cohort {self.path.name} is damaged", where=str(self.path), try_=_remedy(self.path)
@@ -258,7 +280,7 @@ class Cohort:
         return rows
 
     def images(self, index: Sequence[int] | NDArray[np.integer[Any]]) -> Image:
-        """Images at `index`: (m, C, *spatial) float32, in [0, 1] unless the cohort is a table."""
+        """The first image of each subject at `index`: (m, C, *spatial) float32, in [0, 1] unless it is a table."""
         return self._scaled(self.stored(index))
 
     @property

@@ -14,7 +14,7 @@ _BEFORE = ("of", "is", "in", "inside", "and", "but", "read", "from")
 FILE_NAME = re.compile(
     r"(?:^|(?<=: )|(?<=, )|" + "|".join(rf"(?<=\b{word} )" for word in _BEFORE) + ")"
     rf"(?:(?!: | (?:{'|'.join(_BEFORE)}) ).)*?"
-    r"\.(?:nii(?:\.gz)?|dcm|nrrd|mha|mhd|csv|tsv|txt|xlsx|json|parquet|h5|hdf5)\b"
+    r"\.(?:nii(?:\.gz)?|dcm|nrrd|nhdr|mha|mhd|img|hdr|png|jpe?g?|tiff?|webp|bmp|dib|npy|csv|tsv|txt|xlsx|json|parquet|h5|hdf5)\b"
 )
 
 

@@ -79,6 +79,8 @@ class CohortHeader(Result):
         Subjects excluded, by reason; empty too for a cohort that was prepared before exclusions were recorded.
     mask_labels
         Labels of `organ`, `tumour` and `ignored` structures in its label maps, for new subjects; may be empty.
+    combine
+        Latents of a subject with several images: `first` of the first image, `mean` over all of them.
     """
 
     dataset: str
@@ -93,6 +95,7 @@ class CohortHeader(Result):
     notes: tuple[str, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     mask_labels: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    combine: Literal["first", "mean"] = "first"
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CohortHeader:
@@ -131,6 +134,8 @@ class Subjects:
         (n, 4, 4) float64 from voxel index to RAS mm of each prepared volume; None without physical space.
     source
         (n,) strings: sha256 of the files of each subject; None if there are none.
+    n_images
+        (n,) int64 number of images of each subject, 1 or more; None if each has one.
     """
 
     id: NDArray[np.str_]
@@ -142,6 +147,7 @@ class Subjects:
     measures: Mapping[str, Float] = field(default_factory=dict)
     affine: Float | None = None
     source: NDArray[np.str_] | None = None
+    n_images: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.id)
@@ -163,6 +169,7 @@ class Subjects:
             measures={name: values[index] for name, values in self.measures.items()},
             affine=pick(self.affine),
             source=pick(self.source),
+            n_images=pick(self.n_images),
         )
 
     def check(self, where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from survembed.datasets.fields import Edges, Labels, Names, Voxels, Window
+from survembed.datasets.fields import Edges, Labels, Names, Pixels, Voxels, Window
 from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
@@ -41,16 +41,11 @@ class SubjectTable(Component):
     allow: Names = option((), help="Columns to keep although they may reveal the outcome.")
 
 
-class Liver(SubjectTable):
-    """CTs with masks of the liver (or another organ) and tumours; without a root, a synthetic phantom cohort."""
+class ClinicalStudy(SubjectTable):
+    """Options of files that are joined with a clinical table by subject."""
 
-    root: Path | None = option(None, help="Folder of images, masks and clinical table. Default: a synthetic phantom.")
     clinical: Path | None = option(
         None, help="Clinical table: CSV, TSV, XLSX or JSON. Default: the only table in root."
-    )
-    preset: Preset | None = option(None, help="Use the column names of this public cohort.")
-    id_column: str | None = option(
-        None, help="Column of subject ids, equal to the image names. Default: recognised by its name."
     )
     duration_unit: Literal["days", "weeks", "months", "years"] | None = option(
         None,
@@ -58,6 +53,17 @@ class Liver(SubjectTable):
         "Default: from the column name, else days if plausible.",
     )
     truth_column: str | None = option(None, help="Column of true log-hazards, if the subjects are simulated.")
+    skip_bad: bool = option(False, help="Leave out subjects with a problem instead of stopping with an error.")
+
+
+class Liver(ClinicalStudy):
+    """CTs with masks of the liver (or another organ) and tumours; without a root, a synthetic phantom cohort."""
+
+    root: Path | None = option(None, help="Folder of images, masks and clinical table. Default: a synthetic phantom.")
+    preset: Preset | None = option(None, help="Use the column names of this public cohort.")
+    id_column: str | None = option(
+        None, help="Column of subject ids, equal to the image names. Default: recognised by its name."
+    )
     organ_labels: Labels = option(
         (), help="Labels of the organ in the mask, such as 1,2, and no others. Default: by dataset.json, else 1."
     )
@@ -86,7 +92,6 @@ class Liver(SubjectTable):
     )
     stretch: bool = option(False, help="Stretch each organ to fill its cube. The size in mm is lost.")
     window: Window = option((-150.0, 250.0), help="HU range; the CT is clipped to it before averaging.")
-    skip_bad: bool = option(False, help="Leave out subjects with a problem instead of stopping with an error.")
     voxel_limit: int = option(500_000_000, ge=1, help="Largest number of voxels in a file.")
     n_subjects: int = option(300, ge=2, le=100_000, help="Number of subjects of the phantom cohort.", panel="Phantom")
     phantom_seed: int = option(0, ge=0, help="Seed of the phantom cohort.", panel="Phantom")
@@ -99,6 +104,43 @@ class Liver(SubjectTable):
         from survembed.datasets.volume.liver import LiverSource
 
         return LiverSource(self)
+
+
+class Images(ClinicalStudy):
+    """Pictures (PNG, JPEG, TIFF, WebP, BMP or NPY) and a clinical table; one or more pictures of each subject."""
+
+    root: Path | None = option(None, help="Folder of the pictures and the clinical table; subfolders are searched.")
+    image_column: str | None = option(
+        None,
+        help="Column with the file of each picture: path, name or stem; a subject may have several rows. Default: the "
+        "only column of such names, else the ids are the names of files or folders.",
+    )
+    split_column: str | None = option(
+        None, help="Column with train, validation or test of each subject. Default: no official split."
+    )
+    size: Pixels | None = option(
+        None, help="Pixels of the images: one number, or height,width. Default: the size of all pictures."
+    )
+    fit: Literal["pad", "crop", "stretch"] = option(
+        "pad", help="Pictures of another shape than `size`: pad with black, crop to the middle, or stretch."
+    )
+    colour: Literal["grey", "rgb"] | None = option(None, help="Channels of the images. Default: as all pictures are.")
+    window: Window | None = option(
+        None, help="Values of black and white, lower,upper. Default: the range of 8 or 16 bits; 0,1 for floats."
+    )
+    likelihood: Literal["gaussian", "bernoulli"] = option(
+        "gaussian", help="Likelihood of a pixel: gaussian for intensities, bernoulli for ink or masks."
+    )
+    combine: Literal["mean", "first"] = option(
+        "mean", help="Latents of a subject with several pictures: mean over all, or those of the first."
+    )
+    pixel_limit: int = option(100_000_000, ge=1, help="Largest number of pixels in a file.")
+
+    def build(self) -> Source:
+        """Create the source of the cohort."""
+        from survembed.datasets.picture.images import ImageSource
+
+        return ImageSource(self)
 
 
 class SurvMNIST(Component):

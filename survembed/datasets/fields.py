@@ -29,8 +29,14 @@ def _require_increasing(window: tuple[float, float]) -> tuple[float, float]:
     return window
 
 
+def _split_or_double(value: Any) -> Any:
+    numbers = _split(value)
+    return list(numbers) * 2 if isinstance(numbers, list | tuple) and len(numbers) == 1 else numbers
+
+
 _Edge = Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
 _Voxels = Annotated[int, Field(ge=8, le=512)]
+_Side = Annotated[int, Field(ge=8, le=2048)]
 
 Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split_labels)]
 """Label values of a mask, separated by commas; `none` for no label."""
@@ -40,5 +46,7 @@ Edges = Annotated[tuple[_Edge, _Edge, _Edge], BeforeValidator(_split_or_repeat)]
 """Edge lengths in mm along right, anterior, superior; one number for a cube."""
 Voxels = Annotated[tuple[_Voxels, _Voxels, _Voxels], BeforeValidator(_split_or_repeat)]
 """Numbers of voxels along right, anterior, superior; one number for a cube."""
+Pixels = Annotated[tuple[_Side, _Side], BeforeValidator(_split_or_double)]
+"""Height and width in pixels; one number for a square."""
 Window = Annotated[tuple[float, float], BeforeValidator(_split), AfterValidator(_require_increasing)]
 """Lower and upper end of a range, separated by a comma."""

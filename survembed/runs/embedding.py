@@ -16,7 +16,7 @@ from survembed.cohort.form import CohortForm
 from survembed.cohort.prepare import cohort_path, prepare
 from survembed.cohort.subjects import SPLITS, Channel, CohortHeader
 from survembed.errors import RunError, UsageError
-from survembed.models.base import Model, joined
+from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import Chosen, read_config
 from survembed.runs.latents import FORMAT_VERSION, Latents
@@ -25,6 +25,9 @@ from survembed.training.device import find_device
 from survembed.training.images import Images
 from survembed.training.split import from_ids
 from survembed.training.validation import batch_size_without_gradient
+
+LATENTS_AT_ONCE = 1024
+"""Subjects whose hazards a head predicts at once."""
 
 
 def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Latents:
@@ -185,27 +188,18 @@ def _embed(
     device: str,
     reporter: Reporter,
 ) -> Latents:
-    images = Images(cohort, find_device(device), hold=False)
-    size = batch_size_without_gradient(len(cohort.shape))
+    mu, logvar = _posterior(model, cohort, device, reporter)
     encoder = encoder_of_run(run)
     x = None if encoder is None else encoder.encode(cohort.subjects.covariates)
-    covariates = None if x is None else torch.from_numpy(x).float().to(images.device)
-    mus, logvars, hazards = [], [], []
-    with reporter.task("embedding", len(cohort), "subjects") as task:
-        for index in torch.arange(len(cohort)).split(size):
-            mu, logvar = model.posterior(images[index])
-            mus.append(mu.cpu().numpy())
-            if logvar is not None:
-                logvars.append(logvar.cpu().numpy())
-            if model.head is not None:
-                at = joined(mu, None if covariates is None else covariates[index])
-                hazards.append(model.log_hazard(at).double().cpu().numpy())
-            task.advance(len(index))
+    hazard = None
+    if model.head is not None:
+        at = torch.from_numpy(mu if x is None else np.hstack([mu, x.astype(np.float32)])).to(find_device(device))
+        hazard = np.concatenate([model.log_hazard(rows).double().cpu().numpy() for rows in at.split(LATENTS_AT_ONCE)])
     subjects = cohort.subjects
     return Latents(
-        z=np.concatenate(mus),
-        z_logvar=np.concatenate(logvars) if logvars else None,
-        log_hazard=np.concatenate(hazards) if hazards else None,
+        z=mu,
+        z_logvar=logvar,
+        log_hazard=hazard,
         id=subjects.id,
         duration=subjects.duration,
         event=subjects.event,
@@ -219,6 +213,35 @@ def _embed(
         x=x,
         x_names=tuple(encoder.names) if encoder else (),
     )
+
+
+def _posterior(
+    model: Model, cohort: Cohort, device: str, reporter: Reporter
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """μ and log σ², each (n, L), of every subject: of its first image, or the mean over its images.
+
+    The mean of the latents of k images has mean Σμ/k and variance Σσ²/k².
+    """
+    images = Images(cohort, find_device(device), hold=False)
+    subject_of, every = cohort.subject_of_image, cohort.header.combine == "mean"
+    rows = np.arange(len(subject_of)) if every else np.searchsorted(subject_of, np.arange(len(cohort)))
+    mus, variances = [], []
+    with reporter.task("embedding", len(rows), "images") as task:
+        for index in torch.from_numpy(rows).split(batch_size_without_gradient(images.shape)):
+            mu, logvar = model.posterior(images[index])
+            mus.append(mu.cpu().numpy())
+            if logvar is not None:
+                variances.append(logvar.cpu().numpy())
+            task.advance(len(index))
+    z, z_logvar = np.concatenate(mus), np.concatenate(variances) if variances else None
+    if len(rows) == len(cohort):
+        return z, z_logvar
+    first = np.searchsorted(subject_of, np.arange(len(cohort)))
+    k = np.diff(first, append=len(rows))[:, None]
+    mean_z = (np.add.reduceat(z.astype(np.float64), first) / k).astype(np.float32)
+    if z_logvar is not None:
+        z_logvar = np.log(np.add.reduceat(np.exp(z_logvar.astype(np.float64)), first) / k**2).astype(np.float32)
+    return mean_z, z_logvar
 
 
 def build_model(

@@ -78,7 +78,7 @@ class TrainedModel:
     @torch.no_grad()
     def embed(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Latents μ (n, L) of images (n, C, *spatial) as the cohort gives them."""
-        parts = torch.from_numpy(images).split(batch_size_without_gradient(images.ndim - 2))
+        parts = torch.from_numpy(images).split(batch_size_without_gradient(images.shape[1:]))
         return torch.cat([self.model.posterior(part.to(self.device))[0].cpu() for part in parts]).numpy()
 
     @torch.no_grad()

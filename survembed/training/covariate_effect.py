@@ -36,7 +36,7 @@ def refit(model: Model, data: TrainingData, names: list[str], reporter: Reporter
     """
     head = model.head
     assert isinstance(head, CovariateHead)
-    size = batch_size_without_gradient(data.images.dimensions)
+    size = batch_size_without_gradient(data.images.shape)
     scores = [head.inner(model.posterior(data.images[index])[0]) for index in data.train.split(size)]
     estimate = _fit(head, data, torch.cat(scores).double().cpu().numpy())
     _set(head, estimate)

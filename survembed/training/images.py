@@ -43,7 +43,7 @@ class Images:
     Parameters
     ----------
     source
-        A cohort, or an array (n, C, *spatial) of floats.
+        A cohort, all of whose images are used, or an array (n, C, *spatial) of floats.
     device
         Device of the batches.
     hold
@@ -53,8 +53,8 @@ class Images:
 
     Attributes
     ----------
-    dimensions
-        Spatial axes of an image.
+    shape
+        (C, *spatial) of an image.
     gaussian, bernoulli
         Positions of the Gaussian and of the Bernoulli channels.
     """
@@ -72,16 +72,23 @@ class Images:
         self._scale = 1.0
         if isinstance(source, np.ndarray):
             self._held = torch.as_tensor(source, dtype=torch.float32, device=device)
-            self.dimensions = source.ndim - 2
+            self.shape = source.shape[1:]
         else:
-            self.dimensions, channels, self._scale = len(source.shape), source.channels, source.scale
-            size = len(source) * source.bytes_per_subject
+            channels, self._scale = source.channels, source.scale
+            self.shape = (len(channels), *source.shape)
+            rows = np.arange(len(source.subject_of_image))
+            size = len(rows) * source.bytes_per_subject
             if size < SHARE_OF_MEMORY * free_memory(device) if hold is None else hold:
-                self._held = torch.from_numpy(source.stored(np.arange(len(source)))).to(device)
+                self._held = torch.from_numpy(source.stored_images(rows)).to(device)
             else:
                 self._cohort = source
         self.gaussian = tuple(i for i, channel in enumerate(channels) if channel.likelihood == "gaussian")
         self.bernoulli = tuple(i for i, channel in enumerate(channels) if channel.likelihood == "bernoulli")
+
+    @property
+    def dimensions(self) -> int:
+        """Number of spatial axes of an image."""
+        return len(self.shape) - 1
 
     @property
     def held(self) -> bool:
@@ -96,7 +103,7 @@ class Images:
     def read(self, index: Tensor) -> Tensor:
         """Images at `index` in the stored type and in main memory, for images that are not held."""
         assert self._cohort is not None
-        return torch.from_numpy(self._cohort.stored(index.cpu().numpy()))
+        return torch.from_numpy(self._cohort.stored_images(index.cpu().numpy()))
 
     def scaled(self, stored: Tensor) -> Tensor:
         """Stored values (m, C, *spatial) as float32, in new memory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from survembed.training.training_data import TrainingData
 
 N_DECODED = 128
 """Validation subjects that are decoded for `explained`: a small part of the time between two validations."""
+VALUES_AT_ONCE = 2**24
+"""Numbers in the images of a batch without gradients: 64 MB, of which a network needs several copies."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def explained(model: Model, data: TrainingData) -> list[float]:
     """Variance of validation images that a model in evaluation mode decodes, by channel; see `Validation`."""
     index = data.validation[:N_DECODED]
     total = error = squares = torch.zeros((), dtype=torch.float64)
-    for part in index.split(batch_size_without_gradient(data.images.dimensions)):
+    for part in index.split(batch_size_without_gradient(data.images.shape)):
         images = data.images[part]
         decoded = model.decode(model.posterior(images)[0])
         error = (decoded - images).double().square().flatten(2).sum(2).sum(0) + error.to(images.device)
@@ -74,9 +77,13 @@ def explained(model: Model, data: TrainingData) -> list[float]:
     return torch.where(varies, 1 - error / torch.where(varies, null, 1.0), torch.nan).tolist()
 
 
-def batch_size_without_gradient(dimensions: int) -> int:
-    """Batch size without gradients: 32 volumes, or 1024 images or rows."""
-    return 32 if dimensions == 3 else 1024
+def batch_size_without_gradient(shape: Sequence[int]) -> int:
+    """Batch size without gradients for images of `shape` (C, *spatial): at most 32 volumes, or 1024 images or rows.
+
+    `VALUES_AT_ONCE` bounds the memory for large images: 64 of 512 × 512, 4 of 2 × 128³.
+    """
+    most = 32 if len(shape) == 4 else 1024
+    return max(1, min(most, VALUES_AT_ONCE // math.prod(shape)))
 
 
 @torch.no_grad()
@@ -84,7 +91,7 @@ def validation(model: Model, data: TrainingData) -> Validation:
     """Evaluate `model` on the validation part, in evaluation mode; means over subjects."""
     was_training = model.training
     model.eval()
-    size = batch_size_without_gradient(data.images.dimensions)
+    size = batch_size_without_gradient(data.images.shape)
     sums: dict[str, float] = {}
     log_hazards: list[Tensor] = []
     kl: list[Tensor] = []

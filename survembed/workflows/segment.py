@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from survembed.datasets.scan.files import open_volume
 from survembed.datasets.scan.grid import same_grid
-from survembed.datasets.scan.nifti import open_nifti
 from survembed.datasets.scan.orientation import orientation_of, require_orientation, write_oriented
 from survembed.datasets.volume.unsegmented import Unsegmented, find_unsegmented
 from survembed.errors import DataError, PluginError
@@ -106,7 +106,7 @@ def _write_inputs(
         for case, image in cases.images.items():
             copy = folder / f"{case}_0000.nii.gz"
             try:
-                write_oriented(open_nifti(image, VOXEL_LIMIT), copy, orientation)
+                write_oriented(open_volume(image, VOXEL_LIMIT), copy, orientation)
                 copies[case] = copy
             except DataError as error:
                 problems[case] = error
@@ -122,7 +122,7 @@ def _collect_masks(cases: Unsegmented, out: Path, masks: dict[str, Path], proble
             problems.setdefault(case, DataError("no mask was written", where=str(image), try_="run it again"))
             continue
         try:
-            volume, mask = open_nifti(image, VOXEL_LIMIT), open_nifti(output, VOXEL_LIMIT)
+            volume, mask = open_volume(image, VOXEL_LIMIT), open_volume(output, VOXEL_LIMIT)
             if not same_grid(volume, mask):
                 raise DataError(
                     "the mask is on another grid than its CT",

@@ -22,6 +22,7 @@ from survembed.runs.embedding import build_model
 from survembed.runs.run import Run, Runs
 from survembed.runs.sole_writer import sole_writer
 from survembed.runs.tracked_run import run_recorder
+from survembed.survival.outcome import Float
 from survembed.training.checkpoint import Checkpoint
 from survembed.training.covariate_effect import refit, start_at_clinical_model
 from survembed.training.images import Images
@@ -78,11 +79,11 @@ class TrainingRun:
                 require_unfinished(resumed)
             cohort = stack.enter_context(self._prepared_cohort())
             parts = split(cohort.subjects, self.config.split)
-            options = self.config.train.resolved(len(cohort.shape), len(parts["train"]))
             subjects = cohort.subjects
+            options = self.config.train.resolved(len(cohort.shape), len(cohort.images_of(parts["train"])))
             encoder = encoder_of(options.covariates, subjects, parts, self.config.data.component, self.reporter)
             x = None if encoder is None else encoder.encode(subjects.covariates)
-            data = TrainingData.of(Images(cohort, self.processes.device), subjects, parts, x)
+            data = _training_data(cohort, parts, x, self.processes)
             model = self._untrained_model(cohort, encoder)
             data.fit_statistics(model, options.batch_size)
             start_at_clinical_model(model, data)
@@ -220,3 +221,11 @@ class TrainingRun:
                 elif self.processes.count == 1:
                     run.discard()
             raise
+
+
+def _training_data(cohort: Cohort, parts: Parts, x: Float | None, processes: Processes) -> TrainingData:
+    """All images of the cohort; each has the outcome and covariates of its subject, whose images are in one part."""
+    x = None if x is None else x[cohort.subject_of_image]
+    subjects = cohort.subjects.take(cohort.subject_of_image)
+    images = {name: cohort.images_of(index) for name, index in parts.items()}
+    return TrainingData.of(Images(cohort, processes.device), subjects, images, x)

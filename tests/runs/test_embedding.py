@@ -182,3 +182,30 @@ def test_an_official_split(tmp_path: Path, trained_once: Made) -> None:
     with prepare(Planted(kind="image", official=True), "planted") as cohort:
         assert cohort.subjects.split is not None
         np.testing.assert_array_equal(latents.test, cohort.subjects.split == "test")
+
+
+@pytest.mark.parametrize("combine", ["mean", "first"])
+def test_several_images_of_a_subject(tmp_path: Path, combine: str) -> None:
+    from dataclasses import replace
+
+    from survembed.datasets import Images
+    from survembed.runs.configuration import Chosen
+    from survembed.workflows.train import train
+    from tests.datasets.picture.pictures import write_several
+    from tests.trained import config
+
+    root = write_several(tmp_path / "study", 40)
+    data = Chosen("images", Images.model_validate({"root": root, "combine": combine}))
+    run = train(replace(config(train={"updates": 2}), data=data), runs_dir=tmp_path / "runs")
+    latents = embed(run)
+    with open_cohort(run) as cohort, torch.no_grad():
+        assert len(cohort) == 40
+        images = torch.from_numpy(cohort.stored_images(np.arange(80)).astype(np.float32) / 255)
+        mu, logvar = (values.numpy().reshape(40, 2, -1) for values in load_model(run).posterior(images))
+    expected, variance = mu[:, 0], np.exp(logvar[:, 0])
+    if combine == "mean":
+        expected, variance = mu.mean(axis=1), np.exp(logvar).sum(axis=1) / 4
+    np.testing.assert_allclose(latents.z, expected, rtol=1e-4, atol=1e-6)
+    assert latents.z_logvar is not None
+    np.testing.assert_allclose(np.exp(latents.z_logvar), variance, rtol=1e-4)
+    assert latents.id.tolist() == sorted(latents.id.tolist())

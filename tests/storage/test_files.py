@@ -225,3 +225,21 @@ def test_a_pipe_is_refused_and_a_file_or_nothing_is_not(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", Path("/dev/null")):
         with pytest.raises(DataError, match="neither a file nor a folder"):
             refuse_pipe(path)
+
+
+def test_one_hash_of_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / f"{number}.bin" for number in range(5)]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    index = HashIndex(tmp_path / "index.json")
+    first = index.sha256_of_all(paths)
+    index.save()
+    assert index.sha256_of_all(paths[::-1]) != first
+    again = HashIndex(tmp_path / "index.json")
+    with monkeypatch.context() as reading:
+        reading.setattr("survembed.storage.files._hashes", lambda paths: pytest.fail("a file was read again"))
+        assert again.sha256_of_all(paths) == first
+    paths[3].write_bytes(b"3.bim")
+    assert again.sha256_of_all(paths) != first
+    paths[3].unlink()
+    assert len(again.sha256_of_all(paths)) == 64

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import r2_score
 
 from survembed.training import validation as module
-from survembed.training.validation import explained, validation
+from survembed.training.validation import VALUES_AT_ONCE, batch_size_without_gradient, explained, validation
 from tests.small import network, study
 
 
 @pytest.mark.parametrize("kind", ["image", "volume", "table"])
 def test_explained_variance_is_r2_over_all_voxels(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "batch_size_without_gradient", lambda dimensions: 7)  # parts of unequal size
+    monkeypatch.setattr(module, "batch_size_without_gradient", lambda shape: 7)  # parts of unequal size
     data, model = study(kind), network("vae", kind).eval()
     data.fit_statistics(model, 16)
     images = data.images[data.validation]
@@ -37,3 +39,12 @@ def test_a_model_that_does_not_decode_has_none() -> None:
     data, model = study(), network("deepsurv")
     data.fit_statistics(model, 16)
     assert validation(model, data).explained is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((1, 12), 1024), ((1, 28, 28), 1024), ((2, 64, 64, 64), 32), ((1, 512, 512), 64), ((3, 2048, 2048), 1)],
+)
+def test_batch_size(shape: tuple[int, ...], expected: int) -> None:
+    assert batch_size_without_gradient(shape) == expected
+    assert expected == 1 or expected * math.prod(shape) <= VALUES_AT_ONCE

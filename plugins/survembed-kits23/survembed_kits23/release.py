@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from survembed.cohort.exclusions import SubjectError, count_exclusions
+from survembed.datasets.joining import report_follow_up, report_problems, rows_by_subject
 from survembed.datasets.tabular.clinical_table import ClinicalTable, Columns, read_clinical
 from survembed.datasets.volume.cubes import CubeSource
 from survembed.datasets.volume.layouts import find_cases
 from survembed.datasets.volume.preprocessing import Preprocessing
-from survembed.datasets.volume.study import Study, report_follow_up, report_problems, rows_by_subject
+from survembed.datasets.volume.study import Study
 from survembed.errors import DataError
 from survembed.progress import Reporter
 

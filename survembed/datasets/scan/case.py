@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from survembed.datasets.scan.files import files_of
 from survembed.datasets.scan.structure_names import Role
 from survembed.errors import DataError
 
@@ -57,7 +58,9 @@ class Case:
     def files(self) -> tuple[Path, ...]:
         """All files, the CT first."""
         parts = (*([self.ct] if self.ct else []), self.mask, *(self.tumours or ()))
-        return tuple(path for part in parts for path in (part.files if isinstance(part, DicomFiles) else (part,)))
+        return tuple(
+            path for part in parts for path in (part.files if isinstance(part, DicomFiles) else files_of(part))
+        )
 
 
 @dataclass(frozen=True)

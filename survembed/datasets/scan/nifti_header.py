@@ -11,14 +11,14 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from survembed.datasets.scan.grid import Float, Shape, corner_distance_mm, format_mm, require_valid_affine
+from survembed.datasets.scan.limits import require_voxels
+from survembed.datasets.scan.stored import COPY_AGAIN
 from survembed.errors import DataError
 
 HEADER_BYTES = 540
 """Size of the longest header, NIfTI-2."""
 MAX_OFFSET = 2**24
 """Largest valid position of the first voxel; longer header extensions are refused."""
-COPY_AGAIN = "copy, download or write it again"
-"""Remedy for a damaged file."""
 
 
 class NiftiHeader(NamedTuple):
@@ -33,8 +33,10 @@ class NiftiHeader(NamedTuple):
     offset: int
 
 
-def parse_header(block: bytes, path: Path, voxel_limit: int) -> NiftiHeader:
-    """Parse and check the first `HEADER_BYTES` of a NIfTI-1 or NIfTI-2 file; `path` is for errors.
+def parse_header(block: bytes, path: Path, voxel_limit: int, *, is_pair: bool = False) -> NiftiHeader:
+    """Parse and check the first `HEADER_BYTES` of a NIfTI-1 or NIfTI-2 file, or of the header of a pair.
+
+    `path` is for errors.
 
     Raises
     ------
@@ -42,13 +44,15 @@ def parse_header(block: bytes, path: Path, voxel_limit: int) -> NiftiHeader:
         If `block` is not a NIfTI header, or the header is invalid; see `survembed.datasets.scan.nifti.open_nifti`.
     """
     try:
-        return _check_header(_unchecked_header(block, path), path, voxel_limit)
+        return _check_header(_unchecked_header(block, path, is_pair), path, voxel_limit, is_pair)
     except (WrapStructError, HeaderDataError, ValueError, OverflowError, KeyError, TypeError) as error:
         raise _damaged(path, str(error)) from error
 
 
-def _unchecked_header(block: bytes, path: Path) -> Any:
+def _unchecked_header(block: bytes, path: Path, is_pair: bool) -> Any:
     kinds: tuple[tuple[Any, bytes, int], ...] = ((nib.Nifti1Header, b"n+1", 344), (nib.Nifti2Header, b"n+2", 4))
+    if is_pair:
+        kinds = ((nib.Nifti1Pair.header_class, b"ni1", 344), (nib.Nifti2Pair.header_class, b"ni2", 4))
     for kind, magic, at in kinds:
         size = kind.template_dtype.itemsize
         if block[at : at + 3] == magic and len(block) >= size:
@@ -56,7 +60,9 @@ def _unchecked_header(block: bytes, path: Path) -> Any:
     raise DataError(
         f"{path.name} is not a NIfTI file",
         where=str(path),
-        expected=".nii or .nii.gz, header and voxels in one file",
+        expected="a .hdr of NIfTI, not of Analyze, which has no orientation"
+        if is_pair
+        else ".nii or .nii.gz, header and voxels in one file",
         try_="convert it, for example with SimpleITK or dcm2niix",
     )
 
@@ -65,7 +71,7 @@ def _damaged(path: Path, reason: str) -> DataError:
     return DataError(f"the header of {path.name} is damaged: {reason}", where=str(path), try_=COPY_AGAIN)
 
 
-def _check_header(header: Any, path: Path, voxel_limit: int) -> NiftiHeader:
+def _check_header(header: Any, path: Path, voxel_limit: int, is_pair: bool) -> NiftiHeader:
     where = str(path)
     dimensions = header["dim"].tolist()
     if not 1 <= dimensions[0] <= 7 or min(dimensions[1 : dimensions[0] + 1]) < 1:
@@ -80,14 +86,7 @@ def _check_header(header: Any, path: Path, voxel_limit: int) -> NiftiHeader:
             expected="a 3-D volume",
             try_="save the required phase as a separate volume" if len(shape) > 3 else None,
         )
-    voxels = shape[0] * shape[1] * shape[2]
-    if voxels > voxel_limit:
-        raise DataError(
-            f"{path.name} declares {voxels:,} voxels {tuple(shape)}",
-            where=where,
-            expected=f"at most {voxel_limit:,}",
-            try_=f"--set data.voxel_limit={voxels} if the size is correct",
-        )
+    require_voxels((shape[0], shape[1], shape[2]), path, voxel_limit)
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise DataError(
@@ -97,7 +96,7 @@ def _check_header(header: Any, path: Path, voxel_limit: int) -> NiftiHeader:
             try_="export the scan again, with one number per voxel",
         )
     offset = float(header["vox_offset"])
-    if not float(header.sizeof_hdr) <= offset <= MAX_OFFSET:
+    if not (0 if is_pair else float(header.sizeof_hdr)) <= offset <= MAX_OFFSET:
         raise _damaged(path, f"voxels at byte {offset:g}")
     affine, warnings = _choose_affine(header, (shape[0], shape[1], shape[2]), path)
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])

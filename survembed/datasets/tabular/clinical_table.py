@@ -86,10 +86,12 @@ def find_table(root: Path) -> Path:
     DataError
         If there is none or more than one.
     """
-    files = [path for path in sorted(root.iterdir()) if path.is_file() and not path.name.startswith((".", "~$"))]
-    tables = [path for path in files if path.suffix.lower() in (".csv", ".tsv", ".xlsx")]
+    suffixes = (".csv", ".tsv", ".xlsx", ".json")
+    files = sorted(path for path in root.iterdir() if path.suffix.lower() in suffixes and path.is_file())
+    files = [path for path in files if not path.name.startswith((".", "~$"))]
+    tables = [path for path in files if path.suffix.lower() != ".json"]
     no_tables = {"dataset.json", "plans.json", "phantom.json"}
-    tables = tables or [path for path in files if path.suffix.lower() == ".json" and path.name not in no_tables]
+    tables = tables or [path for path in files if path.name not in no_tables]
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables)
         raise DataError(
@@ -124,7 +126,12 @@ def read_clinical(path: Path, requested: Columns, preset: str | None = None, ski
     """
     given = {name: value for name, value in vars(requested).items() if value not in (None, ())}
     forms = tuple(replace(form, **given) for form in (PRESETS[preset] if preset else (Columns(),)))
-    table, columns = _read_form(path, forms)
+    table, columns = read_form(path, forms)
+    return clinical_of(table, columns, skip_bad)
+
+
+def clinical_of(table: Table, columns: Columns, skip_bad: bool = False) -> ClinicalTable:
+    """A clinical table from one that is read from its file, with one row per subject; errors as `read_clinical`."""
     outcome = read_outcome(table, columns, needs_id=True, converted=True, skip_bad=skip_bad)
     covariates = read_covariates(outcome)
     columns = outcome.columns
@@ -143,8 +150,8 @@ def read_clinical(path: Path, requested: Columns, preset: str | None = None, ski
     )
 
 
-def _read_form(path: Path, forms: tuple[Columns, ...]) -> tuple[Table, Columns]:
-    """The table, and the form whose columns it has, else the first."""
+def read_form(path: Path, forms: tuple[Columns, ...]) -> tuple[Table, Columns]:
+    """The table of a file, and the form whose columns it has, else the first."""
     columns = forms[0]
     if path.suffix.lower() == ".json":
         table = Table(_records(path), str(path), decimal=columns.decimal)

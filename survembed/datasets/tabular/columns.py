@@ -20,7 +20,7 @@ from survembed.datasets.tabular.words import ENDPOINTS, canonical
 from survembed.errors import DataError, nearest
 
 if TYPE_CHECKING:
-    from survembed.datasets import Liver, Tabular
+    from survembed.datasets import ClinicalStudy, Tabular
 
 _MAX_CODES = 10
 """A column with more distinct contents does not hold codes of events."""
@@ -63,7 +63,7 @@ class Columns:
     decimal: str | None = None
 
     @classmethod
-    def of(cls, options: Liver | Tabular, truth: str | None = None) -> Columns:
+    def of(cls, options: ClinicalStudy | Tabular, truth: str | None = None) -> Columns:
         """Columns as the options of a dataset give them."""
         return cls(
             id=options.id_column,

@@ -11,8 +11,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from survembed.cohort.study_check import CaseCheck, FollowUpCheck, Problem, StudyCheck
+from survembed.datasets.joining import rows_by_subject, unmatched
 from survembed.datasets.scan.case import Case, DicomFiles, Layout
-from survembed.datasets.scan.nifti import open_nifti
+from survembed.datasets.scan.files import open_volume
 from survembed.datasets.scan.orientation import orientation_of
 from survembed.datasets.tabular.clinical_table import find_table, read_clinical
 from survembed.datasets.tabular.time_unit import unit_in
@@ -32,7 +33,7 @@ from survembed.datasets.volume.mask_choice import choose_masks
 from survembed.datasets.volume.organ_mask import read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.datasets.volume.sanity_checks import cohort_warnings, duplicates, organ_warnings, outcome_warnings
-from survembed.datasets.volume.study import clinical_columns, rows_by_subject, study_title, unmatched
+from survembed.datasets.volume.study import clinical_columns, study_title
 from survembed.datasets.volume.thumbnail import THUMBNAIL, thumbnail_png
 from survembed.errors import DataError
 from survembed.progress import Reporter
@@ -158,7 +159,7 @@ def _check_grid(case: Case, preprocessing: Preprocessing) -> CaseCheck:
     volume = open_ct(case, preprocessing.voxel_limit)
     if volume is None:
         assert isinstance(case.mask, Path)
-        volume = open_nifti(case.mask, preprocessing.voxel_limit)
+        volume = open_volume(case.mask, preprocessing.voxel_limit)
     lengths = np.linalg.norm(volume.stored_affine[:3, :3], axis=0).round(4)
     return CaseCheck(
         case.id,
@@ -221,7 +222,7 @@ def _check_outcomes(
     except DataError as error:
         return None, problems or [_to_problem(error)], []
     row_of = rows_by_subject(clinical)
-    problems += [_to_problem(error) for error in unmatched(layout.cases, row_of, path, root)]
+    problems += [_to_problem(error) for error in unmatched([case.id for case in layout.cases], row_of, path, root)]
     rows = np.array([row_of[case.id] for case in layout.cases if case.id in row_of], dtype=np.int64)
     if not len(rows):
         return None, problems, list(clinical.notes)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.datasets.scan.case import Case, DicomFiles
+from survembed.datasets.scan.files import open_volume
 from survembed.datasets.scan.grid import Float, Volume
-from survembed.datasets.scan.nifti import open_nifti
 from survembed.datasets.volume.cube_channels import average_channels
 from survembed.datasets.volume.field_of_view import WARN_OUTSIDE, share_outside
 from survembed.datasets.volume.hounsfield import Extremes, air_hu, organ_hu, unusual_hu
@@ -70,7 +70,7 @@ def make_cube(case: Case, preprocessing: Preprocessing) -> Cube:
     Raises
     ------
     DataError
-        If a file is invalid (see `open_nifti`), the organ is empty or has NaN in the CT, less than half of it lies
+        If a file is invalid (see `open_volume`), the organ is empty or has NaN in the CT, less than half of it lies
         inside the CT, more than 5 % of it outside the cube, or the CT is not in Hounsfield units.
     """
     ct = open_ct(case, preprocessing.voxel_limit)
@@ -104,12 +104,12 @@ def make_cube(case: Case, preprocessing: Preprocessing) -> Cube:
 
 
 def open_ct(case: Case, voxel_limit: int) -> Volume | None:
-    """Open the CT of a case and check its header (see `open_nifti`, `open_series`); None if there is no CT."""
+    """Open the CT of a case and check its header (see `open_volume`, `open_series`); None if there is no CT."""
     if isinstance(case.ct, DicomFiles):
         from survembed.datasets.dicom.series import open_series
 
         return open_series(case.ct, voxel_limit)
-    return open_nifti(case.ct, voxel_limit) if case.ct else None
+    return open_volume(case.ct, voxel_limit) if case.ct else None
 
 
 def _window_scale(ct: Volume, window: tuple[float, float]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from survembed.cohort.cohort import writing_cohort
 from survembed.cohort.exclusions import Exclusion, SubjectError, count_exclusions
 from survembed.cohort.subjects import CohortHeader, Subjects
+from survembed.datasets.joining import LISTED, report_problems
 from survembed.datasets.scan.case import Case
 from survembed.datasets.volume.cube import Cube, make_cube
 from survembed.datasets.volume.cube_cache import load_cube, save_cube
@@ -31,7 +32,7 @@ from survembed.datasets.volume.mask_choice import mask_labels
 from survembed.datasets.volume.organ_mask import read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.datasets.volume.sanity_checks import NO_TUMOUR_HINT
-from survembed.datasets.volume.study import LISTED, Study, report_problems
+from survembed.datasets.volume.study import Study
 from survembed.errors import DataError
 from survembed.progress import Reporter
 from survembed.storage.cores import map_in_threads

@@ -1,4 +1,4 @@
-"""NIfTI files of a folder by name, and pairs of CT and mask by case id."""
+"""Volumes of a folder by name, and pairs of CT and mask by case id."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from survembed.cohort.exclusions import SubjectError
 from survembed.datasets.scan.case import Case, DicomFiles
-from survembed.datasets.scan.structure_names import composed
+from survembed.datasets.scan.files import volume_stem
 from survembed.errors import DataError
 
 IMAGE_FOLDERS = ("imagesTr", "imagesTs", "images")
@@ -23,26 +23,20 @@ def case_problem(case_id: str, path: Path | DicomFiles, reason: str, remedy: str
     return SubjectError(f"{case_id}: {reason}", reason=reason, where=str(path), try_=remedy)
 
 
-def nifti_stem(path: Path) -> str | None:
-    """File name without `.nii` or `.nii.gz`, in the normal form NFC; None for other files and hidden files."""
-    match = re.fullmatch(r"([^.].*?)\.nii(\.gz)?", path.name)
-    return composed(match.group(1)) if match else None
-
-
-def nifti_files(*folders: Path) -> FilesByName:
-    """NIfTI files of these folders by stem; a.nii and a.nii.gz are two files of one stem."""
+def volume_files(*folders: Path) -> FilesByName:
+    """Volumes of these folders by stem; a.nii and a.nii.gz are two files of one stem."""
     files: FilesByName = {}
     for folder in folders:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            stem = nifti_stem(path)
+            stem = volume_stem(path)
             if stem and path.is_file():
                 files.setdefault(stem, []).append(path)
     return files
 
 
-def nifti_files_in(root: Path, folders: Iterable[str]) -> FilesByName:
-    """NIfTI files in subfolders of `root` by stem; missing subfolders are skipped."""
-    return nifti_files(*(root / folder for folder in folders))
+def volume_files_in(root: Path, folders: Iterable[str]) -> FilesByName:
+    """Volumes in subfolders of `root` by stem; missing subfolders are skipped."""
+    return volume_files(*(root / folder for folder in folders))
 
 
 def first_channels(images: FilesByName, masks: FilesByName) -> FilesByName:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from survembed.datasets.scan.case import Case, Layout
+from survembed.datasets.scan.files import SUFFIX, volume_stem
 from survembed.datasets.scan.structure_names import MaskNames, Role, composed
 from survembed.datasets.volume.file_names import (
     IMAGE_FOLDERS,
@@ -15,10 +16,9 @@ from survembed.datasets.volume.file_names import (
     FilesByName,
     case_problem,
     first_channels,
-    nifti_files,
-    nifti_files_in,
-    nifti_stem,
     pair_by_id,
+    volume_files,
+    volume_files_in,
 )
 from survembed.errors import DataError
 from survembed.storage.files import read_json
@@ -129,7 +129,7 @@ def _find_decathlon(root: Path, _: MaskNames) -> CasesAndProblems:
                 where=str(description),
                 expected='{"image": "./imagesTr/CASE.nii.gz", "label": "./labelsTr/CASE.nii.gz"}',
             ) from error
-        name = nifti_stem(label) or label.name
+        name = volume_stem(label) or label.name
         if not is_inside:
             problems.append(
                 case_problem(name, description, "a path that leads out of the folder", "correct dataset.json")
@@ -146,7 +146,7 @@ def _decathlon_paths(root: Path, entry: dict[str, str]) -> tuple[Path, Path]:
     """Image and label of an entry; nnU-Net lists CASE.nii.gz for an image stored as CASE_0000.nii.gz."""
     image, label = (_as_stored(root / entry[name]) for name in ("image", "label"))
     if not image.exists():
-        image = _as_stored(image.with_name(re.sub(r"(\.nii(\.gz)?)$", r"_0000\1", image.name)))
+        image = _as_stored(image.with_name(re.sub(rf"({SUFFIX.pattern})$", r"_0000\1", image.name)))
     return image, label
 
 
@@ -161,9 +161,9 @@ def _as_stored(path: Path) -> Path:
 
 
 def _find_nnunet(root: Path, _: MaskNames) -> CasesAndProblems:
-    masks, images = nifti_files_in(root, MASK_FOLDERS), nifti_files_in(root, IMAGE_FOLDERS)
+    masks, images = volume_files_in(root, MASK_FOLDERS), volume_files_in(root, IMAGE_FOLDERS)
     if images and not masks:  # predictions beside the folder of images
-        masks = nifti_files(root)
+        masks = volume_files(root)
     cts = first_channels(images, masks)
     if masks.keys() & cts.keys():  # a release has test images without labels
         cts = {name: paths for name, paths in cts.items() if name in masks or not _are_in(paths, "imagesTs")}
@@ -179,8 +179,8 @@ def _are_in(paths: Sequence[Path], folder: str) -> bool:
 
 def _find_lits(root: Path, _: MaskNames) -> CasesAndProblems:
     files: dict[str, FilesByName] = {"volume": {}, "segmentation": {}}
-    for path in sorted([*root.glob("*.nii*"), *root.glob("*/*.nii*")]):
-        match = re.fullmatch(r"(volume|segmentation)-(\d+)", nifti_stem(path) or "")
+    for path in sorted([*root.glob("*.*"), *root.glob("*/*.*")]):
+        match = re.fullmatch(r"(volume|segmentation)-(\d+)", volume_stem(path) or "")
         if match:
             files[match.group(1)].setdefault(match.group(2), []).append(path)
     return pair_by_id(files["segmentation"], files["volume"]) if files["segmentation"] else ([], [])
@@ -199,7 +199,7 @@ def _find_subject_folders(root: Path, names: MaskNames) -> CasesAndProblems:
 def _case_of_folder(folder: Path, names: MaskNames) -> Case | DataError | None:
     """The case of a folder with the file names of one subject; the problem, if its mask is missing or not clear."""
     subject = composed(folder.name)
-    here, below = nifti_files(folder), nifti_files_in(folder, SUBJECT_MASK_FOLDERS)
+    here, below = volume_files(folder), volume_files_in(folder, SUBJECT_MASK_FOLDERS)
     if repeated := [name for name in here if name in below and _is_known(name, names)]:
         paths = [*here[repeated[0]], *below[repeated[0]]]
         listed = ", ".join(str(path.relative_to(folder)) for path in paths)
@@ -254,7 +254,7 @@ def _or_declare(masks: list[str]) -> str:
 
 
 def _find_flat(root: Path, _: MaskNames) -> CasesAndProblems:
-    volumes = nifti_files(root)
+    volumes = volume_files(root)
     image_names = _flat_image_names(volumes)
     images = {name: paths for name, paths in volumes.items() if name in image_names}
     masks = {name: paths for name, paths in volumes.items() if name not in image_names}

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from survembed.datasets.scan.case import Case
+from survembed.datasets.scan.files import open_volume
 from survembed.datasets.scan.grid import Float, Volume, format_mm, same_grid
-from survembed.datasets.scan.nifti import open_nifti
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.errors import DataError
 
@@ -23,10 +23,10 @@ def open_mask(case: Case, path: Path, preprocessing: Preprocessing) -> Volume:
         If the mask seems to have lost its header and `mask_grid` is not declared; or if `mask_grid` is `ct`
         and the numbers of voxels differ.
     """
-    mask = open_nifti(path, preprocessing.voxel_limit)
+    mask = open_volume(path, preprocessing.voxel_limit)
     if not isinstance(case.ct, Path) or preprocessing.mask_grid == "header":
         return mask
-    ct = open_nifti(case.ct, preprocessing.voxel_limit)
+    ct = open_volume(case.ct, preprocessing.voxel_limit)
     if same_grid(ct, mask):
         return mask
     if preprocessing.mask_grid == "ct":

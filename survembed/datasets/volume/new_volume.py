@@ -10,13 +10,13 @@ import numpy as np
 
 from survembed.cohort.source import NewCases, require_files
 from survembed.cohort.subjects import CohortHeader
+from survembed.datasets.joining import LISTED
 from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.datasets.volume.cube import Cube, make_cube
 from survembed.datasets.volume.field_of_view import field_of_view
 from survembed.datasets.volume.layouts import find_cases, find_single_case
 from survembed.datasets.volume.mask_choice import for_new_case
 from survembed.datasets.volume.preprocessing import Preprocessing
-from survembed.datasets.volume.study import LISTED
 from survembed.errors import DataError
 
 

@@ -10,8 +10,8 @@ from survembed.datasets.volume.file_names import (
     MASK_FOLDERS,
     case_problem,
     first_channels,
-    nifti_files,
-    nifti_files_in,
+    volume_files,
+    volume_files_in,
 )
 from survembed.errors import DataError
 
@@ -47,10 +47,10 @@ def find_unsegmented(root: Path) -> Unsegmented:
     """
     if not root.is_dir():
         raise DataError(f"no folder '{root.name}'", where=str(root), expected=EXPECTED)
-    in_folders, in_root = nifti_files_in(root, IMAGE_FOLDERS), nifti_files(root)
+    in_folders, in_root = volume_files_in(root, IMAGE_FOLDERS), volume_files(root)
     flat = {name: paths for name, paths in in_root.items() if name.endswith("_0000") and f"{name}_0000" not in in_root}
     others = {name: paths for name, paths in in_root.items() if name not in flat}
-    masks = nifti_files_in(root, MASK_FOLDERS) if in_folders else others
+    masks = volume_files_in(root, MASK_FOLDERS) if in_folders else others
     cts = first_channels(in_folders or flat, masks)
     if not cts:
         raise DataError(f"no CTs in '{root.name}'", where=str(root), expected=EXPECTED)
