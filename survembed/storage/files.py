@@ -15,23 +15,26 @@ from typing import Any
 
 from survembed.errors import DataError
 from survembed.storage.cores import map_in_threads
+from survembed.storage.owner import is_of_dead_process, signature
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to `path`; on success sync and rename it to `path`, on failure remove it.
 
-    A crash leaves the old or the new file, never a part. The temporary name has the suffix of `path`.
+    A crash leaves the old or the new file, never a part. The temporary name has the suffix of `path`, and names this
+    process: the next process that writes into the folder removes what a killed one has left there.
 
     Raises
     ------
     DataError
         If the disk is full or the folder is not writable; no file remains.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.part-{path.name}")
+    temporary = path.with_name(f".{signature()}-{uuid.uuid4().hex[:8]}.part-{path.name}")
     try:
         with writable(path):
             make_folder(path.parent)
+            _remove_leftovers(path.parent)
             yield temporary
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
@@ -40,6 +43,23 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+_tidy: set[Path] = set()
+"""Folders without temporary files of killed processes, as far as this process knows."""
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of processes that no longer run, once for each folder."""
+    resolved = folder.resolve()
+    if resolved in _tidy:
+        return
+    _tidy.add(resolved)
+    with suppress(OSError):
+        for path in folder.glob(".*.part-*"):
+            if is_of_dead_process(path.name[1:]):
+                with suppress(OSError):
+                    path.unlink()
 
 
 def make_folder(folder: Path) -> None:
@@ -100,7 +120,7 @@ def require_writable(path: Path, *, as_folder: bool = False) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         target = (path / "file" if as_folder else path).absolute()
         folder = next(parent for parent in target.parents if parent.exists() or parent.is_symlink())
-        probe = folder / f".{uuid.uuid4().hex[:8]}.part-{target.name}"
+        probe = folder / f".{signature()}-{uuid.uuid4().hex[:8]}.part-{target.name}"
         try:
             probe.touch()
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 import sys
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -90,6 +92,18 @@ def process_exists(process: int) -> bool:
     except OSError:  # of another user
         pass
     return _start_time(process) != ""
+
+
+def signature() -> str:
+    """Machine, PID namespace and id of this process, for names of its temporary files: `3f2a91c0-4711`."""
+    return f"{sha256(repr(_place()).encode()).hexdigest()[:8]}-{os.getpid()}"
+
+
+def is_of_dead_process(name: str) -> bool:
+    """Whether a name begins with the `signature` of a process of this machine and namespace that no longer runs."""
+    place = signature().rpartition("-")[0]
+    found = re.match(rf"{place}-(\d+)\b", name)
+    return found is not None and _place() != ("", "") and not process_exists(int(found[1]))
 
 
 def _place() -> tuple[str, str]:

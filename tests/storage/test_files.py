@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -243,3 +245,32 @@ def test_one_hash_of_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert again.sha256_of_all(paths) != first
     paths[3].unlink()
     assert len(again.sha256_of_all(paths)) == 64
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_and_a_living_one_keeps_its_file(tmp_path: Path) -> None:
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom survembed.storage.files import replacing\n"
+        "with replacing(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half'); print('ready', flush=True); time.sleep(300)"
+    )
+
+    def writer(name: str) -> subprocess.Popen[str]:
+        line = [sys.executable, "-c", code, str(tmp_path / "run" / name)]
+        process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    killed, living = writer("a.json"), writer("b.json")
+    try:
+        killed.kill()
+        killed.wait()
+        (tmp_path / "run" / ".part-of-a-user").write_text("kept")
+        assert len(list((tmp_path / "run").glob(".*.part-*"))) == 2
+        write_text(tmp_path / "run" / "c.json", "{}")
+        names = sorted(path.name.partition(".part-")[2] or path.name for path in (tmp_path / "run").iterdir())
+        assert names == ["b.json", "c.json", "of-a-user"]
+    finally:
+        for process in (killed, living):
+            process.kill()
+            process.communicate()

@@ -55,9 +55,38 @@ _PHRASES = re.compile(
     r"(home_)?city|(patient_)?(city|county|municipality|ville|ciudad|citta|cidade|stad|ort)"
 )
 _STAFF = word_set(
-    "physician doctor surgeon radiologist oncologist pathologist operator operateur chirurg arzt hausarzt"
+    "physician physicians doctor surgeon radiologist oncologist pathologist operator operators nurse technician "
+    "technologist clinician consultant attending reader referrer reviewer annotator "
+    "arzt aerztin arztin hausarzt radiologe radiologin chirurg chirurgin onkologe onkologin pathologe pathologin "
+    "operateur operateurin zuweiser uberweiser ueberweiser behandler untersucher befunder "
+    "medecin radiologue chirurgien chirurgienne oncologue pathologiste infirmier infirmiere "
+    "medico medica radiologo radiologa cirujano cirujana oncologo oncologa patologo enfermero enfermera operador "
+    "operadora chirurgo operatore infermiere cirurgiao radiologista enfermeiro "
+    "arts huisarts radioloog oncoloog patholoog verwijzer verpleegkundige operateurs"
 )
-_STAFF_PARTS = word_set("treating referring attending primary responsible operating") | _PERSON | _NAME
+_STAFF_PARTS = (
+    word_set(
+        "treating referring attending primary responsible operating performing reporting reviewing requesting ordering "
+        "interpreting assisting behandelnder behandelnde behandelnd behandelend verwijzend zuweisender "
+        "uberweisender befundender traitant traitante referent referente tratante curante inviante solicitante "
+        "responsable responsabile prescripteur by id code"
+    )
+    | _PERSON
+    | _NAME
+)
+_REFERRING = ("referring", "treating", "attending", "performing", "reporting", "behandelnder", "zuweisender")
+_ADDRESS = ("address", "adresse", "anschrift")
+_DONE_BY = re.compile(
+    r"(reported|read|operated|performed|reviewed|referred|requested|annotated|segmented|treated|signed|dictated)_by"
+)
+_PLACE = word_set(
+    "city town village stadt gemeinde commune ville ciudad municipio localidad comune citta municipality gemeente "
+    "stad plaats cidade residence residencia residenza wohnsitz domicile domicilio county"
+)
+_PLACE_PARTS = word_set(
+    "home of de la le du di do da in name nom nombre nome birth lugar lieu luogo place hospital clinic klinik clinica "
+    "hopital ospedale ziekenhuis patient patients"
+)
 _PATTERNS = (
     re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"),  # e-mail
     re.compile(r"(\d+\.){3,}\d+"),  # DICOM UID, IP address
@@ -82,6 +111,13 @@ def names_person(name: str) -> bool:
     if parts & _NAME and parts <= _NAME | _PERSON | _NUMBER | {"s"}:
         return True
     if parts & _STAFF and parts <= _STAFF | _STAFF_PARTS:
+        return True
+    if parts & _PLACE and parts <= _PLACE | _PLACE_PARTS:
+        return True
+    joined = "".join(found)
+    if joined.endswith(_ADDRESS) or any(joined == f"{role}{name}" for role in _REFERRING for name in _STAFF):
+        return True
+    if _DONE_BY.fullmatch("_".join(found)):
         return True
     if parts & _BIRTH and parts <= _BIRTH | _BIRTH_PARTS:
         return True

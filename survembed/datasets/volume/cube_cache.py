@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,14 +15,9 @@ from survembed.storage.files import replacing
 def save_cube(path: Path, cube: Cube) -> None:
     """Write a cube atomically as plain arrays, without pickle."""
     numbers = np.array([cube.organ_ml, cube.tumour_ml, cube.outside, *cube.further_ml])
-    arrays: dict[str, Any] = {
-        "image": cube.image,
-        "affine": cube.affine,
-        "numbers": numbers,
-        "density": np.array(cube.density or ()),
-    }
+    density, warnings = np.array(cube.density or ()), json.dumps(cube.warnings)
     with replacing(path) as temporary:
-        np.savez(temporary, **arrays, warnings=json.dumps(cube.warnings))
+        np.savez(temporary, image=cube.image, affine=cube.affine, numbers=numbers, density=density, warnings=warnings)
 
 
 def load_cube(path: Path) -> Cube | None:

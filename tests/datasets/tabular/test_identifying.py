@@ -107,3 +107,36 @@ def test_names_of_people() -> None:
     assert are_names(["Roe", "Doe", "Poe", "p4"])
     assert not are_names(["P001", "P002", "case_3", "a", "b", "CRLM-CT-1"])
     assert not are_names([""])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("referring_physician", "ReferringPhysicianName", "radiologist", "OperatorsName", "reported_by", "attending"),
+        *(
+            "Behandelnder Arzt",
+            "Überweiser",
+            "Radiologin",
+            "Untersucher",
+            "médecin traitant",
+            "radiologue",
+            "opérateur",
+        ),
+        *("médico tratante", "radiólogo", "cirujano", "medico curante", "chirurgo", "behandelend arts", "radioloog"),
+        *("hospital_address", "Krankenhausadresse", "adresse_hopital", "hospital_city", "city_of_residence", "Wohnort"),
+        *("commune", "municipio", "comune", "gemeente", "localidad", "home_town", "lugar_de_residencia"),
+    ],
+)
+def test_staff_and_places_of_several_languages_are_left_out(name: str) -> None:
+    assert names_person(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tumour_location", "place_of_tumour", "primary_site", "residence_time_h", "reader_score", "operator_count"),
+        *("operation", "surgery_type", "treating_center", "hospital", "CenterID", "attending_visits", "city_distance"),
+    ],
+)
+def test_what_only_resembles_staff_and_places_is_kept(name: str) -> None:
+    assert not names_person(name)
