@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from survembed.survival.cox_loss import Ties, cox_loss
@@ -53,7 +54,13 @@ class CoxEstimate:
 
 @torch.enable_grad()  # also within torch.no_grad
 def fit_cox(
-    x: Float, duration: Float, event: Bool, offset: Float | None = None, *, ties: Ties = "breslow"
+    x: Float,
+    duration: Float,
+    event: Bool,
+    offset: Float | None = None,
+    *,
+    ties: Ties = "breslow",
+    strata: NDArray[np.int64] | None = None,
 ) -> CoxEstimate:
     """Fit log-hazard = offset + xᵀγ without penalty.
 
@@ -67,6 +74,8 @@ def fit_cox(
         (n,) fixed part of the log-hazard; None for 0.
     ties
         As for `cox_loss`.
+    strata
+        (n,) number of the stratum of each subject: each has its own baseline hazard. None for one stratum.
 
     References
     ----------
@@ -79,9 +88,13 @@ def fit_cox(
     )
     fixed = torch.zeros(len(time), dtype=torch.float64) if offset is None else torch.from_numpy(offset).double()
     n_events = float(seen.sum())
+    numbers = torch.zeros(len(time)) if strata is None else torch.from_numpy(strata)
+    groups = [group for number in numbers.unique() if seen[group := torch.nonzero(numbers == number)[:, 0]].any()]
 
     def loss(gamma: Tensor) -> Tensor:
-        return n_events * cox_loss(fixed + columns @ gamma, time, seen, ties=ties)
+        r = fixed + columns @ gamma
+        parts = [seen[rows].sum() * cox_loss(r[rows], time[rows], seen[rows], ties=ties) for rows in groups]
+        return torch.stack(parts).sum() if parts else r.sum() * 0
 
     gamma = torch.zeros(columns.shape[1], dtype=torch.float64)
     null = value = float(loss(gamma))
