@@ -48,8 +48,27 @@ class TrainedModel:
         return cls(run, header, embed(run, reporter=reporter), load_model(run, device))
 
     def coordinates(self, *, raw: bool = False) -> Coordinates:
-        """Axes of the latent space: standardised by the training μ, or the paper's raw ones (settled point 13)."""
-        return Coordinates.of(self.latents.z[~self.latents.test], raw=raw)
+        """Axes of the latent space: standardised by the training μ, or the paper's raw ones (settled point 13).
+
+        With a prior that is conditional on covariates, μ − Wx takes the place of μ: a step of one unit is one standard
+        deviation of what the covariates do not say.
+        """
+        training = ~self.latents.test
+        return Coordinates.of((self.latents.z - self.prior_centre)[training], raw=raw)
+
+    @property
+    def prior_centre(self) -> Float | float:
+        """Wx (n, L) of the subjects for a prior that is conditional on covariates; else 0."""
+        weight = dict(self.model.named_parameters()).get("prior_mean.weight")
+        if weight is None or self.latents.x is None:
+            return 0.0
+        centre: Float = self.latents.x @ weight.detach().double().cpu().numpy().T
+        return centre
+
+    @property
+    def has_conditional_prior(self) -> bool:
+        """Whether the prior of the latents depends on the covariates."""
+        return not isinstance(self.prior_centre, float)
 
     @torch.no_grad()
     def embed(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

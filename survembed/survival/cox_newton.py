@@ -14,7 +14,7 @@ from survembed.survival.outcome import Bool, Float
 
 MAX_STEPS = 50
 MAX_HALVINGS = 30
-TOLERANCE = 1e-10
+TOLERANCE = 1e-13
 """Of the Newton decrement: half the gain in log-likelihood that one more step would bring."""
 
 FLAT = 1e-6
@@ -106,7 +106,7 @@ def fit_cox(
         gradient = gradient.detach()
         step = torch.linalg.pinv(hessian, hermitian=True) @ gradient
         if float(gradient @ step) / 2 <= TOLERANCE * max(1.0, abs(value)):
-            converged = True
+            gamma, converged = gamma - step, True  # one more step doubles the digits
             break
         for halving in range(MAX_HALVINGS):
             tried = gamma - step / 2**halving
@@ -116,6 +116,7 @@ def fit_cox(
         gamma, value = tried, after
     scale = columns.std(dim=0, correction=0)
     curvature = torch.linalg.eigvalsh(hessian * scale[:, None] * scale)
+    value = float(loss(gamma))
     converged &= n_events == 0 or bool(curvature[0] > FLAT * n_events)
     covariance = torch.linalg.pinv(hessian, hermitian=True)
     return CoxEstimate(gamma.numpy(), covariance.numpy(), -value, -null, converged)
