@@ -186,9 +186,9 @@ class Table:
             task.advance()
         return [self._scored(name, BASE, predicted)] if predicted else []
 
-    def _scored(self, row: str, column: str, predicted: list[Replicate], notes: Sequence[str] = ()) -> ModelScores:
+    def _scored(self, row: str, column: str, predicted: Sequence[Replicate], notes: Sequence[str] = ()) -> ModelScores:
         """Scores of a cell; its predictions are kept in `predicted`."""
-        self.predicted[row, column] = predicted
+        self.predicted[row, column] = list(predicted)
         return self.scorer.score(row, column, predicted, notes)
 
     def _downstream_cells(

@@ -37,8 +37,15 @@ def phantom(
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise DataError(f"'{folder.name}' is not empty", where=str(folder), expected="an empty or missing folder")
-        clinical = {"age_effect": age_effect, "stage_effect": stage_effect}
-        write_phantom(temporary, n_subjects, seed, effect, reporter=reporter, **clinical)
+        write_phantom(
+            temporary,
+            n_subjects,
+            seed,
+            effect,
+            reporter=reporter,
+            age_effect=age_effect,
+            stage_effect=stage_effect,
+        )
         temporary.rename(folder.absolute())
     except OSError as error:
         raise DataError(
