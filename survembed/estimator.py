@@ -134,6 +134,13 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SurvivalAnalys
         parts = split(subjects, division)
         device = find_device(self.device)
         chosen, head, options = self._configuration()
+        if options.covariates:
+            raise UsageError(
+                "Embedder takes images alone",
+                where=f"Embedder(covariates={options.covariates!r})",
+                expected="no covariates",
+                try_="survembed train with --covariates, or the covariates as columns of the next step of a pipeline",
+            )
         options = options.resolved(images.ndim - 2, len(parts["train"]))
         channels = self._channels(images)
         with torch.random.fork_rng():

@@ -324,3 +324,8 @@ def test_images_unlike_those_of_fit(fitted: Embedder, whas: Table) -> None:
     for latents in (np.zeros((2, 4)), np.zeros(3)):
         with pytest.raises(DataError, match="latents of shape"):
             fitted.inverse_transform(latents)
+
+
+def test_an_embedder_takes_no_covariates() -> None:
+    with pytest.raises(UsageError, match="Embedder takes images alone"):
+        Embedder(covariates="age", updates=2).fit(np.zeros((20, 3)), outcome("table", 20)[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from survembed.cli.console import say, show_json, show_lines, show_table
 from survembed.cli.shared_options import Bootstrap, Downstream
 from survembed.cli.sweep_options import (
+    PlannedSweep,
     SweepRequest,
     exit_if_failures,
     resolve_plan,
@@ -18,6 +20,7 @@ from survembed.cli.sweep_options import (
     with_sweep_options,
 )
 from survembed.cli.tau import advise_and_draw, show_advice
+from survembed.errors import UsageError
 
 if TYPE_CHECKING:
     from survembed.cohort.subjects import Subjects
@@ -31,6 +34,14 @@ Covariates = Annotated[
     typer.Option(
         "--covariates",
         help="Clinical covariates, such as age,sex; 'none' for none. Default: all usable columns.",
+        rich_help_panel=TABLE,
+    ),
+]
+Joint = Annotated[
+    bool,
+    typer.Option(
+        "--joint",
+        help="Also train each model that has a head with the --covariates in it, a clinical + image model.",
         rich_help_panel=TABLE,
     ),
 ]
@@ -48,6 +59,7 @@ def benchmark(
     request: SweepRequest,
     downstream: Downstream = None,
     covariates: Covariates = None,
+    joint: Joint = False,
     reference: Reference = None,
     bootstrap: Bootstrap = 500,
 ) -> None:
@@ -60,6 +72,9 @@ def benchmark(
 
     command_line = str(ctx.obj)
     planned = resolve_plan(request, BenchmarkOptions, command_line)
+    names = [] if covariates == "none" else covariates.split(",") if covariates else None
+    if joint:
+        planned = _with_joint(planned, names, command_line)
     models = resolve(planned.settings, downstream or COLUMNS, command_line)
     if request.dry_run:
         show_plan(planned, request.as_json)
@@ -70,8 +85,6 @@ def benchmark(
     from survembed.workflows.benchmark import benchmark as work
     from survembed.workflows.benchmark import check_choices
 
-    names = [] if covariates == "none" else covariates.split(",") if covariates else None
-
     def check(subjects: Subjects) -> None:
         check_choices(planned.runs(), subjects, names, reference)
 
@@ -80,7 +93,9 @@ def benchmark(
     files = save(table, sweep.folder.path / "benchmark", command_line)
     advice = None
     if len({job.tau for job in sweep.jobs if job.tau is not None}) > 1:
-        advice, drawn = advise_and_draw(sweep, command_line, n_resamples=bootstrap)
+        images = tuple(job for job in sweep.jobs if not job.config["train"].get("covariates"))
+        alone = replace(sweep, jobs=images) if joint else sweep
+        advice, drawn = advise_and_draw(alone, command_line, n_resamples=bootstrap)
         files = [*files, *drawn]
     if request.as_json:
         show_json({**table.to_dict(), "tau": advice.to_dict() if advice else None, "files": files})
@@ -90,6 +105,20 @@ def benchmark(
             show_advice(advice)
         show_lines(files)
     exit_if_failures(sweep)
+
+
+def _with_joint(planned: PlannedSweep, names: list[str] | None, command_line: str) -> PlannedSweep:
+    """The plan, and each model that has a head once more with covariates."""
+    if not names:
+        raise UsageError(
+            "--joint needs the names of covariates",
+            where=command_line,
+            expected="clinical columns that are trained with the image",
+            try_=f"{command_line} --covariates age,sex",
+        )
+    with_head = [config for config in planned.configs if config.head]
+    joint = [replace(each, train=each.train.model_copy(update={"covariates": tuple(names)})) for each in with_head]
+    return replace(planned, configs=[*planned.configs, *joint])
 
 
 def show_benchmark(table: Benchmark) -> None:
@@ -105,6 +134,9 @@ def show_benchmark(table: Benchmark) -> None:
         show_lines(f"none for {reason}" for reason in reasons)
     if table.latent_spaces:
         show_table(*latent_space_table(table.latent_spaces), title="Latent space (means over runs)")
+    if table.added_value:
+        show_table(*table.added_value.grid(), title=table.added_value.title(table.time_unit))
+        show_lines(table.added_value.lines())
     show_lines(table.notes)
     for cell in table.cells:
         for note in cell.notes:

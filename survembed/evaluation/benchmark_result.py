@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from survembed.evaluation.added_value_result import AddedValue
 from survembed.evaluation.latent_space_table import MeanLatentSpace
 from survembed.evaluation.predictions import BASE
 from survembed.evaluation.scores import ModelScores, summary
@@ -36,6 +37,8 @@ class Benchmark(Result):
         In the order of the table.
     latent_spaces
         Of each model that was trained, by row.
+    added_value
+        What the image adds to the covariates; None without covariates or without an image model with a head.
     """
 
     format: ClassVar[str] = "survembed-benchmark"
@@ -52,6 +55,7 @@ class Benchmark(Result):
     notes: tuple[str, ...]
     cells: tuple[ModelScores, ...] = field(metadata={"json": False})
     latent_spaces: Mapping[str, MeanLatentSpace] = field(default_factory=dict)
+    added_value: AddedValue | None = None
 
     @property
     def rows(self) -> list[str]:

@@ -70,6 +70,11 @@ class Table:
     n_resamples, seed
         Of the bootstrap over subjects.
 
+    Attributes
+    ----------
+    predicted
+        Predictions behind each cell that has scores, by row and column; filled by `cells`.
+
     Raises
     ------
     RunError
@@ -109,6 +114,7 @@ class Table:
         self._null = null
         self.models = _complete_models(sweep, runs)
         self._embedded: dict[str, Latents] = {}
+        self.predicted: dict[tuple[str, str], list[Replicate]] = {}
 
     def n_fits(self) -> int:
         """Survival models to fit, for a progress bar."""
@@ -127,7 +133,7 @@ class Table:
         for name, replicates in self.models.items():
             cells += self._base_cell(name, replicates, task)
             cells += self._downstream_cells(name, self._latent_features(name, name), list(replicates), task)
-        cells.append(self.scorer.score(KAPLAN_MEIER, BASE, self._null))
+        cells.append(self._scored(KAPLAN_MEIER, BASE, self._null))
         once = [(repeat, self.seed) for repeat in self._repeats()]
         for name, features in volume_features(self.subjects).items():
             cells += self._downstream_cells(name, _constantly(features), once, task)
@@ -178,7 +184,12 @@ class Table:
             with_head = [each for each in folds if each is not None]
             predicted += [with_head] if with_head else []
             task.advance()
-        return [self.scorer.score(name, BASE, predicted)] if predicted else []
+        return [self._scored(name, BASE, predicted)] if predicted else []
+
+    def _scored(self, row: str, column: str, predicted: Sequence[Replicate], notes: Sequence[str] = ()) -> ModelScores:
+        """Scores of a cell; its predictions are kept in `predicted`."""
+        self.predicted[row, column] = list(predicted)
+        return self.scorer.score(row, column, predicted, notes)
 
     def _downstream_cells(
         self,
@@ -207,7 +218,7 @@ class Table:
                 continue
             notes = Counter(note for replicate in predicted for fold in replicate for note in fold.notes)
             texts = [f"{note} (in {n} fits)" for note, n in notes.items()]
-            cells.append(self.scorer.score(row, column, predicted, texts))
+            cells.append(self._scored(row, column, predicted, texts))
         return cells
 
     def notes(self) -> list[str]:

@@ -97,6 +97,30 @@ def pooled_scores(
     return PooledScores(metrics, alone)
 
 
+def pooled_auc(
+    outcome: Outcome,
+    replicates: Sequence[Replicate],
+    horizon: float,
+    *,
+    subjects: Positions,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> Metric:
+    """Time-dependent AUC at `horizon`, pooled over folds and averaged over replicates as in `pooled_scores`.
+
+    Cases and controls are those of `time_dependent_auc`; a pair is of one fold.
+    """
+    parts, reason = _Pool(outcome, replicates, np.empty(0), subjects).auc(horizon)
+    if not parts:
+        return Metric(np.nan, reason=reason)
+
+    def statistic(weight: Float) -> Float:
+        mean: Float = np.mean([part(weight) for part in parts], axis=0)
+        return mean
+
+    return bootstrap(statistic, len(subjects), n_resamples=n_resamples, seed=seed, reason=reason)
+
+
 _Ratio = Callable[[Float], Float]
 _Parts = tuple[list[_Ratio], str]
 
@@ -117,6 +141,22 @@ class _Pool:
         return self._concordance(
             lambda train, test: inverse_censoring(train, test, test.event & (test.duration < end), power=2)
         )
+
+    def auc(self, horizon: float) -> _Parts:
+        parts: list[_Ratio] = []
+        for replicate in self.replicates:
+            folds = []
+            for fold in replicate:
+                train, test = _take(self.outcome, fold.division.development), _take(self.outcome, fold.division.test)
+                is_case, is_control = test.event & (test.duration <= horizon), test.duration > horizon
+                case, reason = inverse_censoring(train, test, is_case, power=1)
+                if reason or not np.isfinite(fold.risk).all():
+                    return [], reason or "some risks are not finite numbers"
+                known = is_case | is_control
+                rows = np.searchsorted(self.subjects, fold.division.test[known])
+                folds.append((is_control[known].astype(np.int64), case[known], fold.risk[known], rows))
+            parts.append(_pairs_of(folds))
+        return parts, f"no case or no control at {horizon:g}"
 
     def brier(self) -> _Parts:
         if len(self.times) < 2:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from survembed.evaluation.pooled_scores import METRICS, PooledScores, Replicate, pooled_scores
+from survembed.evaluation.pooled_scores import METRICS, PooledScores, Replicate, pooled_auc, pooled_scores
 from survembed.evaluation.predictions import Positions, Predictions
 from survembed.storage.result import plain
 from survembed.survival.bootstrap import N_RESAMPLES, Metric, combine
@@ -23,6 +23,7 @@ from survembed.survival.concordance import time_dependent_auc
 from survembed.survival.horizons import horizons, middle
 from survembed.survival.kaplan_meier import FollowUp
 from survembed.survival.outcome import Float, Outcome
+from survembed.survival.time_grid import NO_GRID
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,13 @@ class Scorer:
         scaled = combine(lambda model, null: 1.0 - model / null, pooled.metrics["ibs"], self.ibs_null)
         alone = {name: [float(value) for value in pooled.replicates[name]] for name in ("harrell_c", "ibs")}
         return ModelScores(row, column, {**pooled.metrics, "ibs_scaled": scaled}, alone, tuple(notes))
+
+    def pooled_auc(self, replicates: Sequence[Replicate]) -> Metric:
+        """AUC at the middle of `horizons` of one model over all its seeds, divisions and folds."""
+        if not len(self.times):
+            return Metric(np.nan, reason=NO_GRID)
+        horizon = horizons(self.times)[1]
+        return pooled_auc(self.outcome, replicates, horizon, subjects=self.subjects, **self.options)
 
     def auc(self, predictions: Predictions) -> dict[str, Metric]:
         """`auc_<horizon>` of one model on one fold, at each horizon."""

@@ -90,6 +90,11 @@ def markdown(benchmark: Benchmark) -> str:
     for metric, title in SHOWN.items():
         columns, rows = grid(benchmark, metric)
         parts += [f"**{title}**", "", _line(columns), _line(["---"] * len(columns)), *map(_line, rows), ""]
+    if benchmark.added_value:
+        columns, rows = benchmark.added_value.grid()
+        parts += [f"**{benchmark.added_value.title(benchmark.time_unit)}**", ""]
+        parts += [_line(columns), _line(["---"] * len(columns)), *map(_line, rows), ""]
+        parts += [*(f"- {line}" for line in benchmark.added_value.lines()), ""]
     parts += [f"- {note}" for note in benchmark.notes]
     return "\n".join(parts).rstrip() + "\n"
 

@@ -65,6 +65,10 @@ class CoxVAE(VAE):
 
     tau: float = option(0.2, ge=0, le=1, help="Weight of the VAE loss; 1 - tau weighs the Cox loss.")
     head: str = option("linear", help="Cox head, by name.")
+    prior: Literal["normal", "conditional"] = option(
+        "normal",
+        help="Prior of the latents: N(0, I), or N(Wx, I) with W learnt: z - Wx is what --covariates do not say.",
+    )
 
     def build(self, channels: tuple[Channel, ...], shape: tuple[int, ...], head: Component | None = None) -> Model:
         """The network for images (n, C, *shape), with its Cox head."""

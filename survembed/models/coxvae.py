@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from survembed.models.base import Loss
 from survembed.models.vae import VAENetwork
@@ -35,6 +36,14 @@ class CoxVAENetwork(VAENetwork):
         super().__init__(options, channels, shape)
         self.tau = options.tau
         self.head = head
+        self.has_conditional_prior = options.prior == "conditional"
+
+    def take_covariates(self, n_covariates: int) -> None:
+        """Add γᵀx to the log-hazard, and Wx to the mean of a conditional prior; W starts at 0."""
+        super().take_covariates(n_covariates)
+        if self.has_conditional_prior:
+            self.prior_mean = nn.Linear(n_covariates, self.latent_dim, bias=False)
+            nn.init.zeros_(self.prior_mean.weight)
 
     @property
     def loss_weights(self) -> dict[str, float]:
@@ -44,7 +53,7 @@ class CoxVAENetwork(VAENetwork):
 
     def loss(self, batch: Batch) -> Loss:
         """Equation (3); the Cox term is taken on the same latents as the reconstruction."""
-        terms, record, z = self.vae_loss(batch.image)
+        terms, record, z = self.vae_loss(batch.image, batch.covariates)
         weighted = {name: self.tau * term for name, term in terms.items()}
         if self.head is not None:
             with torch.autocast(z.device.type, enabled=False):

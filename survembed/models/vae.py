@@ -57,6 +57,7 @@ class VAENetwork(Model):
         self.beta = options.beta
         self.reduction = options.reduction
         self.head = None
+        self.prior_mean: nn.Linear | None = None
         self.input = InputScale(channels, shape)
         plan = geometry(shape, options.patch, options.width, options.blocks)
         self.encoder = Encoder(len(channels), plan, options.norm, options.dropout)
@@ -145,7 +146,9 @@ class VAENetwork(Model):
         terms, record, _ = self.vae_loss(batch.image)
         return Loss(terms, record)
 
-    def vae_loss(self, image: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
+    def vae_loss(
+        self, image: Tensor, covariates: Tensor | None = None
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
         """Terms of equation (1), what they are made of, and the latents z (n, L) on which they were taken.
 
         z is a sample in training and μ in evaluation, so that validation has no noise. A latent dimension is active
@@ -155,10 +158,19 @@ class VAENetwork(Model):
         mu, logvar = self._posterior(scaled)
         z = mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu
         reconstruction = self.reconstruction(self._output(z), scaled)
-        kl_nats = self.kl(mu, logvar, z).mean()
-        active = (normal_kl(mu, logvar).detach().mean(dim=0) > ACTIVE_NATS).sum()
+        centre = self.prior_centre(covariates)
+        kl_nats = self.kl(mu - centre, logvar, z - centre).mean()
+        active = (normal_kl(mu - centre, logvar).detach().mean(dim=0) > ACTIVE_NATS).sum()
         terms = {"reconstruction": self.weight * reconstruction, "kl": self.beta * kl_nats}
         return terms, {"reconstruction": reconstruction, "kl_nats": kl_nats, "active_units": active}, z
+
+    def prior_centre(self, covariates: Tensor | None) -> Tensor | float:
+        """Mean Wx (n, L) of a prior that is conditional on covariates x (n, P); 0 for another."""
+        if self.prior_mean is None or covariates is None:
+            return 0.0
+        with torch.autocast(covariates.device.type, enabled=False):
+            centre: Tensor = self.prior_mean(covariates)
+            return centre
 
     def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
         """KL(q(z|x) ‖ p(z)) in nats, (n,), for the standard normal prior.
@@ -166,10 +178,10 @@ class VAENetwork(Model):
         Parameters
         ----------
         mu, logvar
-            (n, L) float32 of q.
+            (n, L) float32 of q, relative to the mean of a conditional prior.
         z
-            (n, L) the latents that are decoded: a sample of q in training, μ in evaluation. An estimate by sampling can
-            use them in training; here the KL is known in closed form.
+            (n, L) the latents that are decoded, relative to the same: a sample of q in training, μ in evaluation. An
+            estimate by sampling can use them in training; here the KL is known in closed form.
         """
         return normal_kl(mu, logvar).sum(dim=1)
 

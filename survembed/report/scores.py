@@ -116,6 +116,10 @@ def scores_of_sweep(request: FigureRequest, sweep: Sweep, reporter: Reporter) ->
         missing += reasons
         about = f"{title}. " + (" ".join(caption(table)[1:]) if number == 0 else "As above.")
         tables.append({"columns": [columns[0] or "features", *columns[1:]], "rows": rows, "caption": about})
+    if table.added_value:
+        columns, rows = table.added_value.grid()
+        about = f"{table.added_value.title(table.time_unit)}. {' '.join(table.added_value.lines())}"
+        tables.append({"columns": [columns[0] or "features", *columns[1:]], "rows": rows, "caption": about})
     scored = [cell for cell in table.cells if np.isfinite(cell.scores["harrell_c"].value)]
     first, null = table.cells[0], table.cell(KAPLAN_MEIER, BASE)
     tiles = _score_tiles(first, f"{first.row}, {first.column}", null.scores["ibs"] if null else None)

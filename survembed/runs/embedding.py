@@ -255,6 +255,13 @@ def build_model(
     built = model.component.build(tuple(channels), tuple(shape), head.component if head else None)
     if not isinstance(built, Model):
         raise UsageError(f"'{model.name}' did not build a model", where=model.name)
+    if encoder is None and getattr(model.component, "prior", None) == "conditional":
+        raise UsageError(
+            "a conditional prior needs covariates",
+            where="--prior conditional",
+            expected="--covariates with clinical columns",
+            try_="--prior conditional --covariates age,sex",
+        )
     if encoder:
         built.take_covariates(len(encoder.names))
     return built

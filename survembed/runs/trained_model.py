@@ -70,10 +70,33 @@ class TrainedModel:
         return self._latents
 
     def coordinates(self, *, raw: bool = False) -> Coordinates:
-        """Axes of the latent space: standardised by the training μ, or the paper's raw ones (settled point 13)."""
+        """Axes of the latent space: standardised by the training μ, or the paper's raw ones (settled point 13).
+
+        With a prior that is conditional on covariates, μ − Wx takes the place of μ: a step of one unit is one standard
+        deviation of what the covariates do not say.
+        """
         if self.reference:
             return Coordinates.from_moments(self.reference.centre, self.reference.covariance, raw=raw)
-        return Coordinates.of(self.latents.z[~self.latents.test], raw=raw)
+        training = ~self.latents.test
+        return Coordinates.of((self.latents.z - self.prior_centre)[training], raw=raw)
+
+    @property
+    def prior_centre(self) -> Float | float:
+        """Wx (n, L) of the subjects for a prior that is conditional on covariates; else 0."""
+        weight = self._prior_weight
+        if weight is None or self.latents.x is None:
+            return 0.0
+        centre: Float = self.latents.x @ weight.detach().double().cpu().numpy().T
+        return centre
+
+    @property
+    def has_conditional_prior(self) -> bool:
+        """Whether the prior of the latents depends on the covariates."""
+        return self._prior_weight is not None
+
+    @property
+    def _prior_weight(self) -> torch.Tensor | None:
+        return dict(self.model.named_parameters()).get("prior_mean.weight")
 
     @torch.no_grad()
     def embed(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from survembed.survival.cox_loss import Ties, cox_loss
@@ -13,7 +14,7 @@ from survembed.survival.outcome import Bool, Float
 
 MAX_STEPS = 50
 MAX_HALVINGS = 30
-TOLERANCE = 1e-10
+TOLERANCE = 1e-13
 """Of the Newton decrement: half the gain in log-likelihood that one more step would bring."""
 
 FLAT = 1e-6
@@ -53,7 +54,13 @@ class CoxEstimate:
 
 @torch.enable_grad()  # also within torch.no_grad
 def fit_cox(
-    x: Float, duration: Float, event: Bool, offset: Float | None = None, *, ties: Ties = "breslow"
+    x: Float,
+    duration: Float,
+    event: Bool,
+    offset: Float | None = None,
+    *,
+    ties: Ties = "breslow",
+    strata: NDArray[np.int64] | None = None,
 ) -> CoxEstimate:
     """Fit log-hazard = offset + xᵀγ without penalty.
 
@@ -67,6 +74,8 @@ def fit_cox(
         (n,) fixed part of the log-hazard; None for 0.
     ties
         As for `cox_loss`.
+    strata
+        (n,) number of the stratum of each subject: each has its own baseline hazard. None for one stratum.
 
     References
     ----------
@@ -79,9 +88,13 @@ def fit_cox(
     )
     fixed = torch.zeros(len(time), dtype=torch.float64) if offset is None else torch.from_numpy(offset).double()
     n_events = float(seen.sum())
+    numbers = torch.zeros(len(time)) if strata is None else torch.from_numpy(strata)
+    groups = [group for number in numbers.unique() if seen[group := torch.nonzero(numbers == number)[:, 0]].any()]
 
     def loss(gamma: Tensor) -> Tensor:
-        return n_events * cox_loss(fixed + columns @ gamma, time, seen, ties=ties)
+        r = fixed + columns @ gamma
+        parts = [seen[rows].sum() * cox_loss(r[rows], time[rows], seen[rows], ties=ties) for rows in groups]
+        return torch.stack(parts).sum() if parts else r.sum() * 0
 
     gamma = torch.zeros(columns.shape[1], dtype=torch.float64)
     null = value = float(loss(gamma))
@@ -93,7 +106,7 @@ def fit_cox(
         gradient = gradient.detach()
         step = torch.linalg.pinv(hessian, hermitian=True) @ gradient
         if float(gradient @ step) / 2 <= TOLERANCE * max(1.0, abs(value)):
-            converged = True
+            gamma, converged = gamma - step, True  # one more step doubles the digits
             break
         for halving in range(MAX_HALVINGS):
             tried = gamma - step / 2**halving
@@ -103,6 +116,7 @@ def fit_cox(
         gamma, value = tried, after
     scale = columns.std(dim=0, correction=0)
     curvature = torch.linalg.eigvalsh(hessian * scale[:, None] * scale)
+    value = float(loss(gamma))
     converged &= n_events == 0 or bool(curvature[0] > FLAT * n_events)
     covariance = torch.linalg.pinv(hessian, hermitian=True)
     return CoxEstimate(gamma.numpy(), covariance.numpy(), -value, -null, converged)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from survembed.cohort.covariates import usable
 from survembed.cohort.subjects import Subjects
 from survembed.errors import RunError, UsageError, nearest
+from survembed.evaluation.added_value import added_value
 from survembed.evaluation.benchmark_result import Benchmark
 from survembed.evaluation.benchmark_table import BASELINES, Table, covariates_and_latents, names_of_models
 from survembed.evaluation.latent_space import LatentSpace, latent_space
@@ -17,9 +20,11 @@ from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.configuration import TrainConfig
 from survembed.runs.embedding import embed, open_cohort
+from survembed.runs.jobs.job import model_name
 from survembed.runs.jobs.sweep import Sweep
 from survembed.survival.bootstrap import N_RESAMPLES, paired_difference
 from survembed.survival.kaplan_meier import follow_up
+from survembed.workflows.covariates import encoder_of
 
 
 def check_choices(
@@ -45,8 +50,13 @@ def check_choices(
         When a covariate or the reference does not exist.
     """
     usable(subjects.covariates, covariates)
+    nobody = np.empty(0, dtype=np.int64)
+    everyone = {"train": np.arange(len(subjects)), "validation": nobody, "test": nobody}
+    for run in {run.train.covariates: run for run in runs}.values():
+        encoder_of(run.train.covariates, subjects, everyone, run.data.component, QUIET)
     if reference is not None:
-        named = [(run.model.name, getattr(run.model.component, "tau", None)) for run in runs]
+        names = [model_name(run.model.name, run.train.covariates) for run in runs]
+        named = [(name, getattr(run.model.component, "tau", None)) for name, run in zip(names, runs, strict=True)]
         models = list(dict.fromkeys(names_of_models(named)))
         _check_reference(reference, [*models, *BASELINES, covariates_and_latents(models[0])])
 
@@ -117,6 +127,7 @@ def benchmark(
         cells=tuple(_with_differences(cells, chosen)),
         notes=tuple(table.notes()),
         latent_spaces=mean_latent_spaces(_latent_spaces(table, device, reporter)),
+        added_value=added_value(table, cells),
     )
 
 

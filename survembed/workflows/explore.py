@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from survembed.cohort.captions import data_name
 from survembed.cohort.cohort import Cohort
-from survembed.cohort.covariate_encoder import CategoryColumn
+from survembed.cohort.covariate_columns import CategoryColumn
 from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.prepare import cohort_path
 from survembed.errors import UsageError

@@ -192,6 +192,7 @@ def traverse(
             task.advance()
     origin, units = start or ("zero" if raw else "mean of training"), "raw" if raw else "standardised"
     at = "".join(given_covariates(run).texts)
+    at += "; axes of z − Wx, which the covariates do not say" if trained.has_conditional_prior else ""
     return Traversal(run.id, run.model_title, trained.header, origin, units, steps, walks, tuple(silent), at)
 
 

@@ -172,3 +172,45 @@ def test_help_says_what_covariates_do(capsys: pytest.CaptureFixture[str]) -> Non
     assert "--covariates" in survembed(capsys, "train", "deepsurv", "--help").out
     for command in ("predict", "explain"):
         assert "--covariate " in survembed(capsys, command, "--help").out
+
+
+def test_a_benchmark_shows_what_the_image_adds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from survembed.workflows import sweep as sweeping
+    from tests.trained import inline
+
+    monkeypatch.setattr(sweeping, "run_local", inline)
+    options = ["updates=40", "batch_size=64", "precision=float32", "rate=1e-2"]
+    words = ["benchmark", "--data", "clinical", "--models", "deepsurv", "--folds", "2", "--device", "cpu"]
+    words += ["--sweep-dir", str(tmp_path / "sweep"), "--downstream", "coxph", "--bootstrap", "50"]
+    words += [word for option in options for word in ("--set", f"train.{option}")]
+    words += ["--set", "model.width=4", "--set", "model.blocks=1", "--covariates", "age,stage", "--joint"]
+    answer = survembed(capsys, *words, "--json")
+    assert answer.code == 0, answer.err
+    added = json.loads(answer.out)["added_value"]
+    rows = {row["name"]: row for row in added["rows"]}
+    joint, latents = "clinical + image, jointly trained", "clinical + image, latents added"
+    assert list(rows) == ["clinical", "image", joint, latents]
+    for name in (joint, latents):  # planted: image and covariates act together
+        assert rows[name]["against_clinical"]["harrell_c"]["low"] > 0
+    alone = rows["image"]["scores"]["harrell_c"]["value"], rows["clinical"]["scores"]["harrell_c"]["value"]
+    assert rows[joint]["scores"]["harrell_c"]["value"] > max(alone)
+    (test,) = added["tests"]
+    assert test["p"] < 1e-6
+    assert test["low"] > 1.5
+    assert "stratum" in added["tested"]
+    table = (tmp_path / "sweep" / "benchmark" / "table1.md").read_text()
+    assert "Added value of the image to age, stage" in table
+    assert "covariates + deepsurv, joint" in table
+
+
+def test_joint_needs_names_and_refuses_the_outcome_before_training(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["benchmark", "--data", "clinical", "--models", "deepsurv", "--sweep-dir", str(tmp_path / "s"), "--joint"]
+    assert survembed(capsys, *words).code == 2
+    answer = survembed(capsys, *words, "--covariates", "vital_status")
+    assert answer.code == 2
+    assert "'vital_status' is the outcome" in answer.err
+    assert not (tmp_path / "s").exists()

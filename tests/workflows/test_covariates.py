@@ -40,7 +40,10 @@ def test_gamma_is_that_of_a_cox_model_beside_the_image_score(trained_with: Train
     record = run.record["covariates"]["fit"]
     assert list(record["gamma"]) == ["age", "age missing", "stage=III", "stage=I"]
     np.testing.assert_allclose(list(record["gamma"].values()), estimate.coefficients, atol=1e-4)
-    np.testing.assert_allclose(list(record["standard_error"].values()), estimate.standard_errors, rtol=1e-3)
+    both = fit_cox(
+        np.column_stack([latents.x, score])[train_part], latents.duration[train_part], latents.event[train_part]
+    )
+    np.testing.assert_allclose(list(record["standard_error"].values()), both.standard_errors[:-1], rtol=1e-3)
     gamma = np.array(list(record["gamma"].values()))
     np.testing.assert_allclose(latents.log_hazard, score + latents.x @ gamma, atol=1e-5)
 
@@ -135,3 +138,45 @@ def test_covariates_need_a_cox_head(tmp_path: Path) -> None:
     made = replace(settings(), model=settings(model="vae").model, head=None)
     with pytest.raises(UsageError, match="this model has no head"):
         train(made, runs_dir=tmp_path / "runs")
+
+
+def test_a_conditional_prior_separates_what_the_covariates_say(tmp_path: Path, trained_with: Trained) -> None:
+    """Age changes the image: its share in z is that of Wx, and the effects beside each other are the planted ones."""
+    made = settings(("age",), share=0.5, n=600)
+    component = made.model.component.model_copy(update={"prior": "conditional"})
+    conditional = replace(made, model=replace(made.model, component=component))
+    alone = replace(made, train=made.train.model_copy(update={"covariates": ()}))
+    slopes = {}
+    for name, each in (("conditional", conditional), ("alone", alone)):
+        options = each.train.model_copy(update={"updates": 200})
+        run = train(replace(each, train=options), runs_dir=tmp_path / name)
+        trained, latents = TrainedModel.open(run), embed(run)
+        with open_cohort(run) as cohort:
+            hidden = np.asarray(cohort.subjects.measures["hidden"])
+        score = trained.log_hazard(latents.z.astype(np.float64))
+        slopes[name] = np.polyfit(hidden, score, 1)[0]
+        if name == "conditional":
+            assert latents.x is not None
+            z = latents.z.astype(np.float64)
+            residual = z - trained.prior_centre
+            strongest = int(np.argmax(z.var(axis=0)))
+            age = latents.x[:, 0]
+            assert abs(np.corrcoef(z[:, strongest], age)[0, 1]) > 0.5
+            assert abs(np.corrcoef(residual[:, strongest], age)[0, 1]) < 0.2
+            np.testing.assert_allclose(trained.coordinates().deviation, residual[~latents.test].std(axis=0))
+            part, fit = latents.split == "train", run.record["covariates"]["fit"]
+            columns = np.column_stack([hidden, age])[part]
+            oracle = fit_cox(columns, latents.duration[part], latents.event[part])  # with what the image shows, known
+            assert fit["gamma"]["age"] == pytest.approx(oracle.coefficients[1], abs=0.05)
+            assert fit["standard_error"]["age"] == pytest.approx(oracle.standard_errors[1], rel=0.1)
+            assert abs(fit["gamma"]["age"] - clinical.GAMMA_AGE) < 3 * fit["standard_error"]["age"]
+    assert slopes["conditional"] == pytest.approx(1.0, abs=0.25)
+    assert slopes["alone"] == pytest.approx(1 + 0.7 * np.sqrt(0.5), abs=0.3)  # biased by what age does beside the image
+    assert slopes["alone"] > slopes["conditional"] + 0.2
+
+
+def test_a_conditional_prior_needs_covariates(tmp_path: Path) -> None:
+    made = settings(())
+    component = made.model.component.model_copy(update={"prior": "conditional"})
+    with pytest.raises(UsageError, match="a conditional prior needs covariates"):
+        train(replace(made, model=replace(made.model, component=component)), runs_dir=tmp_path / "runs")

@@ -11,7 +11,7 @@ A run is moved into `runs` in one step when its training has completed; the firs
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -54,14 +54,15 @@ class Job:
         name, tau = str(config["model"]["name"]).replace(":", "-"), config["model"].get("tau")
         split = config["split"]
         labels = [f"tau{tau:g}"] if tau is not None else []
+        labels += ["covariates"] if config["train"].get("covariates") else []
         labels += [f"r{split['repeat']}f{split['fold']}"] if split["folds"] else [f"r{split['repeat']}"]
         label = "-".join([name, *labels, f"s{config['seed']}"])
         return cls(f"{label}-{digest({'cohort': cohort, **decisive})[:12]}", config)
 
     @property
     def model(self) -> str:
-        """Name of the model."""
-        return str(self.config["model"]["name"])
+        """Name of the model, as a row of a table; one with covariates is a model of its own."""
+        return model_name(str(self.config["model"]["name"]), self.config["train"].get("covariates", ()))
 
     @property
     def tau(self) -> float | None:
@@ -83,6 +84,11 @@ class Job:
     def fold(self) -> int:
         """Which fold of that division is the test part."""
         return int(self.config["split"]["fold"])
+
+
+def model_name(model: str, covariates: Sequence[str]) -> str:
+    """Name of a model in tables: `coxvae`, or `covariates + coxvae, joint` where it was trained with covariates."""
+    return f"covariates + {model}, joint" if covariates else model
 
 
 class SweepFolder:
