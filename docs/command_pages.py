@@ -55,7 +55,8 @@ def _row(parameter: Any) -> str:
     names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts)) if is_option else ""
     default = parameter.default if isinstance(parameter.default, str | int | float) else ""
     shown = "" if isinstance(default, bool) or default == "" else f"`{default}`"
-    return f"| {names or f'`{parameter.metavar or parameter.name.upper()}`'} | {_text(getattr(parameter, 'help', ''))} | {shown} |"
+    shown_name = names or f"`{parameter.metavar or parameter.name.upper()}`"
+    return f"| {shown_name} | {_text(getattr(parameter, 'help', ''))} | {shown} |"
 
 
 def _text(text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Every link of README and docs leads to a file and a heading that exist, every command has its page, and every page its place."""
+"""Every link of README and docs leads to a file and a heading that exist, and every command has its page."""
 
 from __future__ import annotations
 
