@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from survembed import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "survembed"
 author = "the survembed developers"
@@ -16,7 +21,7 @@ mathjax_path = "mathjax.js"  # put MathJax there to set formulae; without it the
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "notebook.ipynb"]
 napoleon_use_ivar = True
 napoleon_attr_annotations = False
 suppress_warnings = ["ref.python"]  # a word such as `shape` in a type is no reference
@@ -28,5 +33,8 @@ def as_text(_app: object, _what: str, _name: str, _of: object, _options: object,
 
 
 def setup(app: object) -> None:
-    """Hook into autodoc, before napoleon."""
+    """Hook into autodoc, before napoleon, and add the directive `command`."""
+    from command_pages import CommandPage
+
+    app.add_directive("command", CommandPage)  # type: ignore[attr-defined]
     app.connect("autodoc-process-docstring", as_text, priority=100)  # type: ignore[attr-defined]

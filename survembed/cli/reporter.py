@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from survembed.cli.console import console, say
-from survembed.progress import Reporter, Task
+from survembed.progress import LineReporter, Reporter, Task
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-SECONDS_BETWEEN_LINES = 10.0
 
 
 class ProgressBar(Task):
@@ -80,61 +77,6 @@ class TerminalReporter(Reporter):
                     self.progress.remove_task(done)
 
 
-class ProgressLines(Task):
-    """A task that prints its progress every ten seconds."""
-
-    def __init__(self, description: str, total: int | None, unit: str) -> None:
-        self.description = description
-        self.total = total
-        self.unit = unit
-        self.done = 0
-        self.last_printed = -1
-        self.fields_text = ""
-        self.start = self.printed_at = time.monotonic()
-
-    def advance(self, steps: int = 1, **fields: str) -> None:
-        """Count steps; print a line if ten seconds have passed since the last one."""
-        self.done += steps
-        if fields:
-            self.fields_text = "  ".join(f"{name} {text}" for name, text in fields.items())
-        if time.monotonic() - self.printed_at >= SECONDS_BETWEEN_LINES:
-            self.line()
-
-    def line(self) -> None:
-        """Print count, rate and remaining time."""
-        self.printed_at, self.last_printed = time.monotonic(), self.done
-        rate = self.done / max(self.printed_at - self.start, 1e-9)
-        of_total = f"/{self.total}" if self.total is not None else ""
-        left = f", {(self.total - self.done) / rate:.0f} s left" if self.total and 0 < self.done < self.total else ""
-        text = f"{self.description} {self.done}{of_total} {self.unit}".rstrip()
-        say(f"{text}, {rate:.3g}/s{left}  {self.fields_text}".rstrip())
-
-
-class LineReporter(Reporter):
-    """Prints plain lines, for logs and pipes."""
-
-    def say(self, text: str) -> None:
-        """Print a line."""
-        say(text)
-
-    def warn(self, text: str) -> None:
-        """Print a line."""
-        say(f"warning: {text}")
-
-    @contextmanager
-    def task(self, description: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
-        """Print a line every ten seconds and one at the end; nothing for a total of 0."""
-        if total == 0:
-            yield Task()
-            return
-        task = ProgressLines(description, total, unit)
-        try:
-            yield task
-        finally:
-            if task.last_printed != task.done:
-                task.line()
-
-
 def reporter() -> Reporter:
     """Live bars if stderr is a terminal, otherwise lines."""
-    return TerminalReporter() if sys.stderr.isatty() else LineReporter()
+    return TerminalReporter() if sys.stderr.isatty() else LineReporter(say)

@@ -24,7 +24,7 @@ def compare(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN RUN…", help="Two or more runs: ids, unique prefixes or paths.", autocompletion=ids_of_runs
+            metavar="RUN", help="Two or more runs: ids, unique prefixes or paths.", autocompletion=ids_of_runs
         ),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,

@@ -25,7 +25,7 @@ def delete(
     ctx: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN]…", help="Runs: ids, unique prefixes or paths.", autocompletion=ids_of_runs),
+        typer.Argument(metavar="RUN", help="Runs: ids, unique prefixes or paths.", autocompletion=ids_of_runs),
     ] = None,
     where: Where = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,

@@ -47,9 +47,8 @@ def resolve_training(settings: Settings, model: str, command_line: str) -> Train
     PluginError
         When dataset or head cannot be found or loaded.
     """
-    from survembed.runs.configuration import Chosen, TrainConfig, choose_model
-    from survembed.runs.settings import Common, Setting
-    from survembed.training.options import SplitOptions, TrainOptions
+    from survembed.runs.configuration import TrainConfig
+    from survembed.runs.settings import Setting
 
     named = settings.name("model")
     if named and named.value != model:
@@ -69,18 +68,7 @@ def resolve_training(settings: Settings, model: str, command_line: str) -> Train
             expected=f"--data with one of {', '.join(names)}",
             try_=f"{command_line} --data {names[0]}" if names else None,
         )
-    dataset = Chosen.from_settings(settings, "data", "datasets", str(data.value), data.where)
-    chosen, head = choose_model(settings, model, command_line)
-    common = settings.component("", "survembed", Common)
-    return TrainConfig(
-        dataset,
-        chosen,
-        head,
-        settings.component("train", "training", TrainOptions),
-        settings.component("split", "split", SplitOptions),
-        common.seed,
-        common.device,
-    )
+    return TrainConfig.from_settings(settings, model, data, command_line)
 
 
 def require_subject_per_process(options: TrainOptions, n_processes: int) -> None:

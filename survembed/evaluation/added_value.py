@@ -12,10 +12,11 @@ from survembed.evaluation.baselines import COVARIATES, TUMOUR
 from survembed.evaluation.benchmark_table import Table, covariates_and_latents
 from survembed.evaluation.pooled_scores import Replicate
 from survembed.evaluation.predictions import BASE
-from survembed.evaluation.scores import ModelScores, horizons
+from survembed.evaluation.scores import ModelScores
 from survembed.runs.jobs.job import model_name
 from survembed.survival.bootstrap import Metric, paired_difference
 from survembed.survival.cox_newton import fit_cox
+from survembed.survival.horizons import horizons
 from survembed.survival.outcome import Float
 
 MEASURES = {"tumour_ml": "tumour volume", "organ_ml": "organ volume"}

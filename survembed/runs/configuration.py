@@ -9,7 +9,7 @@ from survembed import registry
 from survembed.errors import RunError
 from survembed.registry.component import Component
 from survembed.runs.run import Run
-from survembed.runs.settings import Settings
+from survembed.runs.settings import Common, Setting, Settings
 from survembed.training.options import SplitOptions, TrainOptions
 
 
@@ -69,6 +69,24 @@ class TrainConfig:
     split: SplitOptions = field(default_factory=SplitOptions)
     seed: int = 0
     device: str = "auto"
+
+    @classmethod
+    def from_settings(cls, settings: Settings, model: str, data: Setting, where: str | None = None) -> Self:
+        """A training of `model` on the dataset that `data` names, with all components configured.
+
+        Raises
+        ------
+        UsageError
+            When an option is unknown or out of range.
+        PluginError
+            When a component cannot be found or loaded.
+        """
+        dataset = Chosen.from_settings(settings, "data", "datasets", str(data.value), data.where)
+        chosen, head = choose_model(settings, model, where)
+        common = settings.component("", "survembed", Common)
+        train = settings.component("train", "training", TrainOptions)
+        division = settings.component("split", "split", SplitOptions)
+        return cls(dataset, chosen, head, train, division, common.seed, common.device)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for `config.json`; as TOML they are a valid `--config`."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from survembed.cli import reporter as module
+from survembed import progress as module
 from survembed.cli.console import show_json
 from survembed.cli.reporter import LineReporter, TerminalReporter, reporter
 from survembed.storage.result import plain
