@@ -14,7 +14,6 @@ from survembed.models.base import Loss, Model
 from survembed.models.losses import normal_kl
 from survembed.training.training_data import TrainingData
 
-
 N_DECODED = 128
 """Validation subjects that are decoded for `explained`: a small part of the time between two validations."""
 
