@@ -102,14 +102,11 @@ class Model(nn.Module):
         Whether `decode` works.
     head
         The module that maps latents to log-hazards; None for a model without one.
-    proves
-        Whether `loss` uses `Batch.proof`.
     """
 
     latent_dim: int
     decodes: bool
     head: Head | None
-    proves: bool = False
 
     def fit_input(self, centre: Tensor, scale: Tensor) -> None:
         """Take mean and standard deviation of the training images, (C, *spatial); used by `standardise` channels."""

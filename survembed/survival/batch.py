@@ -23,8 +23,6 @@ class Batch:
         (n,) bool or integer code: 0 is censored, each other number a cause.
     covariates
         (n, P) float32, encoded; None where the model takes none.
-    proof
-        Whether the loss of this update also asks decoded images to show their hazard.
     risk_set
         Subjects over which a Cox likelihood is taken; those of the batch by default.
     """
@@ -33,7 +31,6 @@ class Batch:
     duration: Tensor
     event: Tensor
     covariates: Tensor | None = None
-    proof: bool = False
     risk_set: RiskSet = BATCH_ALONE
 
     def __len__(self) -> int:

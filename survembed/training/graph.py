@@ -17,7 +17,7 @@ N_TRIALS = 3
 
 
 class ReplayedStep:
-    """A `Step` with one micro-batch on one GPU, captured once and replayed; updates with a proof have their own graph.
+    """A `Step` with one micro-batch on one GPU, captured once and replayed.
 
     Trial updates and capture leave weights, batch-norm statistics, averages and optimisers as they were, also when the
     capture fails.
@@ -40,10 +40,7 @@ class ReplayedStep:
         self.batch = Batch(batch.image.clone(), batch.duration.clone(), batch.event.clone())
         with state_restored(step):
             step.prepare(0)
-            self.captured = {False: capture(self._update)}
-            if step.model.proves:
-                step.proof = True
-                self.captured[True] = capture(self._update)
+            self.graph, self.loss = capture(self._update)
 
     def __call__(self, update: int, micro_batches: list[Batch], n: int) -> Loss:
         """Make update number `update` with its one micro-batch, as `Step` does."""
@@ -52,9 +49,8 @@ class ReplayedStep:
         self.batch.duration.copy_(batch.duration)
         self.batch.event.copy_(batch.event)
         self.step.prepare(update)
-        graph, loss = self.captured[self.step.proof]
-        graph.replay()
-        return loss
+        self.graph.replay()
+        return self.loss
 
     def _update(self) -> Loss:
         self.step.optimizers.clear()

@@ -19,9 +19,6 @@ from survembed.training.optimizers import Average, Optimizers
 from survembed.training.options import TrainOptions
 from survembed.training.processes import Gathering, Processes
 
-PROOF_EVERY = 10
-"""Updates from one proof of the hazard to the next: together they take 2 to 3 % of the time."""
-
 
 class Step:
     """Makes the updates of a training. What an update does depends on its batch, its seed and the weights alone.
@@ -58,7 +55,6 @@ class Step:
         self.seed, self.processes = seed, processes
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.kl_weight = torch.ones((), device=next(model.parameters()).device)
-        self.proof = False
 
     def __call__(self, update: int, micro_batches: list[Batch], n: int) -> Loss:
         """Make update number `update`, counted from 0.
@@ -96,7 +92,6 @@ class Step:
         """Put what changes from update to update in place: rates, weights, chance."""
         self.optimizers.set_rates(update)
         self.average.set_weight(update + 1)
-        self.proof = self.model.proves and update % PROOF_EVERY == PROOF_EVERY - 1
         warm_up = self.options.kl_warm_up * self.options.updates
         self.kl_weight.fill_(min(1.0, (update + 1) / warm_up) if warm_up else 1.0)
         self._seed(update, 0)
@@ -104,7 +99,7 @@ class Step:
     def forward(self, batch: Batch) -> Loss:
         """The loss of a batch as it is minimised, from varied images."""
         self.model.train()
-        batch = replace(batch, image=self.augmentation(batch.image), proof=self.proof)
+        batch = replace(batch, image=self.augmentation(batch.image))
         device = batch.image.device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16", cache_enabled=device == "cpu"):
             loss = self.model.loss(batch)
