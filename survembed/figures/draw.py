@@ -144,8 +144,8 @@ def _history(request: FigureRequest, reporter: Reporter) -> DrawnFigure:
     files = draw_history(curves, title_of(request.runs[0], "learning curves"), request.folder / "history.png")
     caption = (
         "Loss and its unweighted terms over the updates, and the share of each weighted term in the loss; the dotted "
-        "line marks the update whose weights were kept. Explained variance and correlation between latent dimensions "
-        "are of validation subjects. Validation uses μ, training batches use samples of z."
+        "line marks the update whose weights were kept. Explained variance and correlation of "
+        "latent dimensions are of validation subjects. Validation uses μ, training batches use samples of z."
     )
     return DrawnFigure("history", caption, files, curves.to_dict())
 
