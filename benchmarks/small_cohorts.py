@@ -120,7 +120,7 @@ def main(
     with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for finished in as_completed([pool.submit(measure, job) for job in todo]):
             with out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(finished.result()) + "\n")
+                file.write("\n" + json.dumps(finished.result()))  # a line cut short before stays alone
     print(table(rows(out), chosen))
 
 
