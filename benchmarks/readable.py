@@ -20,6 +20,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, spearmanr
+from simulated_cohort import STRENGTH, log_volume, standardised
 
 from survembed import registry
 from survembed.cohort.cohort import Cohort
@@ -137,8 +138,7 @@ def measure(cohort: Cohort, name: str, network: Any, recipe: TrainOptions, seed:
 def simulated(subjects: Subjects, seed: int) -> tuple[Subjects, Float]:
     """The same subjects with an exponential survival time, hazard 0.8 per SD of log tumour volume, and its truth."""
     rng = np.random.default_rng([23, seed])
-    load = np.log1p(np.asarray(subjects.measures["tumour_ml"], dtype=np.float64))
-    truth = 0.8 * (load - load.mean()) / load.std()
+    truth = STRENGTH * standardised(log_volume(subjects))
     time = rng.exponential(np.exp(-truth)) * 1000
     censoring = rng.exponential(900.0, len(time))
     event = time <= censoring

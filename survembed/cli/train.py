@@ -152,14 +152,15 @@ def train_from_options(ctx: typer.Context, model: str, flags: Collection[Flag], 
     """Resolve all options; then print them (`--dry-run`), or train and print the run."""
     from survembed.cli.component_options import settings_from_flags
     from survembed.runs.settings import Setting, Settings
-    from survembed.training.options import PRESETS
+    from survembed.training.options import PRESETS, PRESETS_ELSEWHERE
 
     preset = values["preset"]
+    defaults = {f"train.{name}": value for name, value in PRESETS[preset].items()} | PRESETS_ELSEWHERE.get(preset, {})
     settings = Settings.gather(
         config=values["config"],
         assignments=values["assignments"] or (),
         flags=settings_from_flags(flags, ctx, values),
-        preset={f"train.{name}": Setting(value, f"preset {preset}") for name, value in PRESETS[preset].items()},
+        preset={key: Setting(value, f"preset {preset}") for key, value in defaults.items()},
         command=str(ctx.obj),
     )
     config = resolve_training(settings, model, str(ctx.obj))

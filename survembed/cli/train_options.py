@@ -132,7 +132,7 @@ def fixed_parameters() -> list[inspect.Parameter]:
 
     preset = typer.Option(
         "--preset",
-        help="Set of training options used as defaults; 'paper' for those of the paper.",
+        help="Set of options used as defaults: 'paper' for those of the paper, 'few-events' for 100 events or fewer.",
         rich_help_panel="Training",
     )
     name = typer.Option("--name", help="Name in the id of the run. Default: model and dataset.", rich_help_panel=RUN)

@@ -39,6 +39,10 @@ class VAE(Network):
         help="Weight of the reconstruction, with --reduction share; 0 means 25 for up to 1000 training events and less "
         "for more (4 for 39,000).",
     )
+    mask_volume: bool = option(
+        False,
+        help="The encoder also gets the log volume of each mask, for few events; no effect on data without masks.",
+    )
     sigma: Literal["fixed", "learned"] = option(
         "fixed",
         help="Standard deviation of Gaussian channels, with --reduction mean or sum: 0.1 of the window (1 for tables), "

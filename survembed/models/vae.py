@@ -72,6 +72,11 @@ class VAENetwork(Model):
         self.amount = nn.Linear(options.latent_dim, len(self.bernoulli), bias=False) if self.bernoulli else None
         if self.amount is not None:
             nn.init.zeros_(self.amount.weight)
+        # The same for the encoder: among small lesions, voxels of a normalised feature map barely tell the volume.
+        self.mask_volume = None
+        if options.mask_volume and self.bernoulli:
+            self.mask_volume = nn.Linear(len(self.bernoulli), options.latent_dim, bias=False)
+            nn.init.zeros_(self.mask_volume.weight)
         sigma = [1.0 if channels[index].standardise else SIGMA for index in self.gaussian]
         self.log_sigma = nn.Parameter(torch.tensor(sigma).log(), requires_grad=options.sigma == "learned")
         if self.reduction == "share":
@@ -123,7 +128,18 @@ class VAENetwork(Model):
         features = self.encoder(scaled)
         with torch.autocast(features.device.type, enabled=False):
             features = full_precision(features)
-            return self.mu(features), self.logvar(features).clamp(-12, 12)
+            mu = self.mu(features)
+            if self.mask_volume is not None:
+                mu = mu + AMOUNT_GAIN * self.mask_volume(self.log_volume(full_precision(scaled[:, self.bernoulli])))
+            return mu, self.logvar(features).clamp(-12, 12)
+
+    def log_volume(self, masks: Tensor) -> Tensor:
+        """log((v + 1) / (m + 1)) of masks (n, B, *shape), (n, B); v is the volume in voxels, m that of the mean image.
+
+        One voxel is added so that an empty mask has a finite value.
+        """
+        mean = self.mean_image[self.bernoulli].sigmoid().flatten(1).sum(1)
+        return ((masks.flatten(2).sum(2) + 1) / (mean + 1)).log()
 
     def decode(self, z: Tensor) -> Tensor:
         """Expected images (n, C, *shape) float32 of latents (n, L): fractions for Bernoulli, means for Gaussian."""

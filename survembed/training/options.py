@@ -23,8 +23,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "shift": 0.0,
         "patience": 0,
     },
+    "few-events": {"rotate": 15.0, "shift": 0.1},
 }
 """Values of each preset in place of the defaults; settings of the user override both."""
+
+PRESETS_ELSEWHERE: dict[str, dict[str, Any]] = {"few-events": {"split.validation": 0.0, "model.mask_volume": True}}
+"""What a preset sets outside the training options, by dotted key; a model without that option ignores it."""
 
 
 class TrainOptions(Component, defer_build=True):  # help and completion need names and defaults only

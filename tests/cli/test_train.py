@@ -246,3 +246,14 @@ def test_the_next_commands_work_for_the_run(a_run: Made, capsys: pytest.CaptureF
     for command in offered:
         answer = survembed(capsys, *command.split()[1:], *(["--bootstrap", "5"] if "evaluate" in command else []))
         assert answer.code == 0, answer.err
+
+
+def test_the_preset_for_few_events_sets_options_of_model_and_split_too(capsys: pytest.CaptureFixture[str]) -> None:
+    preset = ("--data", "liver", "--preset", "few-events")
+    shown = dry_run(capsys, "coxvae", *preset)
+    expected = {"train.rotate": 15.0, "train.shift": 0.1, "split.validation": 0.0, "model.mask_volume": True}
+    assert {key: shown[key] for key in expected} == {
+        key: (value, "preset few-events") for key, value in expected.items()
+    }
+    assert dry_run(capsys, "coxvae", *preset, "--set", "split.validation=0.2")["split.validation"] == (0.2, "--set")
+    assert "model.mask_volume" not in dry_run(capsys, "deepsurv", *preset)  # it has no such option

@@ -44,6 +44,28 @@ def test_the_amount_shifts_the_log_odds_of_every_voxel_alike() -> None:
     torch.testing.assert_close(shift, expected[:, None, None, None].expand_as(shift), rtol=1e-3, atol=1e-3)
 
 
+def test_the_log_volume_of_a_mask_moves_mu_and_starts_without_effect() -> None:
+    image = batch("volume").image.clone()
+    image[:, 1] = (
+        torch.rand_like(image[:, 1]) * torch.tensor([0.0, 0.1, 1.0]).repeat(len(image))[: len(image), None, None, None]
+    )
+    model = fitted(vae("volume", mask_volume=True), image).eval()
+    masks = model.bernoulli
+    with torch.no_grad():
+        before = model.posterior(image)[0]
+        assert model.mask_volume is not None
+        model.mask_volume.weight[0, -1] = 0.5
+        moved = model.posterior(image)[0] - before
+    volume = image[:, masks[-1]].sum((1, 2, 3)).double()
+    mean = image[:, masks[-1]].mean(0).clamp(1e-4, 1 - 1e-4).sum().double()
+    torch.testing.assert_close(
+        moved[:, 0].double(), AMOUNT_GAIN * 0.5 * ((volume + 1) / (mean + 1)).log(), rtol=1e-3, atol=1e-3
+    )
+    assert (moved[:, 1:] == 0).all()
+    assert vae("volume").mask_volume is None
+    assert vae("table", mask_volume=True).mask_volume is None
+
+
 @pytest.mark.parametrize("kind", ["table", "image", "volume"])
 def test_kl_in_nats(kind: str) -> None:
     model, data = vae(kind, beta=3.0), batch(kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from survembed.errors import UsageError
-from survembed.training.options import PRESETS, SplitOptions, TrainOptions
+from survembed.training.options import PRESETS, PRESETS_ELSEWHERE, SplitOptions, TrainOptions
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
@@ -29,6 +29,7 @@ def test_presets_are_options() -> None:
     for values in PRESETS.values():
         assert set(values) <= set(TrainOptions.model_fields)
         TrainOptions(**values)
+    assert set(PRESETS_ELSEWHERE) <= set(PRESETS)
     paper = TrainOptions(**PRESETS["paper"]).resolved(3, 492)
     assert (paper.updates, paper.batch_size, paper.optimizer) == (16_000, 16, "adam")
     assert (paper.rate, paper.head_rate, paper.schedule, paper.patience) == (1e-4, 1e-5, "constant", 0)
