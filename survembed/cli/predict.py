@@ -59,7 +59,8 @@ def predict(
         bool | None,
         typer.Option(
             "--pages/--no-pages",
-            help=f"Draw a page for each subject, up to {MAX_PAGES}, as PDF and PNG. Default: not for a table, --root or a CSV.",
+            help=f"Draw a page for each subject, up to {MAX_PAGES}, as PDF and PNG. Default: not for a table, --root "
+            "or a CSV.",
         ),
     ] = None,
     run: RunName = None,

@@ -20,6 +20,7 @@ from survembed.survival.kaplan_meier import FollowUp
 def facts_of(
     request: FigureRequest, header: CohortHeader, followed_up: FollowUp, followed: Flow, scores: ScoreSection
 ) -> Facts:
+    """The facts of a run, or of the first run of a sweep."""
     run, n = request.runs[0], followed_up.n
     record = run.record
     median = "not reached" if np.isnan(followed_up.median) else f"{followed_up.median:.4g} {header.time_unit}"
