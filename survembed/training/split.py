@@ -72,7 +72,8 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     With `options.folds` the test part is one fold of so many, stratified by event and duration; folds with the same
     seed and repeat are disjoint and hold every subject once. An official split is then ignored. Without folds an
     official split is kept; a missing validation part is taken from its training part. Otherwise the test part is a
-    stratified sample. With `options.by` the test part is one group of a covariate. The validation part is a stratified sample of the subjects outside the test part, whose outcomes
+    stratified sample. With `options.by` the test part is one group of a covariate instead. The validation part is a
+    stratified sample of the subjects outside the test part, whose outcomes
     alone form its strata. A row is a subject, so no subject is in two parts.
 
     Parameters
@@ -89,10 +90,7 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     """
     rng = np.random.default_rng([options.seed, options.repeat] if options.repeat else options.seed)
     everyone = np.arange(len(subjects))
-    parts: BY = "--set split.by="
-"""The option that names a covariate, for errors."""
-
-Parts = dict.fromkeys(SPLITS, everyone[:0])
+    parts: Parts = dict.fromkeys(SPLITS, everyone[:0])
     if options.by is None and options.folds > len(subjects):
         raise DataError(f"{options.folds} folds for {len(subjects)} subjects", where="split.folds")
     if options.by is not None:
