@@ -11,7 +11,7 @@ import pytest
 # Before torch comes: networks as small as ours here gain nothing from threads, which wait for each other on busy cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["tests.trained", "tests.clinical_runs"]
+pytest_plugins = ["tests.trained", "tests.clinical_runs", "tests.hospitals"]
 
 # No test is timed: machines are noisy.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -20,7 +20,7 @@ hypothesis.settings.load_profile("untimed")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-COSTLY = {"swept", "explorers", "study", "undisturbed", "gradients", "python", "written"}
+COSTLY = {"swept", "explorers", "study", "undisturbed", "gradients", "python", "written", "hospitals"}
 """Fixtures that take long to make and are shared by many tests."""
 
 

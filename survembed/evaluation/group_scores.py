@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.errors import UsageError, nearest
+from survembed.cohort.groups import groups_of, require_covariates
 from survembed.evaluation.predictions import PredictedCohort, Predictions
 from survembed.survival.bootstrap import N_RESAMPLES, Metric
 from survembed.survival.brier import integrated_brier_score
@@ -19,10 +18,6 @@ from survembed.survival.outcome import Float, Outcome
 
 FEWEST_EVENTS = 10
 """With fewer events in a group its scores say nothing."""
-MAX_GROUPS = 20
-N_QUANTILES = 3
-FEW_VALUES = 6
-"""A number with more distinct values is divided at its quantiles."""
 
 
 @dataclass(frozen=True)
@@ -47,59 +42,6 @@ class GroupScores:
     n: int
     n_events: int
     scores: dict[str, Metric]
-
-
-def groups_of(name: str, values: NDArray[Any]) -> dict[str, NDArray[np.bool_]]:
-    """Masks (n,) of the groups of a covariate, by value; numbers with many values in thirds; `missing` last.
-
-    Raises
-    ------
-    UsageError
-        When it is text with too many values to be groups.
-    """
-    if values.dtype.kind in "OUS":
-        levels = sorted(set(values.tolist()) - {""})
-        if len(levels) > MAX_GROUPS:
-            raise UsageError(
-                f"'{name}' has {len(levels)} different values: too many for groups",
-                where=f"--by {name}",
-                expected=f"a covariate with up to {MAX_GROUPS} values, or numbers",
-            )
-        groups = {str(level): np.asarray(values == level) for level in levels}
-        missing = np.asarray(values == "")
-    else:
-        numbers = values.astype(np.float64)
-        missing = ~np.isfinite(numbers)
-        distinct = np.unique(numbers[~missing])
-        if len(distinct) <= FEW_VALUES:
-            groups = {f"{value:g}": numbers == value for value in distinct}
-        else:
-            edges = np.unique(np.quantile(numbers[~missing], np.linspace(0, 1, N_QUANTILES + 1)))
-            number = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
-            groups = {
-                f"{low:.4g} to {high:.4g}": (number == place) & ~missing
-                for place, (low, high) in enumerate(pairwise(edges))
-            }
-    return groups | ({"missing": missing} if missing.any() else {})
-
-
-def require_covariates(wanted: Sequence[str], covariates: Mapping[str, Any]) -> None:
-    """Refuse names of covariates that a cohort does not have.
-
-    Raises
-    ------
-    UsageError
-        With the nearest name.
-    """
-    for name in wanted:
-        if name not in covariates:
-            close = nearest(name, list(covariates))
-            raise UsageError(
-                f"no covariate '{name}' in this cohort",
-                where=f"--by {name}",
-                expected=f"one of {', '.join(covariates)}" if covariates else "a cohort with covariates",
-                try_=f"--by {close}" if close else None,
-            )
 
 
 def score_groups(

@@ -40,7 +40,7 @@ OF_SUBJECTS = ("split.json", "latents.h5", PREDICTIONS)
 """Files that name subjects: only in an archive with latents."""
 RECORDED = ("config.json", GATHERED, KNOWN_IMAGES, "split.json", METRICS)
 """Files whose hash is in `run.json`."""
-PRIVATE = ("process", "launch", "imported")
+PRIVATE = ("launch", "imported")
 """Fields of `run.json` that are of the machine of the training only."""
 
 
@@ -82,7 +82,7 @@ def _files(run: Run, folder: Path, with_latents: bool, reporter: Reporter) -> li
     header = form.header.to_dict() | {"notes": [], "exclusions": [vars(each) for each in form.header.exclusions]}
     record = {name: value for name, value in run.record.items() if name not in PRIVATE}
     record["cohort"] = {**record["cohort"], "header": header, "levels": form.levels, "table": found.table}
-    record["without_subjects"] = not with_latents
+    record |= {"without_subjects": not with_latents, "process": 0}
     is_table = len(form.header.shape) == 1  # a hash of few numbers can be inverted by trying all
     names = [name for name in (*PLAIN, *SUMMARIES, *(OF_SUBJECTS if with_latents else ())) if name != "run.json"]
     for name in names:
@@ -141,7 +141,7 @@ def import_run(path: Path, runs_dir: Path) -> Run:
             make_folder(temporary)
             for each, content in files.items():
                 (temporary / each).write_bytes(content)
-        _check(Run(temporary), path)
+        _check(temporary, path)
         with writable(final):
             temporary.rename(final)
     finally:
@@ -151,7 +151,7 @@ def import_run(path: Path, runs_dir: Path) -> Run:
     return run
 
 
-def _check(run: Run, path: Path) -> None:
+def _check(folder: Path, path: Path) -> None:
     """Read everything once, so that a run that is taken in works.
 
     Raises
@@ -160,7 +160,8 @@ def _check(run: Run, path: Path) -> None:
         When a file is not what its name says.
     """
     try:
-        for each in run.path.glob("*.h5"):
+        run = Run(folder)
+        for each in folder.glob("*.h5"):
             require_plain_hdf5(each)
         if run.status != "finished":
             raise RunError(f"the run is {run.status}")

@@ -41,8 +41,9 @@ def model_card(facts: Facts) -> list[tuple[str, list[str]]]:
         (
             "Limitations",
             [
-                "One cohort, no external validation. Intervals are over subjects, not over trainings or centres.",
-                "Performance in subgroups (sex, age, ethnicity, centre) was not examined.",
+                *(facts.external or ("One cohort, no external validation.",)),
+                "Intervals are over subjects, not over trainings or centres.",
+                *(facts.groups or ("Performance in subgroups (sex, age, ethnicity, centre) was not examined.",)),
                 "A change of one latent dimension may leave the data. Decoded images are averages, not scans."
                 if facts.decodes
                 else "The model cannot decode latents into images.",

@@ -49,6 +49,12 @@ class Facts:
         One sentence for each model of a sweep; else empty.
     conclusion
         Three sentences on the scores.
+    external, groups
+        Sentences on evaluations in other cohorts, and on scores in groups of subjects; empty without any.
+    sample_size
+        Events per parameter, and criteria for the number of subjects.
+    missing
+        Missing values of clinical columns.
     """
 
     title: str
@@ -75,6 +81,10 @@ class Facts:
     shown: str = ""
     models: tuple[str, ...] = ()
     conclusion: tuple[str, ...] = ()
+    external: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    sample_size: str = ""
+    missing: str = ""
 
     @property
     def scope(self) -> str:

@@ -15,7 +15,6 @@ from survembed.report.run_facts import facts_of
 from survembed.report.scores import ScoreSection, scores_of_run, scores_of_sweep
 from survembed.runs.embedding import embed, has_latents
 from survembed.storage.result import plain
-from survembed.survival.kaplan_meier import follow_up
 
 FILE = "report.json"
 """File of an imported run with what `gather` found before its export."""
@@ -57,5 +56,5 @@ def gather(request: FigureRequest, reporter: Reporter) -> Gathered:
     else:
         scores = ScoreSection([], ["The run has no test part: nothing is scored."], [], ())
     followed = flow(header.notes, header.exclusions, latents.id.tolist(), len(latents.id))
-    facts = facts_of(request, header, follow_up(latents.duration, latents.event), followed, scores)
-    return Gathered(facts, scores, followed, participants_of(run, latents, reporter))
+    table = participants_of(run, latents, reporter)
+    return Gathered(facts_of(request, header, latents, followed, scores, table), scores, followed, table)

@@ -9,19 +9,34 @@ import numpy as np
 from survembed.cohort.captions import data_name
 from survembed.cohort.subjects import CohortHeader
 from survembed.figures.request import FigureRequest
+from survembed.report.evidence import (
+    external_sentences,
+    group_sentences,
+    missing_sentence,
+    sample_size_sentence,
+)
 from survembed.report.facts import Facts
 from survembed.report.participants import Flow
 from survembed.report.scores import ScoreSection
 from survembed.runs.jobs.sweep import Sweep
+from survembed.runs.latents import Latents
 from survembed.runs.run import Run
-from survembed.survival.kaplan_meier import FollowUp
+from survembed.survival.kaplan_meier import follow_up
 
 
 def facts_of(
-    request: FigureRequest, header: CohortHeader, followed_up: FollowUp, followed: Flow, scores: ScoreSection
+    request: FigureRequest,
+    header: CohortHeader,
+    latents: Latents,
+    followed: Flow,
+    scores: ScoreSection,
+    participants: dict[str, Any],
 ) -> Facts:
-    """The statements about the first run of a request, or about its sweep."""
+    """The facts of a run, or of the first run of a sweep."""
+    followed_up = follow_up(latents.duration, latents.event)
     run, n = request.runs[0], followed_up.n
+    development = ~latents.test
+    duration = latents.duration[development]
     record = run.record
     median = "not reached" if np.isnan(followed_up.median) else f"{followed_up.median:.4g} {header.time_unit}"
     channels = ", ".join(channel.name for channel in header.channels)
@@ -54,6 +69,18 @@ def facts_of(
         shown=shown_model(request.sweep) if request.sweep else "",
         models=tuple(_description(name, each) for name, each in models.items()),
         conclusion=scores.conclusion,
+        external=external_sentences(run),
+        groups=group_sentences(run),
+        sample_size=sample_size_sentence(
+            len(duration),
+            int(latents.event[development].sum()),
+            float(duration.sum()),
+            float(np.median(duration)),
+            int(record["latent_dim"]),
+            int(record["parameters"]),
+            header.time_unit,
+        ),
+        missing=missing_sentence(participants),
     )
 
 

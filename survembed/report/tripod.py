@@ -59,8 +59,7 @@ class Item:
 MISSING = {
     7: "whether the same in all subgroups",
     9: "selection",
-    10: "justification",
-    23: "subgroups and centres",
+    10: "justification before the study",
 }
 """Parts of items that no run can answer."""
 
@@ -68,8 +67,9 @@ MISSING = {
 def checklist(facts: Facts) -> list[Item]:
     """All items, in order."""
     answers = {**_answers(facts), **(SYNTHETIC if facts.synthetic else {})}
+    missing = MISSING | ({} if facts.groups else {23: "subgroups and centres"})
     return [
-        Item(number, part, text, answers.get(number, ""), MISSING.get(number, "") if number in answers else "open")
+        Item(number, part, text, answers.get(number, ""), missing.get(number, "") if number in answers else "open")
         for number, part, text in ITEMS
     ]
 
@@ -88,20 +88,23 @@ def _answers(facts: Facts) -> dict[int, str]:
     return {
         7: f"{facts.inputs} Exclusions and warnings are listed under Data.",
         9: facts.predictors,
-        10: f"{facts.n} subjects with {facts.n_events} events.",
-        11: f"{facts.n_left_out} record(s) were excluded in preparation; see Data. All subjects have complete input.",
+        10: f"{facts.n} subjects with {facts.n_events} events. {facts.sample_size}".strip(),
+        11: f"{facts.n_left_out} record(s) were excluded in preparation; see Data. All subjects have complete input. "
+        f"{facts.missing}".strip(),
         12: f"{facts.division} {facts.training} Measures: concordance, Brier score and calibration, each with a 95 % "
         f"interval from {facts.n_resamples} bootstrap resamples of subjects.{facts.scope}",
         13: "No class is predicted, no imbalance was corrected. Scores use inverse probability of censoring weights.",
         15: f"{facts.latent_dim} latent values for each subject{hazard if facts.head else ''}. There is no threshold; "
         f"risk groups in the figures are thirds of the test subjects.{facts.scope}",
         16: "Training and test subjects belong to one cohort, with the split of the dataset or a random split; see the "
-        "table under Data. There is no external evaluation.",
+        "table under Data. " + (" ".join(facts.external) or "There is no external evaluation."),
         20: f"{facts.n} subjects, {facts.n_events} events, median follow-up {facts.follow_up} (reverse Kaplan–Meier); "
         "for flow and characteristics, see Data.",
         21: f"{facts.n} subjects and {facts.n_events} events in total; for each part, see Data.",
         22: f"{facts.model} with {facts.parameters:,} parameters; the run folder holds weights, options and versions "
-        f"as plain files. See Reproduce.{facts.scope}",
-        23: " ".join(facts.scores),
-        24: "No existing model was updated.",
+        "as plain files. 'survembed runs export' writes them with baseline and model card as one archive without "
+        f"subjects, from which others can predict. See Reproduce.{facts.scope}",
+        23: " ".join((*facts.scores, *facts.external, *facts.groups)),
+        24: "No existing model was updated."
+        + (" Recalibration in other cohorts is scored in rows of its own." if facts.external else ""),
     }

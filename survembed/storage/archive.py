@@ -1,4 +1,4 @@
-"""A zip archive of known files with their hashes; a hostile or damaged one is refused before anything is written."""
+"""A zip archive of a few known files with their hashes; a hostile or damaged one is refused before it is extracted."""
 
 from __future__ import annotations
 

@@ -125,11 +125,14 @@ class SplitOptions(Component, defer_build=True):
     )
     folds: int = option(0, ge=0, help="Number of folds, one of which is the test part; 0 for no folds.")
     fold: int = option(0, ge=0, help="The fold that is the test part, from 0.")
+    by: str | None = option(
+        None, help="Covariate whose groups are the folds, such as centre, scanner or year: one is left out at a time."
+    )
     repeat: int = option(0, ge=0, help="Number of the repetition; each draws new folds.")
     seed: int = option(0, ge=0, le=LARGEST_SEED, help="Seed of the split, independent of the seed of training.")
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:
-        if self.folds == 1 or self.fold >= max(self.folds, 1):
+        if self.by is None and (self.folds == 1 or self.fold >= max(self.folds, 1)):
             raise ValueError(f"no fold {self.fold} of {self.folds}: folds count from 0, and there are two or more")
         return self

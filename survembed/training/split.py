@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from survembed.cohort.groups import MISSING, groups_of, require_covariates
 from survembed.cohort.subjects import SPLITS, Subjects
 from survembed.errors import DataError, RunError
 from survembed.training.options import SplitOptions
 
 LARGEST_VALIDATION = 2000
 """Largest validation part: more subjects make the choice of weights slower, not better."""
+
+BY = "--set split.by="
+"""The option that names a covariate, for errors."""
 
 Parts = dict[str, NDArray[np.int64]]
 
@@ -68,7 +72,8 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     With `options.folds` the test part is one fold of so many, stratified by event and duration; folds with the same
     seed and repeat are disjoint and hold every subject once. An official split is then ignored. Without folds an
     official split is kept; a missing validation part is taken from its training part. Otherwise the test part is a
-    stratified sample. The validation part is a stratified sample of the subjects outside the test part, whose outcomes
+    stratified sample. With `options.by` the test part is one group of a covariate instead. The validation part is a
+    stratified sample of the subjects outside the test part, whose outcomes
     alone form its strata. A row is a subject, so no subject is in two parts.
 
     Parameters
@@ -86,9 +91,19 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
     rng = np.random.default_rng([options.seed, options.repeat] if options.repeat else options.seed)
     everyone = np.arange(len(subjects))
     parts: Parts = dict.fromkeys(SPLITS, everyone[:0])
-    if options.folds > len(subjects):
+    if options.by is None and options.folds > len(subjects):
         raise DataError(f"{options.folds} folds for {len(subjects)} subjects", where="split.folds")
-    if options.folds:
+    if options.by is not None:
+        left_out = list(groups_to_leave_out(subjects, options.by).values())
+        if options.fold >= len(left_out):
+            raise DataError(
+                f"no fold {options.fold}: '{options.by}' has {len(left_out)} groups",
+                where=f"split.fold = {options.fold}",
+                expected=f"0 to {len(left_out) - 1}",
+            )
+        in_test = left_out[options.fold]
+        parts["train"], parts["test"] = np.flatnonzero(~in_test), np.flatnonzero(in_test)
+    elif options.folds:
         in_test = fold_of(subjects.duration, subjects.event, options.folds, rng) == options.fold
         parts["train"], parts["test"] = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     elif subjects.split is not None:
@@ -108,6 +123,28 @@ def split(subjects: Subjects, options: SplitOptions) -> Parts:
             try_="--set split.test=0.1, or fewer folds",
         )
     return parts
+
+
+def groups_to_leave_out(subjects: Subjects, by: str) -> dict[str, NDArray[np.bool_]]:
+    """Masks (n,) of the groups of a covariate, each of which is the test part in turn.
+
+    Raises
+    ------
+    UsageError
+        When there is no such covariate, or it cannot be divided into groups.
+    DataError
+        When a subject has no value, or there is one group only.
+    """
+    require_covariates([by], subjects.covariates, BY)
+    groups = groups_of(by, subjects.covariates[by], BY)
+    if MISSING in groups or len(groups) < 2:
+        n = int(groups[MISSING].sum()) if MISSING in groups else 0
+        raise DataError(
+            f"{n} subjects have no '{by}'" if n else f"all subjects have the same '{by}': nothing can be left out",
+            where=f"{BY}{by}",
+            expected="two groups or more, and one for each subject",
+        )
+    return groups
 
 
 def as_ids(parts: Parts, subjects: Subjects) -> dict[str, list[str]]:

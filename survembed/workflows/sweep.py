@@ -26,6 +26,7 @@ from survembed.runs.jobs.sweep import Sweep
 from survembed.storage import locks
 from survembed.storage.cores import available_cores
 from survembed.training.options import SplitOptions
+from survembed.training.split import groups_to_leave_out
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,11 @@ def sweep(
     with prepare(data.component, data.name, reporter=reporter) as cohort:
         if check:
             check(cohort.subjects)
+        by = configs[0].split.by
+        if by is not None:
+            groups = groups_to_leave_out(cohort.subjects, by)
+            axes = axes.model_copy(update={"folds": len(groups)})
+            reporter.say(f"{len(groups)} folds, each without one group of '{by}': {', '.join(groups)}")
         fingerprint, title = cohort.fingerprint, data_name(cohort.header.title, cohort.header.synthetic)
     jobs = tuple(Job.of(config.to_dict(), fingerprint) for config in plan(configs, axes))
     with locks.waiting(sweep_folder.path / LOCK, "another process adds jobs to this sweep", reporter):

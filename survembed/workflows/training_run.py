@@ -30,7 +30,7 @@ from survembed.training.loop import fit
 from survembed.training.options import TrainOptions
 from survembed.training.processes import Processes, launched
 from survembed.training.recorder import TrainingOutcome
-from survembed.training.split import Parts, as_ids, split
+from survembed.training.split import Parts, as_ids, groups_to_leave_out, split
 from survembed.training.training_data import TrainingData
 from survembed.workflows.covariates import encoder_of
 from survembed.workflows.run_record import record_end, record_of_start
@@ -135,6 +135,10 @@ class TrainingRun:
 
     def _report_cohort(self, cohort: Cohort, parts: Parts, model: Model) -> None:
         """Warn of few validation events where the Cox term alone chooses the weights; report durations of 0."""
+        by = self.config.split.by
+        if by is not None:
+            group = list(groups_to_leave_out(cohort.subjects, by))[self.config.split.fold]
+            self.reporter.say(f"left out for the test part: {by} = {group}, {len(parts['test'])} subjects")
         validation = cohort.subjects.event[parts["validation"]]
         if model.head is not None and not model.decodes and len(validation) and validation.sum() < FEWEST_EVENTS:
             self.reporter.warn(

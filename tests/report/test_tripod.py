@@ -15,7 +15,7 @@ def test_all_items_in_order() -> None:
 def test_a_run_answers_what_it_can() -> None:
     answers = {item.number: item for item in checklist(FACTS)}
     assert answers[10].answer == "120 subjects with 40 events."
-    assert answers[10].missing == "justification"
+    assert answers[10].missing == "justification before the study"
     assert "500 bootstrap resamples" in answers[12].answer
     assert "12,345 parameters" in answers[22].answer
     assert "the head (linear) gives a log-hazard" in answers[15].answer
