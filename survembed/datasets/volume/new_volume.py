@@ -51,7 +51,7 @@ def read_volume(files: Mapping[str, Path], header: CohortHeader, preprocessing: 
         )
     try:
         labelled = for_new_case(case, preprocessing, header.mask_labels)
-        cube = make_cube(case, replace(labelled, fov_mm=_field_of_view(header)))
+        cube = make_cube(case, replace(labelled, fov_mm=field_of_view(header)))
     except DataError as error:  # a changed option is no remedy, because the options of the run apply
         remedy = None if error.try_ and "--set" in error.try_ else error.try_
         raise DataError(error.message, where=error.where, expected=error.expected, try_=remedy) from error
@@ -62,7 +62,7 @@ def read_volume(files: Mapping[str, Path], header: CohortHeader, preprocessing: 
     )
 
 
-def _field_of_view(header: CohortHeader) -> tuple[float, float, float] | None:
+def field_of_view(header: CohortHeader) -> tuple[float, float, float] | None:
     """Edges in mm, without the rounding error of the division by voxels, so that cubes are equal bit by bit."""
     if header.spacing_mm is None:
         return None
