@@ -106,6 +106,40 @@ class Liver(ClinicalStudy):
         return LiverSource(self)
 
 
+class Volumes(ClinicalStudy):
+    """Volumes with any number of image and label channels, such as PET and CT; each on a grid of its own."""
+
+    root: Path | None = option(None, help="Folder of the volumes and the clinical table; subfolders are searched.")
+    channels: Names = option(
+        (), help="Image channels in order, as the files name them: CT,PT. Default: by number, or the names in capitals."
+    )
+    normalise: Names = option(
+        (), help="ct, suv, zscore or percentile: one for all channels or one for each. Default: by the names."
+    )
+    labels: Names = option(
+        (), help="Label channels: primary=1,nodes=2, or names of mask files; none for none. Default: by dataset.json."
+    )
+    missing: Literal["error", "drop", "zero"] = option(
+        "error", help="Subjects without one of the image channels: refuse, leave out, or fill with 0."
+    )
+    centre: Literal["labels", "image"] | None = option(
+        None, help="Centre of the cube: of all labels, or of the first channel. Default: labels, if there are any."
+    )
+    size: Voxels = option((64, 64, 64), help="Voxels of the cube: one number, or three (right, anterior, superior).")
+    fov_mm: Edges | None = option(
+        None, help="Edges of the cube in mm: one number, or three. Default: the smallest for all subjects."
+    )
+    window: Window = option((-150.0, 250.0), help="HU range of channels normalised as ct, clipped before averaging.")
+    suv_cap: float = option(20.0, gt=0, le=1000, help="SUV that becomes 1 in channels normalised as suv.")
+    voxel_limit: int = option(500_000_000, ge=1, help="Largest number of voxels in a file.")
+
+    def build(self) -> Source:
+        """Create the source of the cohort."""
+        from survembed.datasets.channels.volumes import VolumesSource
+
+        return VolumesSource(self)
+
+
 class Images(ClinicalStudy):
     """Pictures (PNG, JPEG, TIFF, WebP, BMP or NPY) and a clinical table; one or more pictures of each subject."""
 

@@ -110,7 +110,8 @@ def open_stream(path: Path, start: int = 0, encoding: Encoding | None = None) ->
                 encoding = "gzip" if file.read(2) == b"\x1f\x8b" else "raw"
             file.seek(start)
             if encoding == "gzip":
-                with igzip.IGzipFile(fileobj=file) as stream:  # type: ignore[no-untyped-call]
+                opener: Any = igzip.open  # has no types
+                with opener(file, "rb") as stream:
                     yield stream
             elif encoding == "bzip2":
                 with bz2.BZ2File(file) as stream:

@@ -120,7 +120,7 @@ class CubeSource(ABC):
             preprocessing, chosen = self._choose_field_of_view(study, problems, reporter)
             valid = [case for case in study.cases if case.id not in problems]
             cube_paths = {case: _cube_path(case, hashes[case.id], preprocessing, path) for case in valid}
-            cubes = _make_cubes(cube_paths, preprocessing, problems, reporter)
+            cubes = self._make_cubes(cube_paths, preprocessing, problems, reporter)
             _drop_unlike_cohort(cubes, problems)
         of, where = f"{len(study.cases)} cases", study.title
         notes = study.notes + report_problems([*study.problems, *problems.values()], self.skip_bad, of, where, reporter)
@@ -129,13 +129,36 @@ class CubeSource(ABC):
         with writing_cohort(path, self._header(study, preprocessing, notes, exclusions), fingerprint) as writer:
             for case in cubes:
                 writer.add(_load_image(cube_paths[case])[None])
-            writer.finish(_subjects(study, preprocessing, cubes, hashes), where)
+            measures = [self.measures(cube, preprocessing) for cube in cubes.values()]
+            writer.finish(_subjects(study, cubes, measures, hashes), where)
 
     def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Read a new CT and mask; only a mask if the cohort has no CT; or a folder of one subject, such as DICOM."""
         from survembed.datasets.volume.new_volume import read_volume
 
         return read_volume(files, cohort.header, self.preprocessing)
+
+    def make_cube(self, case: Case, preprocessing: Preprocessing) -> Cube:
+        """The cube of one subject; see `survembed.datasets.volume.cube.make_cube`."""
+        return make_cube(case, preprocessing)
+
+    def measures(self, cube: Cube, preprocessing: Preprocessing) -> dict[str, float]:
+        """Measurements of a cube by name."""
+        return cube.measures(preprocessing)
+
+    def mask_labels(self, study: Study, preprocessing: Preprocessing) -> Mapping[str, tuple[int, ...]]:
+        """Labels of the study's label maps, for new subjects."""
+        return mask_labels(study.cases, preprocessing)
+
+    def choose_edge(self, study: Study, problems: dict[str, DataError], reporter: Reporter) -> tuple[float, str]:
+        """Edge in mm of the smallest cube that contains every organ, and a note; bad cases are added to `problems`."""
+
+        def measure(case: Case) -> list[float]:
+            return shares_outside(read_mask(case, self.preprocessing))
+
+        shares = map_cases(measure, study.cases, "Measuring organs", problems, reporter)
+        edge = smallest_edge_mm(np.array(list(shares.values())).reshape(-1, len(FIELDS_OF_VIEW)))
+        return edge, note_of_choice(edge, len(shares))
 
     def _study_and_hashes(self, reporter: Reporter) -> tuple[Study, Hashes]:
         if self._cached is None:
@@ -151,14 +174,23 @@ class CubeSource(ABC):
         if preprocessing.fov_mm is not None or self.stretch:
             return preprocessing, ()
 
-        def measure(case: Case) -> list[float]:
-            return shares_outside(read_mask(case, preprocessing))
-
-        shares = _map_cases(measure, study.cases, "Measuring organs", problems, reporter)
-        edge = smallest_edge_mm(np.array(list(shares.values())).reshape(-1, len(FIELDS_OF_VIEW)))
-        note = note_of_choice(edge, len(shares))
+        edge, note = self.choose_edge(study, problems, reporter)
         reporter.say(note)
         return replace(preprocessing, fov_mm=(edge, edge, edge)), (note,)
+
+    def _make_cubes(
+        self, paths: dict[Case, Path], preprocessing: Preprocessing, problems: dict[str, DataError], reporter: Reporter
+    ) -> dict[Case, Cube]:
+        """Make and cache the missing cubes; return all cubes without their images, which would fill the memory."""
+
+        def make(case: Case) -> Cube:
+            cube = load_cube(paths[case])
+            if cube is None:
+                cube = self.make_cube(case, preprocessing)
+                save_cube(paths[case], cube)
+            return replace(cube, image=np.empty(0, np.uint8))
+
+        return map_cases(make, list(paths), "Preparing volumes", problems, reporter)
 
     def _header(
         self, study: Study, preprocessing: Preprocessing, notes: tuple[str, ...], exclusions: tuple[Exclusion, ...]
@@ -173,7 +205,7 @@ class CubeSource(ABC):
             spacing_mm=None if fov_mm is None else tuple(e / s for e, s in zip(fov_mm, size, strict=True)),
             notes=notes,
             exclusions=exclusions,
-            mask_labels=mask_labels(study.cases, preprocessing),
+            mask_labels=self.mask_labels(study, preprocessing),
         )
 
 
@@ -203,7 +235,7 @@ def _cube_path(case: Case, hashes: list[str], preprocessing: Preprocessing, path
     return next(earlier, path.with_suffix(".parts") / f"{key}.npz")
 
 
-def _map_cases(
+def map_cases(
     function: Callable[[Case], Output],
     cases: Sequence[Case],
     title: str,
@@ -229,21 +261,6 @@ def _map_cases(
     return results
 
 
-def _make_cubes(
-    cube_paths: dict[Case, Path], preprocessing: Preprocessing, problems: dict[str, DataError], reporter: Reporter
-) -> dict[Case, Cube]:
-    """Make and cache the missing cubes; return all cubes without their images, which would fill the memory."""
-
-    def make(case: Case) -> Cube:
-        cube = load_cube(cube_paths[case])
-        if cube is None:
-            cube = make_cube(case, preprocessing)
-            save_cube(cube_paths[case], cube)
-        return replace(cube, image=np.empty(0, np.uint8))
-
-    return _map_cases(make, list(cube_paths), "Preparing volumes", problems, reporter)
-
-
 def _drop_unlike_cohort(cubes: dict[Case, Cube], problems: dict[str, DataError]) -> None:
     """Move the cases whose CT seems to be in another unit than the others from `cubes` to `problems`."""
     unlike = unlike_cohort(_densities(cubes))
@@ -262,11 +279,10 @@ def _of_subject(case: Case, error: DataError) -> SubjectError:
     return SubjectError(message, reason=error.message, where=where, expected=error.expected, try_=error.try_)
 
 
-def _subjects(study: Study, preprocessing: Preprocessing, cubes: dict[Case, Cube], hashes: Hashes) -> Subjects:
+def _subjects(study: Study, cubes: dict[Case, Cube], measures: list[dict[str, float]], hashes: Hashes) -> Subjects:
     rows = study.rows[np.array([case in cubes for case in study.cases], dtype=np.bool_)]
     ids = [case.id for case in cubes]
     clinical = study.clinical
-    measures = [cube.measures(preprocessing) for cube in cubes.values()]
     return Subjects(
         id=np.array(ids, dtype=np.str_),
         duration=clinical.duration[rows],
@@ -288,7 +304,7 @@ def _report_warnings(cubes: dict[Case, Cube], reporter: Reporter) -> tuple[str, 
         reporter.warn(warning)
     if len(warnings) > LISTED:
         reporter.warn(f"… and {len(warnings) - LISTED} more, all in the notes of the cohort")
-    if cubes and not any(cube.tumour_ml for cube in cubes.values()):
+    if any(cube.organ_ml for cube in cubes.values()) and not any(cube.tumour_ml for cube in cubes.values()):
         warnings = (*warnings, "no case has any tumour")
         reporter.warn(f"no case has any tumour: {NO_TUMOUR_HINT}")
     return warnings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from survembed.cohort.exclusions import SubjectError
@@ -52,6 +52,13 @@ def first_channels(images: FilesByName, masks: FilesByName) -> FilesByName:
         elif channel[2] == "0":
             cts.setdefault(channel[1], []).extend(paths)
     return cts
+
+
+def further_channels(root: Path, cases: Collection[str]) -> int:
+    """Number of files CASE_0001, CASE_0002, … of these cases in `root` and its folders of images."""
+    files = {**volume_files_in(root, IMAGE_FOLDERS), **volume_files(root)}
+    matches = [re.fullmatch(r"(.+)_(\d{4})", name) for name in files]
+    return sum(match is not None and match[2] != "0000" and match[1] in cases for match in matches)
 
 
 def pair_by_id(masks: FilesByName, cts: FilesByName) -> CasesAndProblems:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from survembed.datasets.volume.cubes import CubeSource
+from survembed.datasets.volume.file_names import further_channels
 from survembed.datasets.volume.mask_choice import choose_masks
 from survembed.datasets.volume.phantom import cached_phantom
 from survembed.datasets.volume.preprocessing import Preprocessing
@@ -43,6 +44,10 @@ class LiverSource(CubeSource):
         study = find_study(root, self.options, reporter)
         choice = choose_masks(root, study.cases, self.options, self.preprocessing, self.labels_of_run)
         self.preprocessing = choice.preprocessing
+        if further := further_channels(root, {case.id for case in study.cases}):
+            reporter.warn(
+                f"{further} file(s) of further channels, such as CASE_0001, are not read; the dataset volumes reads all"
+            )
         for sentence in choice.sentences:
             reporter.say(sentence)
         for warning in choice.warnings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from survembed.datasets.joining import report_follow_up as report_follow_up
 from survembed.datasets.joining import report_problems as report_problems
 from survembed.datasets.joining import rows_by_subject as rows_by_subject
 from survembed.datasets.joining import shortened, unmatched
-from survembed.datasets.scan.case import Case
+from survembed.datasets.scan.case import Case, Layout
 from survembed.datasets.scan.structure_names import MaskNames
 from survembed.datasets.tabular.clinical_table import ClinicalTable, Columns, find_table, read_clinical
 from survembed.datasets.volume.layouts import find_cases
@@ -23,7 +24,7 @@ from survembed.errors import DataError
 from survembed.progress import Reporter
 
 if TYPE_CHECKING:
-    from survembed.datasets import Liver
+    from survembed.datasets import ClinicalStudy, Liver
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,31 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
         the two are `problems` of the study, or excluded with `options.skip_bad`.
     """
     layout = find_cases(root, MaskNames(options.organ_segments, options.tumour_segments))
+    return join_study(root, options, layout, options.preset, reporter)
+
+
+def join_study(
+    root: Path,
+    options: ClinicalStudy,
+    layout: Layout,
+    preset: str | None,
+    reporter: Reporter,
+    dropped: Collection[str] = (),
+) -> Study:
+    """Join the cases of a layout with the clinical table by id; errors as `find_study`.
+
+    Parameters
+    ----------
+    dropped
+        Subjects that are left out on purpose: their rows need no image.
+    """
     source = f"'{root.resolve().name}'"
     if not layout.cases:
         report_problems(layout.problems, False, source, root, reporter)
     title, columns = study_title(root, options), clinical_columns(root, options)
     path = options.clinical or find_table(root)
-    clinical = read_clinical(path, columns, options.preset, options.skip_bad)
-    row_of = rows_by_subject(clinical)
+    clinical = read_clinical(path, columns, preset, options.skip_bad)
+    row_of = {subject: row for subject, row in rows_by_subject(clinical).items() if subject not in dropped}
     cases = tuple(case for case in layout.cases if case.id in row_of)
     reporter.say(
         f"{title}: layout {layout.name}; {len(layout.cases)} images, {len(row_of)} rows in {path.name}, "
@@ -108,12 +127,12 @@ def find_study(root: Path, options: Liver, reporter: Reporter) -> Study:
     return Study(title, columns.truth is not None, cases, clinical, rows, notes, problems, exclusions)
 
 
-def study_title(root: Path, options: Liver) -> str:
+def study_title(root: Path, options: ClinicalStudy) -> str:
     """Name of the study for tables and figures; simulated studies are named synthetic."""
     folder = root.resolve().name
     return TITLE if is_phantom(root) else f"synthetic {folder}" if options.truth_column else folder
 
 
-def clinical_columns(root: Path, options: Liver) -> Columns:
+def clinical_columns(root: Path, options: ClinicalStudy) -> Columns:
     """Columns of the clinical table, as far as options give them."""
     return Columns.of(options, truth=options.truth_column or (TRUTH_COLUMN if is_phantom(root) else None))

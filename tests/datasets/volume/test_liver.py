@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from survembed.datasets import Liver
 from survembed.datasets.volume.phantom import write_phantom
 from survembed.errors import UsageError
+from survembed.storage.files import digest
 from tests.datasets.cases import write_cohort
 from tests.datasets.preparing import RecordingReporter, key, liver, prepared
 
@@ -121,3 +123,12 @@ def test_kits23_goes_through_without_any_option(test_data: Path, tmp_path: Path)
         decoded = cohort.images(range(302))[:, 1].sum(axis=(1, 2, 3)) * cohort.voxel_ml
         np.testing.assert_allclose(decoded, measured, rtol=1e-3, atol=0.002)
     assert any("3 duration(s) of 0 days, kept" in warned for warned in reporter.warned)
+
+
+def test_further_channels_are_not_ignored_without_a_word(tmp_path: Path) -> None:
+    root = write_cohort(tmp_path / "study")
+    before = key(liver(root))
+    shutil.copy(root / "imagesTr" / "s1_0000.nii.gz", root / "imagesTr" / "s1_0001.nii.gz")
+    reporter = RecordingReporter()
+    assert digest(liver(root).build().fingerprint(reporter)) == before
+    assert any("1 file(s) of further channels" in warned and "volumes" in warned for warned in reporter.warned)

@@ -1,0 +1,202 @@
+"""Cohorts of volumes with several channels: the files of each subject, their channels, and their cubes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from survembed.cohort.exclusions import Exclusion
+from survembed.cohort.source import NewCases, require_files
+from survembed.datasets.channels.cube import extent, make_cube, read_label
+from survembed.datasets.channels.find import LABELS, ChannelCase, find_volumes, to_cases
+from survembed.datasets.channels.find import Volumes as Found
+from survembed.datasets.channels.recipe import VolumeRecipe, image_recipes, label_recipes
+from survembed.datasets.scan.case import Case, Layout
+from survembed.datasets.scan.files import open_volume
+from survembed.datasets.volume.cube import Cube
+from survembed.datasets.volume.cubes import CubeSource, map_cases
+from survembed.datasets.volume.field_of_view import edge_for_extent, field_of_view
+from survembed.datasets.volume.label_names import find_label_names
+from survembed.datasets.volume.preprocessing import Preprocessing
+from survembed.datasets.volume.study import Study, join_study
+from survembed.errors import DataError
+from survembed.progress import Reporter
+from survembed.storage.files import read_json
+
+if TYPE_CHECKING:
+    from survembed.cohort.cohort import Cohort
+    from survembed.datasets import Volumes
+
+
+class VolumesSource(CubeSource):
+    """Source of the dataset `Volumes`."""
+
+    def __init__(self, options: Volumes) -> None:
+        recipe = VolumeRecipe(
+            size=options.size,
+            fov_mm=options.fov_mm,
+            window=options.window,
+            organ_labels=(),
+            tumour_labels=(),
+            voxel_limit=options.voxel_limit,
+            missing=options.missing,
+        )
+        super().__init__("volumes", recipe, skip_bad=options.skip_bad)
+        self.options = options
+
+    def find(self, reporter: Reporter) -> Study:
+        """Find the volumes, decide on the channels, and join the subjects with the clinical table."""
+        root = self.options.root
+        if root is None:
+            raise DataError("option root is not set", where="option root", expected="a folder", try_="--root FOLDER")
+        found = find_volumes(root)
+        recipe, sentences = self._channels(root, found)
+        self.preprocessing = recipe
+        masks = [label.name for label in recipe.labels if not label.values]
+        needs_map = any(label.values for label in recipe.labels)
+        images = [image.file for image in recipe.images]
+        cases, problems, dropped = to_cases(found, images, masks, needs_map, self.options.missing)
+        for sentence in sentences:
+            reporter.say(sentence)
+        study = join_study(
+            root, self.options, Layout("volumes", tuple(cases), tuple(problems)), None, reporter, dropped
+        )
+        exclusions = study.exclusions
+        if dropped:
+            exclusions += (Exclusion("an image channel is missing", len(dropped)),)
+            sentences = (*sentences, f"{len(dropped)} subject(s) without one of the channels are left out.")
+            reporter.warn(sentences[-1])
+        return replace(study, notes=(*study.notes, *sentences), exclusions=exclusions)
+
+    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+        """Read the volumes of one new subject from a folder."""
+        require_files(files, ("folder",))
+        header, labels = cohort.header, cohort.header.mask_labels
+        names = [channel.name for channel in header.channels if channel.name not in labels]
+        found = find_volumes(files["folder"])
+        present = {name for volumes in found.values() for name in volumes}
+        keys = names if present & set(names) else [f"{number:04d}" for number in range(len(names))]  # of nnU-Net
+        recipe = replace(
+            cast(VolumeRecipe, self.preprocessing),
+            images=image_recipes(keys, names, self.options),
+            labels=label_recipes((), labels),
+            centre=self.options.centre or ("labels" if labels else "image"),
+            fov_mm=field_of_view(header),
+        )
+        masks = [label.name for label in recipe.labels if not label.values]
+        needs_map = any(label.values for label in recipe.labels)
+        cases, problems, _ = to_cases(found, keys, masks, needs_map, self.options.missing)
+        if problems or len(cases) != 1:
+            raise (
+                problems[0]
+                if problems
+                else DataError(
+                    f"{len(cases)} subjects in the folder",
+                    where=str(files["folder"]),
+                    expected="the files of one subject",
+                )
+            )
+        cube = make_cube(cases[0], recipe)
+        measures = {name: np.array([value]) for name, value in self.measures(cube, recipe).items()}
+        return NewCases(cube.image[None], cube.warnings, measures)
+
+    def make_cube(self, case: Case, preprocessing: Preprocessing) -> Cube:
+        """The cube of a subject, with all channels."""
+        return make_cube(cast(ChannelCase, case), cast(VolumeRecipe, preprocessing))
+
+    def measures(self, cube: Cube, preprocessing: Preprocessing) -> dict[str, float]:
+        """Volume in ml of each label at full resolution, and of all lesions."""
+        labels = cast(VolumeRecipe, preprocessing).labels
+        each = {f"{label.name}_ml": ml for label, ml in zip(labels, cube.further_ml, strict=True)}
+        has_lesions = any(label.channel.overlay for label in labels)
+        return {**each, **({"tumour_ml": cube.tumour_ml} if has_lesions else {})}
+
+    def mask_labels(self, study: Study, preprocessing: Preprocessing) -> Mapping[str, tuple[int, ...]]:
+        """Values of each label channel; none for one that is a file."""
+        return {label.name: label.values for label in cast(VolumeRecipe, preprocessing).labels}
+
+    def choose_edge(self, study: Study, problems: dict[str, DataError], reporter: Reporter) -> tuple[float, str]:
+        """The smallest edge, a multiple of 20 mm, of a cube that holds the labels, or the first image, of everyone."""
+        recipe = cast(VolumeRecipe, self.preprocessing)
+
+        def span(case: Case) -> float:
+            assert isinstance(case, ChannelCase)
+            masks = {label.name: read_label(case, label, recipe) for label in recipe.labels}
+            low, high = extent(case, recipe, open_volume(case.images[0][1], recipe.voxel_limit), masks)
+            return float((high - low).max())
+
+        spans = map_cases(span, study.cases, "Measuring volumes", problems, reporter)
+        edge = edge_for_extent(np.array([max(spans.values(), default=20.0)]))
+        what = "all labels" if recipe.centre == "labels" else f"all of channel {recipe.images[0].name}"
+        return edge, (
+            f"field of view {edge:.0f} mm, the smallest that contains {what}: chosen from all {len(spans)} subjects, "
+            "including those of a later test part; outcomes are not used"
+        )
+
+    def _channels(self, root: Path, found: Found) -> tuple[VolumeRecipe, tuple[str, ...]]:
+        """The recipe with the channels of the study, and sentences that say them.
+
+        Raises
+        ------
+        DataError
+            If it is not clear which files are images, or what the labels are.
+        """
+        options, counts = self.options, Counter(name for files in found.values() for name in files)
+        names_of_map = find_label_names(root, (), None)
+        has_map = counts[LABELS] > 0
+        labels = label_recipes(options.labels, names_of_map.values if names_of_map and has_map else {})
+        if has_map and not options.labels and not labels:
+            raise DataError(
+                f"{counts[LABELS]} label map(s), and nothing says what their labels are",
+                where=str(root),
+                expected="the labels to read, by name",
+                try_="--set data.labels=tumour=1,nodes=2, or --set data.labels=none",
+            )
+        others = [name for name in counts if name != LABELS and name not in {label.name for label in labels}]
+        images = list(options.channels)
+        if not images:
+            named = [name for name in others if name.isdecimal()] or others
+            unclear = len(named) > 1 and not all(name.isdecimal() or name.isupper() for name in named)
+            if not named or unclear:
+                raise DataError(
+                    f"it is not clear which files are images: {', '.join(sorted(others)) or 'none'}",
+                    where=str(root),
+                    expected="the names of the image channels, in order",
+                    try_=f"--set data.channels={','.join(sorted(others)) or 'NAMES'}",
+                )
+            images = sorted(named)
+        missing = [
+            name for name in [*images, *(label.name for label in labels if not label.values)] if not counts[name]
+        ]
+        if missing:
+            raise DataError(
+                f"no subject has a channel '{missing[0]}'",
+                where=str(root),
+                expected=f"one of {', '.join(sorted(filter(None, counts)))}",
+                try_="--set data.channels=NAMES, --set data.labels=NAMES",
+            )
+        recipes = image_recipes(images, [_title(root, name) for name in images], options)
+        centre = options.centre or ("labels" if labels else "image")
+        if centre == "labels" and not labels:
+            raise DataError("no labels to centre the cube on", where="data.centre", try_="--set data.centre=image")
+        recipe = replace(cast(VolumeRecipe, self.preprocessing), images=recipes, labels=labels, centre=centre)
+        described = ", ".join(f"{each.name} ({each.normalise}, {counts[each.file]})" for each in recipes)
+        listed = ", ".join(
+            f"{each.name} ({'+'.join(map(str, each.values)) if each.values else 'a file'})" for each in labels
+        )
+        passed = sorted(set(others) - set(images))
+        rest = f" Not read: {', '.join(passed)}." if passed else ""
+        return recipe, (f"Images: {described}. Labels: {listed or 'none'}.{rest}",)
+
+
+def _title(root: Path, name: str) -> str:
+    """The name of a numbered channel in `dataset.json` of nnU-Net, else the name itself."""
+    path = root / "dataset.json"
+    content = read_json(path) if name.isdecimal() and path.is_file() else None
+    names = content.get("channel_names", content.get("modality")) if isinstance(content, dict) else None
+    return str(names[str(int(name))]) if isinstance(names, dict) and str(int(name)) in names else name
