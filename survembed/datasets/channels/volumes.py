@@ -29,7 +29,7 @@ from survembed.progress import Reporter
 from survembed.storage.files import read_json
 
 if TYPE_CHECKING:
-    from survembed.cohort.cohort import Cohort
+    from survembed.cohort.form import CohortForm
     from survembed.datasets import Volumes
 
 
@@ -73,7 +73,7 @@ class VolumesSource(CubeSource):
             reporter.warn(sentences[-1])
         return replace(study, notes=(*study.notes, *sentences), exclusions=exclusions)
 
-    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+    def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Read the volumes of one new subject from a folder."""
         require_files(files, ("folder",))
         header, labels = cohort.header, cohort.header.mask_labels

@@ -27,7 +27,7 @@ from survembed.storage.cores import map_in_threads
 from survembed.storage.files import HashIndex
 
 if TYPE_CHECKING:
-    from survembed.cohort.cohort import Cohort
+    from survembed.cohort.form import CohortForm
     from survembed.datasets import Images
 
 VERSION = 1
@@ -107,11 +107,11 @@ class ImageSource:
             with writing_cohort(path, header, fingerprint) as writer:
                 self._write(writer, study, recipe, reporter)
 
-    def read_new(self, files: Mapping[str, Path], cohort: Cohort) -> NewCases:
+    def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Read one picture as those of the cohort were read."""
         require_files(files, ("image",))
-        options, height, width = self.options, *cohort.shape
-        colour: Colour = "grey" if len(cohort.channels) == 1 else "rgb"
+        options, height, width = self.options, *cohort.header.shape
+        colour: Colour = "grey" if len(cohort.header.channels) == 1 else "rgb"
         recipe = Recipe(
             (height, width), options.fit, colour, options.colour == "grey", options.window, bool(options.size)
         )
