@@ -140,6 +140,8 @@ class CohortWriter:
         obs["event"] = subjects.event.astype(np.bool_)
         if subjects.truth is not None:
             obs["truth"] = subjects.truth.astype(np.float64)
+        if subjects.entry is not None:
+            obs["entry"] = subjects.entry.astype(np.float64)
         if subjects.affine is not None:
             self._file["affine"] = subjects.affine.astype(np.float64)
         for name, values in (("split", subjects.split), ("source", subjects.source)):
@@ -209,6 +211,7 @@ class Cohort:
             measures={name: column(values) for name, values in self._file["measures"].items()},
             affine=np.asarray(self._file["affine"][:]) if "affine" in self._file else None,
             source=strings(obs["source"]) if "source" in obs else None,
+            entry=np.asarray(obs["entry"][:]) if "entry" in obs else None,
         )
 
     def __len__(self) -> int:

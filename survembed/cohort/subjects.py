@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from survembed.cohort.exclusions import Exclusion
 from survembed.errors import DataError, nearest
 from survembed.storage.result import Result
+from survembed.survival.outcome import Outcome
 
 SPLITS = ("train", "validation", "test")
 
@@ -131,6 +132,9 @@ class Subjects:
         (n, 4, 4) float64 from voxel index to RAS mm of each prepared volume; None without physical space.
     source
         (n,) strings: sha256 of the files of each subject; None if there are none.
+    entry
+        (n,) float64, time from which a subject is under observation (late entry), less than `duration`; None if all
+        subjects are observed from the start.
     """
 
     id: NDArray[np.str_]
@@ -142,6 +146,7 @@ class Subjects:
     measures: Mapping[str, Float] = field(default_factory=dict)
     affine: Float | None = None
     source: NDArray[np.str_] | None = None
+    entry: Float | None = None
 
     def __len__(self) -> int:
         return len(self.id)
@@ -163,7 +168,13 @@ class Subjects:
             measures={name: values[index] for name, values in self.measures.items()},
             affine=pick(self.affine),
             source=pick(self.source),
+            entry=pick(self.entry),
         )
+
+    @property
+    def outcome(self) -> Outcome:
+        """Durations, events and late entries."""
+        return Outcome(self.duration, self.event, self.entry)
 
     def check(self, where: str) -> None:
         """Refuse a cohort that no survival model can be fitted on.
@@ -190,6 +201,14 @@ class Subjects:
                 f"{self.duration[first]:g}",
                 where=where,
                 expected="durations of 0 or more",
+            )
+        if self.entry is not None and not (self.entry < self.duration).all():
+            late = np.flatnonzero(~(self.entry < self.duration))
+            raise DataError(
+                f"{len(late)} subject(s) enter at or after the end of their follow-up, first: subject "
+                f"'{self.id[late[0]]}' enters at {self.entry[late[0]]:g} and leaves at {self.duration[late[0]]:g}",
+                where=where,
+                expected="an entry before the duration",
             )
         if not self.event.any():
             raise DataError(

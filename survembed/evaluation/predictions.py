@@ -18,6 +18,9 @@ from survembed.survival.outcome import Float, Outcome
 FORMAT = "survembed-predictions"
 FORMAT_VERSION = 1
 
+OUTCOME = ("obs/duration", "obs/event", "obs/entry")
+"""Datasets of the outcome; the last only where subjects enter late."""
+
 BASE = "base"
 """Model name of a run's own head."""
 KAPLAN_MEIER = "Kaplan-Meier"
@@ -104,7 +107,7 @@ class PredictedCohort:
 
     def part(self, positions: Positions) -> Outcome:
         """Outcome of the subjects at these positions."""
-        return Outcome(self.outcome.duration[positions], self.outcome.event[positions])
+        return self.outcome.take(positions)
 
 
 def save_predictions(path: Path, cohort: PredictedCohort, predictions: Iterable[Predictions]) -> None:
@@ -119,7 +122,8 @@ def save_predictions(path: Path, cohort: PredictedCohort, predictions: Iterable[
         file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, cohort=cohort.fingerprint)
         file["times"] = cohort.times
         file.create_dataset("obs/id", data=cohort.id.astype(object), dtype=h5py.string_dtype())
-        file["obs/duration"], file["obs/event"] = cohort.outcome
+        for name, values in zip(OUTCOME, cohort.outcome, strict=False):
+            file[name] = values
         for number, each in enumerate(predictions):
             group = file.create_group(f"predictions/{number}")
             names = ("features", "model", "repeat", "fold", "seed")
@@ -143,9 +147,9 @@ def load_predictions(path: Path, cohort: PredictedCohort) -> list[Predictions]:
             if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
                 raise KeyError("format")
             check_hdf5(file)
-            duration, event = cohort.outcome
-            pairs = [("times", cohort.times), ("obs/duration", duration), ("obs/event", event)]
-            same = all(np.array_equal(file[name][:], values) for name, values in pairs)
+            columns = [cohort.times, *cohort.outcome]
+            stored = [file[name][:] for name in ("times", *OUTCOME) if name in file]
+            same = len(stored) == len(columns) and all(map(np.array_equal, stored, columns))
             if not same or file.attrs["cohort"] != cohort.fingerprint:
                 return []
             return [_read(group) for group in file.get("predictions", {}).values()]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from survembed.errors import DataError
 from survembed.evaluation.pooled_scores import METRICS, PooledScores, Replicate, pooled_scores
 from survembed.evaluation.predictions import Positions, Predictions
 from survembed.storage.result import plain
@@ -19,7 +20,7 @@ from survembed.survival.calibration import (
     calibration_slope,
     d_calibration,
 )
-from survembed.survival.concordance import time_dependent_auc
+from survembed.survival.concordance import NO_FORM, time_dependent_auc
 from survembed.survival.kaplan_meier import FollowUp
 from survembed.survival.outcome import Float, Outcome
 
@@ -121,7 +122,7 @@ class Scorer:
     def auc(self, predictions: Predictions) -> dict[str, Metric]:
         """`auc_<horizon>` of one model on one fold, at each of `horizons`."""
         parts = [predictions.division.development, predictions.division.test]
-        development, test = (Outcome(self.outcome.duration[part], self.outcome.event[part]) for part in parts)
+        development, test = (self.outcome.take(part) for part in parts)
         return {
             f"auc_{horizon:g}": time_dependent_auc(development, test, predictions.risk, horizon, **self.options)
             for horizon in horizons(self.times)
@@ -145,7 +146,15 @@ def without_scores(row: str, column: str, reason: str) -> ModelScores:
 def calibrate(
     test: Outcome, survival: Float, times: Float, *, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> Calibration:
-    """Calibration of predicted S(t) (n, T) of test subjects on `times` (T,), one or more, at the middle horizon."""
+    """Calibration of predicted S(t) (n, T) of test subjects on `times` (T,), one or more, at the middle horizon.
+
+    Raises
+    ------
+    DataError
+        When subjects enter late: slope and D-calibration have no agreed form under left truncation.
+    """
+    if test.entry is not None:
+        raise DataError("no calibration: " + NO_FORM, expected="subjects who are observed from the start")
     middle = horizons(times)[1]
     at_middle = survival[:, np.searchsorted(times, middle)]
     return Calibration(

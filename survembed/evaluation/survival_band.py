@@ -98,7 +98,7 @@ def _band(model: TrainedModel, reporter: Reporter) -> tuple[BreslowBaseline, Bre
     with reporter.task("resampling the baseline", RESAMPLES, "resamples") as task:
         for curve in curves:
             rows = random.choice(development, len(development))
-            fit = BreslowBaseline.fit(latents.log_hazard[rows], latents.duration[rows], latents.event[rows])
+            fit = BreslowBaseline.fit(latents.log_hazard[rows], *latents.outcome.take(rows))
             curve[:] = StepFunction(fit.times, fit.log_cumulative_hazard, before=-np.inf)(baseline.times)
             task.advance()
     ends = np.quantile(curves, [0.975, 0.025], axis=0, method="closest_observation")  # there is no mean with -inf

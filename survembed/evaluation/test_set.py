@@ -53,7 +53,7 @@ class EvaluationSet:
                 expected="subjects held out for evaluation",
                 try_="survembed train ... --set split.test=0.2",
             )
-        outcome = Outcome(latents.duration, latents.event)
+        outcome = latents.outcome
         times = common_grid(outcome, [division])
         cohort = PredictedCohort(latents.provenance["cohort"], latents.id, outcome, times)
         return cls(run, latents, division, Predictor(run.path / FILE, cohort, reporter))

@@ -204,7 +204,7 @@ def _facts(
 ) -> Facts:
     run, n = request.runs[0], len(subjects)
     record = run.record
-    followed_up = follow_up(subjects.duration, subjects.event)
+    followed_up = follow_up(*subjects.outcome)
     median = "not reached" if np.isnan(followed_up.median) else f"{followed_up.median:.4g} {header.time_unit}"
     channels = ", ".join(channel.name for channel in header.channels)
     size = " × ".join(map(str, header.shape))

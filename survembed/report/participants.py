@@ -93,7 +93,7 @@ def _share(mask: NDArray[np.bool_]) -> str:
 def _follow_up(subjects: Subjects, part: NDArray[np.bool_]) -> str:
     if not part.any():
         return "–"
-    median = follow_up(subjects.duration[part], subjects.event[part]).median
+    median = follow_up(*subjects.outcome.take(part)).median
     return "not reached" if np.isnan(median) else f"{median:.4g}"
 
 

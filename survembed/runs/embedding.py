@@ -126,6 +126,7 @@ def _embed(
         title=cohort.header.title,
         time_unit=cohort.header.time_unit,
         provenance=provenance,
+        entry=subjects.entry,
     )
 
 

@@ -15,6 +15,7 @@ from survembed.cohort.subjects import position_of
 from survembed.errors import RunError
 from survembed.storage.files import digest
 from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
+from survembed.survival.outcome import Outcome
 
 FORMAT = "survembed-latents"
 FORMAT_VERSION = 1
@@ -40,6 +41,8 @@ class Latents:
         Names, and the unit of the durations. `title` marks synthetic data.
     provenance
         Inputs of the latents: hashes of weights and cohort, the model, the format.
+    entry
+        (n,) float64 times of late entry; None where there is none.
     """
 
     z: NDArray[np.float32]
@@ -55,6 +58,12 @@ class Latents:
     title: str
     time_unit: str
     provenance: dict[str, Any]
+    entry: NDArray[np.float64] | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Durations, events and late entries of all subjects."""
+        return Outcome(self.duration, self.event, self.entry)
 
     @property
     def test(self) -> NDArray[np.bool_]:
@@ -91,8 +100,9 @@ class Latents:
             obs["event"] = self.event
             for name in ("id", "split"):
                 obs.create_dataset(name, data=getattr(self, name).astype(object), dtype=text)
-            if self.truth is not None:
-                obs["truth"] = self.truth
+            for name in ("truth", "entry"):
+                if getattr(self, name) is not None:
+                    obs[name] = getattr(self, name)
             seal_hdf5(file)
 
     @classmethod
@@ -124,6 +134,7 @@ class Latents:
                     title=str(file.attrs["title"]),
                     time_unit=str(file.attrs["time_unit"]),
                     provenance=json.loads(file.attrs["provenance_fields"]),
+                    entry=obs["entry"][:] if "entry" in obs else None,
                 )
         except (
             OSError,

@@ -105,7 +105,7 @@ class TrainedModel:
         """The head, its baseline fitted on the development set: all subjects outside the test set."""
         head, development = self.model.head, ~self.latents.test
         assert head is not None
-        outcome = (torch.from_numpy(values[development]) for values in (self.latents.duration, self.latents.event))
+        outcome = map(torch.from_numpy, self.latents.outcome.take(development))
         head.fit_baseline(self._tensor(self.latents.z[development]), *outcome)
         return head
 

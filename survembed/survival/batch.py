@@ -23,6 +23,8 @@ class Batch:
         (n,) bool or integer code: 0 is censored, each other number a cause.
     covariates
         (n, P) float32, encoded; None where the model takes none.
+    entry
+        (n,) float64 time of late entry; None where all subjects are observed from the start.
     risk_set
         Subjects over which a Cox likelihood is taken; those of the batch by default.
     """
@@ -32,6 +34,7 @@ class Batch:
     event: Tensor
     covariates: Tensor | None = None
     risk_set: RiskSet = BATCH_ALONE
+    entry: Tensor | None = None
 
     def __len__(self) -> int:
         """Number of subjects."""

@@ -7,6 +7,7 @@ likelihood.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -24,11 +25,23 @@ class Rows(NamedTuple):
         (n,) float64.
     event
         (n,) bool.
+    entry
+        (n,) float64 time of late entry; None where there is none.
     """
 
     log_hazard: Tensor
     duration: Tensor
     event: Tensor
+    entry: Tensor | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """All rows of `parts`, one or more, in their order."""
+        log_hazard, duration, event = (
+            torch.cat(columns) for columns in zip(*(part[:3] for part in parts), strict=True)
+        )
+        entries = [part.entry for part in parts if part.entry is not None]
+        return cls(log_hazard, duration, event, torch.cat(entries) if entries else None)
 
 
 class RiskSet:
@@ -50,7 +63,7 @@ class Collecting(RiskSet):
 
     def join(self, rows: Rows) -> tuple[Rows, float]:
         """`rows`, of which a copy without graph is kept."""
-        self.rows.append(Rows(rows.log_hazard.detach(), rows.duration, rows.event))
+        self.rows.append(rows._replace(log_hazard=rows.log_hazard.detach()))
         return rows, 1.0
 
 

@@ -46,7 +46,8 @@ class Feed:
         self.n_events = self.n_empty = 0
         self.waited = 0.0
         device = study.images.device
-        self._duration, self._event = study.duration.to(device), study.event.to(device)
+        columns = (study.duration, study.event, study.entry)
+        self._outcome = [column.to(device) for column in columns if column is not None]
         self._reader = None if study.images.held else ThreadPoolExecutor(1, "reading")
         self._ahead: dict[int, Future[Tensor]] = {}
 
@@ -70,10 +71,12 @@ class Feed:
         images = self._images(update, index)
         self.waited += time.perf_counter() - start
         there = on_device(index, images.device)
-        duration, event = self._duration[there], self._event[there]
+        outcome = [column[there] for column in self._outcome]
         count = self.processes.micro_batches(len(everyone), self.micro_batches)
-        parts = zip(*(column.tensor_split(count) for column in (images, duration, event)), strict=True)
-        return [Batch(*part) for part in parts], len(everyone)
+        parts = zip(*(column.tensor_split(count) for column in (images, *outcome)), strict=True)
+        return [
+            Batch(image, duration, event, entry=entry[0] if entry else None) for image, duration, event, *entry in parts
+        ], len(everyone)
 
     def _images(self, update: int, index: Tensor) -> Tensor:
         images = self.study.images

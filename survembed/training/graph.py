@@ -37,7 +37,8 @@ class ReplayedStep:
 
     def __init__(self, step: Step, batch: Batch) -> None:
         self.step = step
-        self.batch = Batch(batch.image.clone(), batch.duration.clone(), batch.event.clone())
+        entry = None if batch.entry is None else batch.entry.clone()
+        self.batch = Batch(batch.image.clone(), batch.duration.clone(), batch.event.clone(), entry=entry)
         with state_restored(step):
             step.prepare(0)
             self.graph, self.loss = capture(self._update)
@@ -48,6 +49,8 @@ class ReplayedStep:
         self.batch.image.copy_(batch.image)
         self.batch.duration.copy_(batch.duration)
         self.batch.event.copy_(batch.event)
+        if self.batch.entry is not None and batch.entry is not None:
+            self.batch.entry.copy_(batch.entry)
         self.step.prepare(update)
         self.graph.replay()
         return self.loss

@@ -31,6 +31,8 @@ class TrainingData:
         (N,) bool.
     train, validation
         Positions of the two parts; the validation part may be empty.
+    entry
+        (N,) float64 times of late entry; None where there is none.
     """
 
     images: Images
@@ -38,12 +40,14 @@ class TrainingData:
     event: Tensor
     train: Tensor
     validation: Tensor
+    entry: Tensor | None = None
 
     @classmethod
     def of(cls, images: Images, subjects: Subjects, parts: Parts) -> Self:
         """Training data from a table of subjects and its split."""
         arrays = (subjects.duration, subjects.event, parts["train"], parts["validation"])
-        return cls(images, *map(torch.from_numpy, arrays))
+        entry = [] if subjects.entry is None else [subjects.entry]
+        return cls(images, *map(torch.from_numpy, (*arrays, *entry)))
 
     def fit_statistics(self, model: Model, batch_size: int) -> None:
         """Fit the input scale and the outcome statistics of an untrained `model` to the training part.
@@ -61,4 +65,5 @@ class TrainingData:
     def batch(self, index: Tensor) -> Batch:
         """The subjects at `index`, on the device of the images."""
         device = self.images.device
-        return Batch(self.images[index], self.duration[index].to(device), self.event[index].to(device))
+        entry = None if self.entry is None else self.entry[index].to(device)
+        return Batch(self.images[index], self.duration[index].to(device), self.event[index].to(device), entry=entry)

@@ -140,7 +140,7 @@ def score_run(
 
     def add(predicted: Predictions) -> None:
         row = scorer.score(subjects.run.model, predicted.model, [[predicted]], predicted.notes)
-        on_grid = len(cohort.times) > 0
+        on_grid = len(cohort.times) > 0 and test.entry is None
         calibration = calibrate(test, predicted.survival, cohort.times, **scorer.options) if on_grid else None
         rows.append(replace(row, scores={**row.scores, **scorer.auc(predicted)}, calibration=calibration))
         used.append(predicted)

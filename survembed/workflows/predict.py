@@ -242,7 +242,7 @@ def predict(
         out_of_distribution=similarity,
         measures=new.measures,
         warnings=new.warnings,
-        cohort_curve=kaplan_meier(latents.duration[train], latents.event[train]),
+        cohort_curve=kaplan_meier(*latents.outcome.take(train)),
         n_train=int(train.sum()),
     )
 
