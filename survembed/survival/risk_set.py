@@ -7,15 +7,16 @@ likelihood.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 
-class Rows(NamedTuple):
-    """Subjects of a risk set.
+@dataclass(frozen=True)
+class Rows:
+    """Subjects of a risk set; unpacks into its columns, with `entry` where subjects enter late.
 
     Attributes
     ----------
@@ -34,14 +35,10 @@ class Rows(NamedTuple):
     event: Tensor
     entry: Tensor | None = None
 
-    @classmethod
-    def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """All rows of `parts`, one or more, in their order."""
-        log_hazard, duration, event = (
-            torch.cat(columns) for columns in zip(*(part[:3] for part in parts), strict=True)
-        )
-        entries = [part.entry for part in parts if part.entry is not None]
-        return cls(log_hazard, duration, event, torch.cat(entries) if entries else None)
+    def __iter__(self) -> Iterator[Tensor]:
+        yield from (self.log_hazard, self.duration, self.event)
+        if self.entry is not None:
+            yield self.entry
 
 
 class RiskSet:
@@ -63,7 +60,7 @@ class Collecting(RiskSet):
 
     def join(self, rows: Rows) -> tuple[Rows, float]:
         """`rows`, of which a copy without graph is kept."""
-        self.rows.append(rows._replace(log_hazard=rows.log_hazard.detach()))
+        self.rows.append(replace(rows, log_hazard=rows.log_hazard.detach()))
         return rows, 1.0
 
 
@@ -85,7 +82,7 @@ class Surrounding(RiskSet):
         """All rows; those of the batch have a graph."""
         before, end = self.everyone.log_hazard[: self.start], self.start + len(rows.log_hazard)
         log_hazard = torch.cat([before, rows.log_hazard, self.everyone.log_hazard[end:]])
-        return self.everyone._replace(log_hazard=log_hazard), len(log_hazard) / len(rows.log_hazard)
+        return replace(self.everyone, log_hazard=log_hazard), len(log_hazard) / len(rows.log_hazard)
 
 
 def rescaled(loss: Tensor, factor: float) -> Tensor:

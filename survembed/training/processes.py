@@ -10,7 +10,7 @@ import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
@@ -76,10 +76,10 @@ class Processes:
         """Rows of all processes (n,), as constants, and where among them this one's begin."""
         parts = self._parts(n)
         if self.count == 1:
-            return rows._replace(log_hazard=rows.log_hazard.detach()), 0
+            return replace(rows, log_hazard=rows.log_hazard.detach()), 0
         longest = max(part.stop - part.start for part in parts)
         device = rows.log_hazard.device
-        columns = [values for values in rows if values is not None]
+        columns = list(rows)
         mine = torch.zeros(len(columns), longest, dtype=torch.float64, device=device)  # a shorter part is padded
         for row, values in zip(mine, columns, strict=True):
             row[: len(values)] = values.detach()

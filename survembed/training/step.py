@@ -127,7 +127,8 @@ class Step:
                 self.forward(replace(batch, risk_set=collecting))
         if not collecting.rows:  # a head whose loss is a mean over subjects, or none
             return Rows(*(torch.empty(0) for _ in range(3))), 0
-        return self.processes.gather(Rows.joined(collecting.rows), n)
+        mine = Rows(*(torch.cat(columns) for columns in zip(*collecting.rows, strict=True)))
+        return self.processes.gather(mine, n)
 
     def _seed(self, update: int, number: int) -> None:
         _seed_chance(derived_seed(self.seed, update, number, self.processes.rank), self.kl_weight.device)

@@ -176,7 +176,9 @@ def test_micro_batches_see_the_whole_risk_set() -> None:
     collecting = Collecting()
     for part in parts:
         collecting.join(part)
-    joined, factor = Surrounding(Rows.joined(collecting.rows), 15).join(parts[1])
+    joined, factor = Surrounding(
+        Rows(*(torch.cat(columns) for columns in zip(*collecting.rows, strict=True))), 15
+    ).join(parts[1])
     assert factor == 40 / 25
     torch.testing.assert_close(cox_loss(*joined), cox_loss(*rows))
 

@@ -71,7 +71,7 @@ def test_entries_that_cannot_be(tmp_path: Path, value: str, message: str) -> Non
 
 def test_another_unit_and_an_unknown_column_are_refused(tmp_path: Path) -> None:
     path = table(tmp_path, name="entry_years")
-    with pytest.raises(DataError, match="entries in years .column 'entry_years'., durations in days"):
+    with pytest.raises(DataError, match=r"entries in years .column 'entry_years'., durations in days"):
         subjects(path, entry_column="entry_years", duration_unit="days")
     with pytest.raises(DataError, match="no column 'entri'"):
         subjects(path, entry_column="entri")
