@@ -1,4 +1,4 @@
-"""Predicted survival with its interval from resampling the subjects behind the baseline."""
+"""Predicted survival with its interval, which the kind of head decides."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from survembed.heads.base import Breslow
+from survembed.heads.linear import LinearHead
 from survembed.progress import QUIET, Reporter
 from survembed.runs.trained_model import TrainedModel
 from survembed.survival.breslow import BreslowBaseline
+from survembed.survival.cox_band import CoxBand
 from survembed.survival.kaplan_meier import StepFunction
 from survembed.survival.outcome import Float
 
 RESAMPLES = 200
+DELTA = "95 % interval: variance of baseline and weights, for the latents as they are"
+BASELINE = "95 % interval: resampled training subjects, fixed weights; too narrow"
 MAX_TIMES = 200
 """Event times at which survival is given."""
 
@@ -29,11 +33,11 @@ class Survival:
     value
         (n, T) S(t) by the head.
     low, high
-        (n, T) pointwise 95 % interval of S(t) from resampling the subjects behind a Breslow baseline. The weights of
-        the model are fixed: the interval leaves out their variance. It contains S(t): limits of the resamples that
-        exclude it, as at the last times of a small cohort, are moved to it. NaN for a head without such a baseline.
+        (n, T) pointwise 95 % interval of S(t), as `kind` says. NaN for a head without a Breslow baseline.
     median, median_low, median_high
         (n,) first time at which S(t) is 0.5 or less, with the same interval; NaN where S(t) stays above 0.5.
+    kind
+        What the interval is, as a clause for captions; empty where there is none.
     """
 
     times: Float
@@ -43,15 +47,26 @@ class Survival:
     median: Float
     median_low: Float
     median_high: Float
+    kind: str = ""
 
     @property
     def has_interval(self) -> bool:
         """Whether `low` and `high` are known."""
         return bool(np.isfinite(self.low).any())
 
+    @property
+    def interval_name(self) -> str:
+        """`95 % interval`, or `range over 3 runs`."""
+        return self.kind.partition(":")[0]
+
 
 class SurvivalBand:
-    """Survival functions of latents of one run, with intervals; the resampling is done once.
+    """Survival functions of latents of one run, with intervals; what they need is fitted once.
+
+    For the linear head the interval holds the variance of Breslow's baseline and of ψ (`CoxBand`), with the latents as
+    fixed covariates. For another Cox head it comes from resampling the subjects behind the baseline, with the weights
+    of the model fixed: it leaves out their variance. It contains S(t): limits of the resamples that exclude it, as at
+    the last times of a small cohort, are moved to it. Neither holds the variance of the encoder: several runs show it.
 
     Parameters
     ----------
@@ -66,23 +81,39 @@ class SurvivalBand:
         shown = events[np.linspace(0, len(events) - 1, min(len(events), MAX_TIMES)).astype(int)]
         self.model = model
         self.times: Float = np.unique([0.0, *shown, latents.duration[development].max()])
-        self._band = _band(model, reporter) if isinstance(model.head, Breslow) else None
+        self._delta = self._band = None
+        if isinstance(model.head, LinearHead):
+            assert latents.log_hazard is not None
+            z = latents.z[development].astype(np.float64)
+            self._delta = CoxBand.fit(z, latents.log_hazard[development], latents.outcome.take(development))
+        elif isinstance(model.head, Breslow):
+            self._band = _band(model, reporter)
 
     @property
     def has_interval(self) -> bool:
-        """Whether the head has a Breslow baseline, which can be resampled."""
-        return self._band is not None
+        """Whether the head has a Breslow baseline, whose variance can be estimated."""
+        return self._delta is not None or self._band is not None
 
     def survival(self, z: Float) -> Survival:
         """Survival of latents z (n, L)."""
         value, median = self.model.survival(z, self.times), self.model.median_survival(z)
+        if self._delta is not None:
+            low, high = self._delta.limits(value, z, self.times)
+            medians = [first_at_or_below_half(curves, self.times) for curves in (low, high)]
+            return Survival(self.times, value, low, high, median, medians[0], medians[1], DELTA)
         if self._band is None:
             unknown, no_median = np.full_like(value, np.nan), np.full_like(median, np.nan)
             return Survival(self.times, value, unknown, unknown, median, no_median, no_median)
         log_hazard = self.model.log_hazard(z)
         intervals = [baseline.survival(log_hazard, self.times) for baseline in self._band]
         medians = [baseline.median(log_hazard) for baseline in self._band]
-        return Survival(self.times, value, intervals[0], intervals[1], median, medians[0], medians[1])
+        return Survival(self.times, value, intervals[0], intervals[1], median, medians[0], medians[1], BASELINE)
+
+
+def first_at_or_below_half(survival: Float, times: Float) -> Float:
+    """First of `times` (T,) at which each curve (n, T) is 0.5 or less; NaN where there is none."""
+    reached = survival <= 0.5
+    return np.where(reached.any(axis=1), times[reached.argmax(axis=1)], np.nan)
 
 
 def _band(model: TrainedModel, reporter: Reporter) -> tuple[BreslowBaseline, BreslowBaseline]:

@@ -83,14 +83,14 @@ class Head(nn.Module):
         """First time (n,) float64 at which S(t | z) is 0.5 or less; NaN where S(t) is above 0.5 at `last_time`."""
         low = torch.zeros(len(z), dtype=torch.float64)
         high = torch.full_like(low, self.last_time)
-        reached = self._survival_at(z, high) <= 0.5
+        reached = self.survival_at(z, high) <= 0.5
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
-            is_after = self._survival_at(z, middle) <= 0.5
+            is_after = self.survival_at(z, middle) <= 0.5
             low, high = torch.where(is_after, low, middle), torch.where(is_after, middle, high)
         return torch.where(reached, high, torch.nan)
 
-    def _survival_at(self, z: Tensor, time: Tensor) -> Tensor:
+    def survival_at(self, z: Tensor, time: Tensor) -> Tensor:
         """S(t_i | z_i), one time (n,) for each subject."""
         parts = zip(z.split(_BLOCK), time.split(_BLOCK), strict=True)
         return torch.cat([self.survival(some, at).diagonal() for some, at in parts])

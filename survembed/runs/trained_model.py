@@ -115,6 +115,11 @@ class TrainedModel:
         return self.head.survival(self._tensor(z), torch.from_numpy(times)).cpu().numpy()
 
     @torch.no_grad()
+    def survival_at(self, z: Float, time: Float) -> Float:
+        """S(t_i | z_i) (n,) by the head, at one time (n,) for each latent z (n, L); NaN beyond the follow-up."""
+        return self.head.survival_at(self._tensor(z), torch.from_numpy(time)).cpu().numpy()
+
+    @torch.no_grad()
     def median_survival(self, z: Float) -> Float:
         """Median survival time (n,) by the head; NaN where S(t) stays above 0.5 in the follow-up."""
         return self.head.median_survival(self._tensor(z)).cpu().numpy()

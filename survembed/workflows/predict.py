@@ -17,6 +17,7 @@ from survembed.cohort.subjects import CohortHeader
 from survembed.errors import PluginError
 from survembed.evaluation.out_of_distribution import OutOfDistribution, compare_with_cohort, percentile
 from survembed.evaluation.survival_band import Survival, SurvivalBand
+from survembed.evaluation.survival_bound import COVERAGE, Bounds, bounds
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import read_config
 from survembed.runs.embedding import open_cohort
@@ -29,6 +30,29 @@ from survembed.survival.outcome import Float
 
 QUARTERS = (0.75, 0.5, 0.25)
 """Levels of the training subjects' own survival curve; predictions are given as numbers at the times of these."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of several runs that are averaged.
+
+    Attributes
+    ----------
+    run
+        Its id.
+    percentile
+        (n,) of the log-hazard among its own training subjects, in per cent.
+    survival
+        (n, T) S(t) at the times of the average.
+    """
+
+    run: str
+    percentile: Float
+    survival: Float
+
+    def to_dict(self, row: int) -> dict[str, Any]:
+        """Plain values of one subject."""
+        return {"run": self.run, "log_hazard_percentile": self.percentile[row], "survival": self.survival[row]}
 
 
 @dataclass(frozen=True)
@@ -67,6 +91,11 @@ class SubjectPrediction(Result):
         Kaplan-Meier curve of the training subjects.
     n_train
         Number of training subjects.
+    bound
+        Lower bound of the survival times; None where several runs are averaged.
+    members
+        The runs that are averaged, if there are several: survival, its range, and the percentile are theirs, all else
+        is of the first run, whose latents have nothing in common with those of the others.
     """
 
     format = "survembed-prediction"
@@ -90,6 +119,8 @@ class SubjectPrediction(Result):
     warnings: tuple[str, ...]
     cohort_curve: StepFunction
     n_train: int
+    bound: Bounds | None = None
+    members: tuple[Member, ...] = ()
 
     @property
     def attribution(self) -> str:
@@ -125,6 +156,7 @@ class SubjectPrediction(Result):
                 if survival.has_interval
                 else {}
             ),
+            **({} if self.bound is None else {f"lower_bound_{unit}": self.bound.time}),
             **{f"survival_at_{time:g}_{unit}": survival.value[:, index] for time, index in at.items()},
             "far_from_training": np.where(self.out_of_distribution.far, "yes", "no"),
         }
@@ -157,6 +189,8 @@ class SubjectPrediction(Result):
                     "median_survival": survival.median[row],
                     "median_low": survival.median_low[row],
                     "median_high": survival.median_high[row],
+                    **({} if self.bound is None else {"survival_bound": self.bound.to_dict(row)}),
+                    **({"runs": [member.to_dict(row) for member in self.members]} if self.members else {}),
                     "z": self.z[row],
                     "z_standardised": self.coordinates[row],
                     "contributions": self.contributions[row],
@@ -180,6 +214,7 @@ class SubjectPrediction(Result):
                 "training_subjects": self.n_train,
                 "compared_with": {"part": similarity.part, "subjects": similarity.n},
                 "times": survival.times,
+                "interval": survival.kind or None,
                 "warnings": list(self.warnings),
                 "subjects": subjects,
             }
@@ -188,7 +223,12 @@ class SubjectPrediction(Result):
 
 
 def predict(
-    run: Run, files: Mapping[str, Path], *, label: str | None = None, reporter: Reporter = QUIET
+    run: Run,
+    files: Mapping[str, Path],
+    *,
+    label: str | None = None,
+    coverage: float = COVERAGE,
+    reporter: Reporter = QUIET,
 ) -> SubjectPrediction:
     """Prepare new subjects as those of the run's cohort were, and predict.
 
@@ -200,6 +240,8 @@ def predict(
         By `ct`, `mask`, `folder`, `image` or `table`; the run's dataset decides which it needs.
     label
         What the subject is called in the result. Default: its id in a table; without ids `subject`, or `row-1`, ….
+    coverage
+        Share of subjects that live beyond their lower bound.
 
     Raises
     ------
@@ -224,6 +266,7 @@ def predict(
     train = ~latents.test
     axes, log_hazard = trained.coordinates(), trained.log_hazard(z)
     assert latents.log_hazard is not None
+    survival = SurvivalBand(trained, reporter).survival(z)
     return SubjectPrediction(
         run=run.id,
         model=run.model,
@@ -238,12 +281,13 @@ def predict(
         percentile=percentile(log_hazard, latents.log_hazard[train]),
         contributions=trained.contributions(z),
         linear=trained.is_linear,
-        survival=SurvivalBand(trained, reporter).survival(z),
+        survival=survival,
         out_of_distribution=similarity,
         measures=new.measures,
         warnings=new.warnings,
         cohort_curve=kaplan_meier(*latents.outcome.take(train)),
         n_train=int(train.sum()),
+        bound=bounds(trained, z, survival.times, coverage),
     )
 
 

@@ -176,9 +176,8 @@ def test_micro_batches_see_the_whole_risk_set() -> None:
     collecting = Collecting()
     for part in parts:
         collecting.join(part)
-    joined, factor = Surrounding(
-        Rows(*(torch.cat(columns) for columns in zip(*collecting.rows, strict=True))), 15
-    ).join(parts[1])
+    everyone = Rows(*(torch.cat(columns) for columns in zip(*collecting.rows, strict=True)))
+    joined, factor = Surrounding(everyone, 15).join(parts[1])
     assert factor == 40 / 25
     torch.testing.assert_close(cox_loss(*joined), cox_loss(*rows))
 
