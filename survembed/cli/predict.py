@@ -80,7 +80,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict hazard and survival for a new scan, image or table, with the contribution of each latent dimension."""
-    every = [chosen_run(run, runs_dir, "hazard") for run in runs or [None]]
+    every = [chosen_run(run, runs_dir, "hazard") for run in (runs or (None,))]
     chosen = every[0]
 
     from survembed.cli.reporter import reporter

@@ -124,5 +124,6 @@ def group_curves(outcome: Outcome, group: NDArray[np.int64]) -> list[GroupCurve]
     for number in np.unique(group):
         own = outcome.take(group == number)
         band = kaplan_meier_band(*own)
-        curves.append(GroupCurve(own.duration, own.event, band.times, *band.values, entry=own.entry))
+        survival, low, high = band.values
+        curves.append(GroupCurve(own.duration, own.event, band.times, survival, low, high, own.entry))
     return curves

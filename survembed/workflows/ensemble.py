@@ -38,13 +38,12 @@ def predict_with_all(
     known = np.isfinite(curves).all(axis=(0, 1))
     times, curves = times[known], curves[:, :, known]
     mean, low, high = curves.mean(axis=0), curves.min(axis=0), curves.max(axis=0)
-    medians = [first_at_or_below_half(each, times) for each in (mean, low, high)]
+    median, median_low, median_high = (first_at_or_below_half(each, times) for each in (mean, low, high))
     members = tuple(
         Member(run.id, each.percentile, curve) for run, each, curve in zip(runs, predictions, curves, strict=True)
     )
-    survival = Survival(
-        times, mean, low, high, *medians, kind=f"range over {len(runs)} runs: smallest and largest S(t)"
-    )
+    kind = f"range over {len(runs)} runs: smallest and largest S(t)"
+    survival = Survival(times, mean, low, high, median, median_low, median_high, kind)
     percentile = np.mean([each.percentile for each in predictions], axis=0)
     return replace(first, survival=survival, percentile=percentile, bound=None, members=members)
 

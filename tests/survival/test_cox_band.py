@@ -26,7 +26,7 @@ def newton(x: Float, outcome: Outcome) -> tuple[Float, Float]:
     """Optimum of the loss, and the inverse of its second derivatives times the events."""
     z, columns = torch.from_numpy(x), [torch.from_numpy(each) for each in outcome]
     beta = torch.zeros(x.shape[1], dtype=torch.float64)
-    for _ in range(10):
+    for _ in range(6):
         hessian = torch.autograd.functional.hessian(lambda b: cox_loss(z @ b, *columns), beta)
         gradient = torch.autograd.functional.jacobian(lambda b: cox_loss(z @ b, *columns), beta)
         beta = beta - torch.linalg.solve(hessian, gradient)
@@ -65,12 +65,12 @@ def test_band_is_that_of_the_bootstrap_with_refitted_coefficients() -> None:
     x, outcome, beta = rossi()
     new, times, rng = x[[3, 50]] * 1.5, np.array([20.0, 45.0]), np.random.default_rng(0)
     curves = []
-    for _ in range(150):
+    for _ in range(80):
         rows = rng.integers(len(x), size=len(x))
         drawn = newton(x[rows], outcome.take(rows))[0]
         curves.append(BreslowBaseline.fit(x[rows] @ drawn, *outcome.take(rows)).survival(new @ drawn, times))
     spread = np.log(-np.log(np.array(curves))).std(axis=0)
-    np.testing.assert_allclose(CoxBand.fit(x, x @ beta, outcome).relative_error(new, times), spread, rtol=0.25)
+    np.testing.assert_allclose(CoxBand.fit(x, x @ beta, outcome).relative_error(new, times), spread, rtol=0.3)
 
 
 def test_limits_contain_the_curve_and_are_exact_where_it_is_1() -> None:
