@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, isnan
 from typing import TYPE_CHECKING
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
@@ -107,4 +107,4 @@ def _stability(stable: Stability | None) -> list[str | None]:
 
 
 def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    return "–" if isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"

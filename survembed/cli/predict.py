@@ -13,9 +13,9 @@ from survembed.cli.shared_options import (
     DEFAULT_RUNS_DIR,
     AsJson,
     CovariateValues,
-    RunName,
     RunsDir,
     chosen_run,
+    ids_of_runs,
     output_file,
     output_folder,
 )
@@ -83,20 +83,45 @@ def predict(
             "or a CSV.",
         ),
     ] = None,
-    run: RunName = None,
+    coverage: Annotated[
+        float,
+        typer.Option(
+            "--coverage",
+            min=0.01,
+            max=0.99,
+            help="Share of subjects that live beyond the lower bound of their survival time.",
+        ),
+    ] = 0.9,
+    runs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run",
+            envvar="SURVEMBED_RUN",
+            show_envvar=True,
+            help="Run to use: its id, a unique prefix of the id, or its path. Default: the latest finished run. Repeat "
+            "to average runs of one cohort and show their spread.",
+            autocompletion=ids_of_runs,
+        ),
+    ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Predict hazard and survival for a new scan, image or table, with the contribution of each latent dimension."""
-    chosen = chosen_run(run, runs_dir, "hazard")
+    every = [chosen_run(run, runs_dir, "hazard") for run in (runs or (None,))]
+    chosen = every[0]
 
     from survembed.cli.reporter import reporter
+    from survembed.workflows.ensemble import predict_with_all
     from survembed.workflows.predict import predict as work
 
     given = {"ct": ct, "mask": mask, "folder": folder, "root": root, "image": image, "table": table}
     files = {name: path for name, path in given.items() if path is not None}
     progress = reporter()
-    prediction = work(chosen, files, label=label, covariates=covariates or (), reporter=progress)
+    typed = covariates or ()
+    if len(every) > 1:
+        prediction = predict_with_all(every, files, label=label, covariates=typed, reporter=progress)
+    else:
+        prediction = work(chosen, files, label=label, covariates=typed, coverage=coverage, reporter=progress)
     several = len(prediction.labels) > 1
     to_csv = _is_csv(out)
     default = chosen.path / "predictions" / _file_name(label or ("rows" if several else prediction.labels[0]))

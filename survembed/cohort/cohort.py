@@ -136,6 +136,8 @@ class CohortWriter:
             obs["n_images"] = subjects.n_images.astype(np.int64)
         if subjects.truth is not None:
             obs["truth"] = subjects.truth.astype(np.float64)
+        if subjects.entry is not None:
+            obs["entry"] = subjects.entry.astype(np.float64)
         if subjects.affine is not None:
             self._file["affine"] = subjects.affine.astype(np.float64)
         for name, values in (("split", subjects.split), ("source", subjects.source)):
@@ -206,6 +208,7 @@ class Cohort:
             affine=np.asarray(self._file["affine"][:]) if "affine" in self._file else None,
             source=strings(obs["source"]) if "source" in obs else None,
             n_images=np.asarray(obs["n_images"][:]) if "n_images" in obs else None,
+            entry=np.asarray(obs["entry"][:]) if "entry" in obs else None,
         )
 
     @cached_property

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from survembed.cohort.exclusions import Exclusion
 from survembed.errors import DataError, nearest
 from survembed.storage.result import Result
+from survembed.survival.outcome import Outcome
 
 SPLITS = ("train", "validation", "test")
 
@@ -136,6 +137,9 @@ class Subjects:
         (n,) strings: sha256 of the files of each subject; None if there are none.
     n_images
         (n,) int64 number of images of each subject, 1 or more; None if each has one.
+    entry
+        (n,) float64, time from which a subject is under observation (late entry), less than `duration`; None if all
+        subjects are observed from the start.
     """
 
     id: NDArray[np.str_]
@@ -148,6 +152,7 @@ class Subjects:
     affine: Float | None = None
     source: NDArray[np.str_] | None = None
     n_images: NDArray[np.int64] | None = None
+    entry: Float | None = None
 
     def __len__(self) -> int:
         return len(self.id)
@@ -170,7 +175,13 @@ class Subjects:
             affine=pick(self.affine),
             source=pick(self.source),
             n_images=pick(self.n_images),
+            entry=pick(self.entry),
         )
+
+    @property
+    def outcome(self) -> Outcome:
+        """Durations, events and late entries."""
+        return Outcome(self.duration, self.event, self.entry)
 
     def check(self, where: str) -> None:
         """Refuse a cohort that no survival model can be fitted on.
@@ -197,6 +208,14 @@ class Subjects:
                 f"{self.duration[first]:g}",
                 where=where,
                 expected="durations of 0 or more",
+            )
+        if self.entry is not None and not (self.entry < self.duration).all():
+            late = np.flatnonzero(~(self.entry < self.duration))
+            raise DataError(
+                f"{len(late)} subject(s) enter at or after the end of their follow-up, first: subject "
+                f"'{self.id[late[0]]}' enters at {self.entry[late[0]]:g} and leaves at {self.duration[late[0]]:g}",
+                where=where,
+                expected="an entry before the duration",
             )
         if not self.event.any():
             raise DataError(

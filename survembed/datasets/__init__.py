@@ -27,6 +27,11 @@ class SubjectTable(Component):
     )
     duration_column: str | None = option(None, help="Column of durations. Default: recognised by name and content.")
     event_column: str | None = option(None, help="Column of events. Default: recognised by name and content.")
+    entry_column: str | None = option(
+        None,
+        help="Column of late entries: times from which subjects are under observation, in the unit of the durations. "
+        "Default: all are from the start.",
+    )
     event_value: str | None = option(
         None, help="Content of the event column that means the event. Default: 1, or a known word such as dead."
     )

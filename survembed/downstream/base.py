@@ -111,13 +111,15 @@ def fit_downstream(estimator: SurvivalEstimator, z: ArrayLike, train: Outcome) -
     Raises
     ------
     DataError
-        Fewer than two subjects, no event, latents that are not finite, a fit that fails or needs more memory than
-        the machine has.
+        Fewer than two subjects, no event, late entry, latents that are not finite, a fit that fails or needs more
+        memory than the machine has.
     """
     z = np.asarray(z)
     name = type(estimator).__name__
     if len(z) < 2 or not train.event.any():
         raise DataError(f"{len(z)} training subject(s), {int(train.event.sum())} event(s): too few to fit {name}")
+    if train.entry is not None:
+        raise DataError(f"{name} takes no late entry: only the Cox heads of a run do")
     if not np.isfinite(z).all():
         raise DataError(
             f"{int((~np.isfinite(z)).any(axis=1).sum())} training subject(s) have latents that are not finite"
@@ -130,7 +132,7 @@ def fit_downstream(estimator: SurvivalEstimator, z: ArrayLike, train: Outcome) -
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            estimator.fit(z, to_structured(*train))
+            estimator.fit(z, to_structured(train.duration, train.event))
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             raise DataError(f"{name} could not be fitted: {error}") from error
     notes = tuple(dict.fromkeys(str(warning.message) for warning in caught))
@@ -141,7 +143,7 @@ def fit_downstream(estimator: SurvivalEstimator, z: ArrayLike, train: Outcome) -
         return FittedDownstream(estimator, last_time, own_times, 1.0, None, notes)
     risk = _risk(estimator, z)
     # A risk score has no scale; a Cox model on the same subjects provides one.
-    slope = float(np.nan_to_num(cox_slope(risk, *train)[0]))
+    slope = float(np.nan_to_num(cox_slope(risk, train.duration, train.event)[0]))
     return FittedDownstream(estimator, last_time, None, slope, BreslowBaseline.fit(slope * risk, *train), notes)
 
 

@@ -30,7 +30,6 @@ from survembed.runs.jobs.sweep import Sweep, row_name
 from survembed.runs.latents import Latents
 from survembed.runs.run import PREDICTIONS, Run
 from survembed.survival.cox_inference import FEWEST_EVENTS
-from survembed.survival.outcome import Outcome
 from survembed.training.options import SplitOptions
 from survembed.training.split import from_ids, split
 
@@ -101,7 +100,7 @@ class Table:
         self.seed, self.device = seed, device
         self.covariates = usable(subjects.covariates, covariates)
         self.divisions = _divisions(sweep, runs, subjects)
-        outcome = Outcome(subjects.duration, subjects.event)
+        outcome = subjects.outcome
         times = common_grid(outcome, list(self.divisions.values()))
         fingerprint = str(next(iter(runs.values())).record["cohort"]["fingerprint"])
         self.predictor = Predictor(

@@ -9,7 +9,7 @@ import numpy as np
 from survembed.runs.latents import Latents
 from survembed.runs.trained_model import TrainedModel
 from survembed.survival.cox_inference import CoxFit, HazardRatio, fit_cox_on_latents
-from survembed.survival.outcome import Bool, Float, Outcome
+from survembed.survival.outcome import Bool, Float
 from survembed.survival.scaler import LatentScaler
 
 ACTIVE_VARIANCE = 0.01
@@ -70,4 +70,4 @@ def silent_dimensions_of(trained: TrainedModel) -> list[int]:
 
 def _fit(columns: Float, latents: Latents, part: Bool) -> CoxFit:
     scaler = LatentScaler().fit(columns[~latents.test])
-    return fit_cox_on_latents(columns[part], Outcome(latents.duration[part], latents.event[part]), scaler)
+    return fit_cox_on_latents(columns[part], latents.outcome.take(part), scaler)

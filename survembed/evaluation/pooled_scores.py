@@ -10,7 +10,7 @@ import numpy as np
 from survembed.evaluation.predictions import Division, Positions, Predictions
 from survembed.survival.bootstrap import N_RESAMPLES, Metric, bootstrap
 from survembed.survival.brier import brier_contributions
-from survembed.survival.concordance import NO_PAIR, count_pairs, death_order, inverse_censoring
+from survembed.survival.concordance import NO_FORM, NO_PAIR, count_pairs, harrell_pairs, inverse_censoring
 from survembed.survival.outcome import Float, Outcome
 from survembed.survival.time_grid import NO_GRID, time_grid
 
@@ -143,6 +143,8 @@ class _Pool:
         )
 
     def auc(self, horizon: float) -> _Parts:
+        if self.outcome.entry is not None:
+            return [], NO_FORM
         parts: list[_Ratio] = []
         for replicate in self.replicates:
             folds = []
@@ -154,13 +156,16 @@ class _Pool:
                     return [], reason or "some risks are not finite numbers"
                 known = is_case | is_control
                 rows = np.searchsorted(self.subjects, fold.division.test[known])
-                folds.append((is_control[known].astype(np.int64), case[known], fold.risk[known], rows))
+                slot = is_control[known].astype(np.int64)
+                folds.append((slot, case[known], fold.risk[known], rows, np.ones(len(slot))))
             parts.append(_pairs_of(folds))
         return parts, f"no case or no control at {horizon:g}"
 
     def brier(self) -> _Parts:
         if len(self.times) < 2:
             return [], NO_GRID
+        if self.outcome.entry is not None:
+            return [], NO_FORM
         parts: list[_Ratio] = []
         for replicate in self.replicates:
             areas, rows = [], []
@@ -181,16 +186,19 @@ class _Pool:
                 case, reason = cases(_take(self.outcome, fold.division.development), test)
                 if reason or not np.isfinite(fold.risk).all():
                     return [], reason or "some risks are not finite numbers"
-                folds.append((death_order(test), case, fold.risk, np.searchsorted(self.subjects, fold.division.test)))
+                slot, _, control, row = harrell_pairs(test)
+                case = np.concatenate([case, np.zeros(len(slot) - len(case))])
+                rows = np.searchsorted(self.subjects, fold.division.test)
+                folds.append((slot, case, fold.risk[row], rows[row], control))
             parts.append(_pairs_of(folds))
         return parts, NO_PAIR
 
 
-def _pairs_of(folds: list[tuple[Positions, Float, Float, Positions]]) -> _Ratio:
+def _pairs_of(folds: list[tuple[Positions, Float, Float, Positions, Float]]) -> _Ratio:
     def concordance(weight: Float) -> Float:
         concordant, comparable = np.zeros((2, weight.shape[1]))
-        for slot, case, risk, rows in folds:
-            more_concordant, more_comparable = count_pairs(slot, case, risk, weight[rows])
+        for slot, case, risk, rows, control in folds:
+            more_concordant, more_comparable = count_pairs(slot, case, risk, weight[rows], control)
             concordant += more_concordant
             comparable += more_comparable
         c = np.full(weight.shape[1], np.nan)
@@ -211,4 +219,4 @@ def _mean_of(values: Float, rows: Positions) -> _Ratio:
 
 
 def _take(outcome: Outcome, index: Positions) -> Outcome:
-    return Outcome(outcome.duration[index], outcome.event[index])
+    return outcome.take(index)

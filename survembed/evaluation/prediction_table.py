@@ -82,5 +82,5 @@ def prediction_table(cohort: PredictedCohort, predictions: Sequence[Predictions]
 def _subjects(cohort: PredictedCohort, positions: Positions, part: str) -> pd.DataFrame:
     import pandas as pd
 
-    duration, event = cohort.part(positions)
+    duration, event, *_ = cohort.part(positions)
     return pd.DataFrame({"id": cohort.id[positions], "part": part, "duration": duration, "event": event})

@@ -18,6 +18,9 @@ from survembed.survival.outcome import Float, Outcome
 FORMAT = "survembed-predictions"
 FORMAT_VERSION = 1
 
+OUTCOME = ("obs/duration", "obs/event", "obs/entry")
+"""Datasets of the outcome; the last only where subjects enter late."""
+
 BASE = "base"
 """Model name of a run's own head."""
 KAPLAN_MEIER = "Kaplan-Meier"
@@ -108,7 +111,7 @@ class PredictedCohort:
 
     def part(self, positions: Positions) -> Outcome:
         """Outcome of the subjects at these positions."""
-        return Outcome(self.outcome.duration[positions], self.outcome.event[positions])
+        return self.outcome.take(positions)
 
 
 def save_predictions(path: Path, cohort: PredictedCohort, predictions: Iterable[Predictions]) -> None:
@@ -123,7 +126,8 @@ def save_predictions(path: Path, cohort: PredictedCohort, predictions: Iterable[
         file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, cohort=cohort.fingerprint)
         file["times"] = cohort.times
         file.create_dataset("obs/id", data=cohort.id.astype(object), dtype=h5py.string_dtype())
-        file["obs/duration"], file["obs/event"] = cohort.outcome
+        for name, values in zip(OUTCOME, cohort.outcome, strict=False):
+            file[name] = values
         for number, each in enumerate(predictions):
             group = file.create_group(f"predictions/{number}")
             names = ("features", "model", "repeat", "fold", "seed")
@@ -143,8 +147,8 @@ def load_predictions(path: Path, cohort: PredictedCohort) -> list[Predictions]:
         When the file is missing, damaged or of another format.
     """
     stored, predictions = read_predictions(path)
-    pairs = zip((stored.times, *stored.outcome), (cohort.times, *cohort.outcome), strict=True)
-    same = all(np.array_equal(one, other) for one, other in pairs)
+    own, asked = (stored.times, *stored.outcome), (cohort.times, *cohort.outcome)
+    same = len(own) == len(asked) and all(map(np.array_equal, own, asked))
     return predictions if same and stored.fingerprint == cohort.fingerprint else []
 
 
@@ -161,7 +165,7 @@ def read_predictions(path: Path) -> tuple[PredictedCohort, list[Predictions]]:
             if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
                 raise KeyError("format")
             check_hdf5(file)
-            outcome = Outcome(file["obs/duration"][:], file["obs/event"][:])
+            outcome = Outcome(*(file[name][:] for name in OUTCOME if name in file))
             ids = np.array(file["obs/id"].asstr()[:], dtype=np.str_)
             cohort = PredictedCohort(str(file.attrs["cohort"]), ids, outcome, file["times"][:])
             return cohort, [_read(group) for group in file.get("predictions", {}).values()]

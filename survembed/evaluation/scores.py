@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from survembed.errors import DataError
 from survembed.evaluation.pooled_scores import METRICS, PooledScores, Replicate, pooled_auc, pooled_scores
 from survembed.evaluation.predictions import Positions, Predictions
 from survembed.storage.result import plain
@@ -19,7 +20,7 @@ from survembed.survival.calibration import (
     calibration_slope,
     d_calibration,
 )
-from survembed.survival.concordance import time_dependent_auc
+from survembed.survival.concordance import NO_FORM, time_dependent_auc
 from survembed.survival.horizons import horizons, middle
 from survembed.survival.kaplan_meier import FollowUp
 from survembed.survival.outcome import Float, Outcome
@@ -134,7 +135,7 @@ class Scorer:
     def auc(self, predictions: Predictions) -> dict[str, Metric]:
         """`auc_<horizon>` of one model on one fold, at each horizon."""
         parts = [predictions.division.development, predictions.division.test]
-        development, test = (Outcome(self.outcome.duration[part], self.outcome.event[part]) for part in parts)
+        development, test = (self.outcome.take(part) for part in parts)
         return {
             f"auc_{horizon:g}": time_dependent_auc(development, test, predictions.risk, horizon, **self.options)
             for horizon in self.horizons
@@ -167,7 +168,14 @@ def calibrate(
     """Calibration of predicted S(t) (n, T) of test subjects on `times` (T,), one or more, at the middle horizon.
 
     `at` are horizons among the times; by default the quarters of these.
+
+    Raises
+    ------
+    DataError
+        When subjects enter late: slope and D-calibration have no agreed form under left truncation.
     """
+    if test.entry is not None:
+        raise DataError("no calibration: " + NO_FORM, expected="subjects who are observed from the start")
     horizon = middle(horizons(times, at))
     at_middle = survival[:, np.searchsorted(times, horizon)]
     return Calibration(

@@ -10,6 +10,7 @@ from survembed.evaluation.latent_hazard import ratios_on_test, risk_ratio_on_tes
 from survembed.evaluation.out_of_distribution import compared_with, reference_errors
 from survembed.evaluation.projection import principal_axes
 from survembed.evaluation.survival_band import SurvivalBand
+from survembed.evaluation.survival_bound import held_out
 from survembed.heads.base import Breslow, Head
 from survembed.progress import QUIET, Reporter
 from survembed.runs.other_cohort import keep_hashes
@@ -41,6 +42,7 @@ def summarise(trained: TrainedModel, reporter: Reporter = QUIET) -> Reference:
     known, compared = development_set(trained), compared_with(trained)
     times, baseline_times = np.array([float(latents.duration[~latents.test].max())]), None
     limits: list[Float | None] = [None] * 3
+    delta = held = None
     if head is not None:
         if type(head).fit_baseline not in (Head.fit_baseline, Breslow.fit_baseline):
             raise RunError(
@@ -51,9 +53,11 @@ def summarise(trained: TrainedModel, reporter: Reporter = QUIET) -> Reference:
             )
         band = SurvivalBand(trained, reporter)
         times, fitted = band.times, trained.head
-        if isinstance(fitted, Breslow) and band.band:
+        delta, held = band.delta, held_out(trained)
+        if isinstance(fitted, Breslow):
             baseline_times = fitted.baseline.times
-            limits = [each.log_cumulative_hazard for each in (fitted.baseline, *band.band)]
+            limits = [each.log_cumulative_hazard for each in (fitted.baseline, *(band.band or ()))]
+            limits += [None] * (3 - len(limits))
     return Reference(
         n=known.n,
         centre=axes.centre,
@@ -68,6 +72,8 @@ def summarise(trained: TrainedModel, reporter: Reporter = QUIET) -> Reference:
         baseline=limits[0],
         baseline_high=limits[1],
         baseline_low=limits[2],
+        delta=delta,
+        held_out=held,
         part=compared.part,
         n_compared=compared.n,
         distances=compared.distances,

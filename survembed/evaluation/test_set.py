@@ -65,7 +65,7 @@ class EvaluationSet:
                 expected="subjects held out for evaluation",
                 try_="survembed train ... --set split.test=0.2",
             )
-        outcome = Outcome(latents.duration, latents.event)
+        outcome = latents.outcome
         parts = {"the development set": division.development, "the test set": division.test}
         require_within(
             horizons, {name: float(outcome.duration[part].max()) for name, part in parts.items()}, latents.time_unit

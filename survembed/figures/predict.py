@@ -38,9 +38,7 @@ def draw_prediction(prediction: SubjectPrediction, row: int, path: Path) -> list
         survival, bars = below.subplots(1, 2, width_ratios=[1.25, 1])
         _draw_survival(survival, prediction, row)
         _draw_contributions(bars, prediction, row)
-        intervals = (
-            "Intervals: resampled training subjects, fixed weights. " if prediction.survival.has_interval else ""
-        )
+        intervals = f"{prediction.survival.kind}. " if prediction.survival.has_interval else ""
         foot.text(0.01, 0.5, f"{DISCLAIMER} {intervals}Run {prediction.run}.", fontsize=8, color="0.35", va="center")
         return save(figure, path)
 
@@ -88,7 +86,7 @@ def _draw_survival(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
     label = "predicted"
     if survival.has_interval:
         axis.fill_between(times, survival.low[row], survival.high[row], step="post", color=BLUE, alpha=0.2, lw=0)
-        label += ", with 95 % interval"
+        label += f", with {survival.interval_name}"
     axis.step(times, survival.value[row], where="post", color=BLUE, lw=1.8, label=label)
     median = survival.median[row]
     if np.isfinite(median):
@@ -145,6 +143,11 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
         "hazard ratio": f"{math.exp(prediction.log_hazard_ratio[row]):.3g} relative to the average latents",
         "median survival": _median(survival, row, unit),
     }
+    if prediction.members:
+        ids = ", ".join(member.run for member in prediction.members)
+        facts["averaged"] = f"S(t), median and percentile over {ids}; all else is of the first"
+    if prediction.bound is not None:
+        facts["lower bound"] = prediction.bound.text(row, unit)
     for level in QUARTERS:
         at = last_index_above(prediction.cohort_curve, survival.times, level)
         interval = f" ({survival.low[row, at]:.2f} to {survival.high[row, at]:.2f})" if survival.has_interval else ""
@@ -172,4 +175,6 @@ def _median(survival: Survival, row: int, unit: str) -> str:
     value, low = survival.median[row], survival.median_low[row]
     if not survival.has_interval or not math.isfinite(low):  # without a lower limit, the others are not reached either
         return time_text(value, unit)
-    return f"{time_text(value, unit)}, 95 % interval {time_text(low)} to {time_text(survival.median_high[row])}"
+    return (
+        f"{time_text(value, unit)}, {survival.interval_name} {time_text(low)} to {time_text(survival.median_high[row])}"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -39,6 +39,9 @@ class Head(nn.Module):
         Longest duration of the development set, from `fit_baseline`.
     """
 
+    takes_entry: ClassVar[bool] = False
+    """Whether `loss` and `fit_baseline` heed late entry, `batch.entry` and `entry`; else such cohorts are refused."""
+
     last_time: float
 
     def fit_outcome(self, duration: Tensor, event: Tensor) -> None:
@@ -51,7 +54,7 @@ class Head(nn.Module):
         """Scalar loss of latents (n, L) of the subjects of `batch`; a zero with a graph where there is no event."""
         raise TypeError(f"{type(self).__name__} must implement loss")
 
-    def fit_baseline(self, z: Tensor, duration: Tensor, event: Tensor) -> None:
+    def fit_baseline(self, z: Tensor, duration: Tensor, event: Tensor, entry: Tensor | None = None) -> None:
         """Fit what `survival` needs, once after training, on the development set: all subjects outside the test set.
 
         Parameters
@@ -60,6 +63,8 @@ class Head(nn.Module):
             (n, L) latents.
         duration, event
             (n,) float64 and (n,) bool or integer code.
+        entry
+            (n,) float64 times of late entry; given only where there are some, and to a head that `takes_entry`.
 
         Notes
         -----
@@ -78,14 +83,14 @@ class Head(nn.Module):
         """First time (n,) float64 at which S(t | z) is 0.5 or less; NaN where S(t) is above 0.5 at `last_time`."""
         low = torch.zeros(len(z), dtype=torch.float64)
         high = torch.full_like(low, self.last_time)
-        reached = self._survival_at(z, high) <= 0.5
+        reached = self.survival_at(z, high) <= 0.5
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
-            is_after = self._survival_at(z, middle) <= 0.5
+            is_after = self.survival_at(z, middle) <= 0.5
             low, high = torch.where(is_after, low, middle), torch.where(is_after, middle, high)
         return torch.where(reached, high, torch.nan)
 
-    def _survival_at(self, z: Tensor, time: Tensor) -> Tensor:
+    def survival_at(self, z: Tensor, time: Tensor) -> Tensor:
         """S(t_i | z_i), one time (n,) for each subject."""
         parts = zip(z.split(_BLOCK), time.split(_BLOCK), strict=True)
         return torch.cat([self.survival(some, at).diagonal() for some, at in parts])
@@ -100,13 +105,16 @@ class Breslow(Head):
         From `fit_baseline`.
     """
 
+    takes_entry = True
+
     baseline: BreslowBaseline
 
     @torch.no_grad()
-    def fit_baseline(self, z: Tensor, duration: Tensor, event: Tensor) -> None:
+    def fit_baseline(self, z: Tensor, duration: Tensor, event: Tensor, entry: Tensor | None = None) -> None:
         """Fit Breslow's baseline hazard on the whole development set (settled point 7)."""
         super().fit_baseline(z, duration, event)
-        self.baseline = BreslowBaseline.fit(_numbers(self(z)), duration.cpu().numpy(), event.cpu().numpy() > 0)
+        columns = (duration.cpu().numpy(), event.cpu().numpy() > 0, None if entry is None else entry.cpu().numpy())
+        self.baseline = BreslowBaseline.fit(_numbers(self(z)), *columns)
 
     @torch.no_grad()
     def survival(self, z: Tensor, times: Tensor) -> Tensor:
@@ -134,7 +142,7 @@ class CoxHead(Breslow):
 
     def loss(self, z: Tensor, batch: Batch) -> Tensor:
         """Equation (2) of the paper, over the risk set of the batch: all micro-batches and processes of an update."""
-        rows, factor = batch.risk_set.join(Rows(self(z), batch.duration, batch.event > 0))
+        rows, factor = batch.risk_set.join(Rows(self(z), batch.duration, batch.event > 0, batch.entry))
         return rescaled(cox_loss(*rows, ties=self.ties), factor)
 
 

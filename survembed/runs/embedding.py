@@ -212,6 +212,7 @@ def _embed(
         provenance=provenance,
         x=x,
         x_names=tuple(encoder.names) if encoder else (),
+        entry=subjects.entry,
     )
 
 

@@ -15,6 +15,7 @@ from survembed.cohort.subjects import position_of
 from survembed.errors import RunError
 from survembed.storage.files import digest
 from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
+from survembed.survival.outcome import Outcome
 
 FORMAT = "survembed-latents"
 FORMAT_VERSION = 1
@@ -42,6 +43,8 @@ class Latents:
         Inputs of the latents: hashes of weights and cohort, the model, the format.
     x, x_names
         (n, P) float64 encoded covariates of a model with covariates, and their names; None and () without.
+    entry
+        (n,) float64 times of late entry; None where there is none.
     """
 
     z: NDArray[np.float32]
@@ -59,12 +62,18 @@ class Latents:
     provenance: dict[str, Any]
     x: NDArray[np.float64] | None = None
     x_names: tuple[str, ...] = ()
+    entry: NDArray[np.float64] | None = None
 
     @property
     def inputs(self) -> NDArray[np.float64]:
         """Input of the head: [z, x] (n, L + P), or z (n, L) for a model without covariates."""
         z = self.z.astype(np.float64)
         return z if self.x is None else np.hstack([z, self.x])
+
+    @property
+    def outcome(self) -> Outcome:
+        """Durations, events and late entries of all subjects."""
+        return Outcome(self.duration, self.event, self.entry)
 
     @property
     def test(self) -> NDArray[np.bool_]:
@@ -101,8 +110,9 @@ class Latents:
             obs["event"] = self.event
             for name in ("id", "split"):
                 obs.create_dataset(name, data=getattr(self, name).astype(object), dtype=text)
-            if self.truth is not None:
-                obs["truth"] = self.truth
+            for name in ("truth", "entry"):
+                if getattr(self, name) is not None:
+                    obs[name] = getattr(self, name)
             if self.x is not None:
                 file["x"] = self.x
                 file.attrs["x_names"] = json.dumps(self.x_names)
@@ -139,6 +149,7 @@ class Latents:
                     provenance=json.loads(file.attrs["provenance_fields"]),
                     x=file["x"][:] if "x" in file else None,
                     x_names=tuple(json.loads(file.attrs["x_names"])) if "x" in file else (),
+                    entry=obs["entry"][:] if "entry" in obs else None,
                 )
         except (
             OSError,

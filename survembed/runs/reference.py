@@ -13,12 +13,16 @@ import numpy as np
 from survembed.errors import RunError
 from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
 from survembed.survival.breslow import BreslowBaseline
+from survembed.survival.conformal import HeldOut
+from survembed.survival.cox_band import CoxBand
 from survembed.survival.cox_inference import HazardRatio
 from survembed.survival.outcome import Float
 
 FILE = "reference.h5"
 FORMAT = "survembed-reference"
 FORMAT_VERSION = 1
+PARTS: dict[str, Any] = {"delta": CoxBand, "held_out": HeldOut}
+"""Attributes that are arrays of their own."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,10 @@ class Reference:
         (T,) at which survival is shown; its last is the end of the follow-up.
     baseline_times, baseline, baseline_high, baseline_low
         (k,) Breslow's log cumulative hazard with its limits; None for a head without it.
+    delta
+        Variance of the survival functions of a linear Cox head; None for another head.
+    held_out
+        Calibration of lower bounds of survival times; None without a head, or with late entry.
     part, n_compared, distances
         Reference subjects of `OutOfDistribution`, and their increasing Mahalanobis distances (m,).
     silent
@@ -64,6 +72,8 @@ class Reference:
     baseline: Float | None
     baseline_high: Float | None
     baseline_low: Float | None
+    delta: CoxBand | None
+    held_out: HeldOut | None
     part: str
     n_compared: int
     distances: Float
@@ -91,6 +101,9 @@ class Reference:
                 value = getattr(self, each.name)
                 if isinstance(value, np.ndarray):
                     file[each.name] = value
+                elif each.name in PARTS:
+                    for name, part in ({} if value is None else vars(value)).items():
+                        file[f"{each.name}/{name}"] = part
                 else:
                     plain[each.name] = value
             plain["ratios"] = {str(dimension): asdict(ratio) for dimension, ratio in self.ratios.items()}
@@ -113,11 +126,15 @@ class Reference:
                     raise KeyError("format")
                 check_hdf5(file)
                 plain = json.loads(file.attrs["plain"])
-                arrays = {name: file[name][()] for name in file}
+                arrays = {name: file[name][()] for name in file if name not in PARTS}
+                parts = {
+                    name: kind(**{each: file[name][each][()] for each in file[name]}) if name in file else None
+                    for name, kind in PARTS.items()
+                }
         except (OSError, MemoryError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise RunError(
                 f"{path.name} cannot be read: {error}", where=str(path), try_="import the archive of the run again"
             ) from error
         plain["ratios"] = {int(dimension): HazardRatio(**ratio) for dimension, ratio in plain["ratios"].items()}
         plain["risk_ratio"] = HazardRatio(**plain["risk_ratio"]) if plain["risk_ratio"] else None
-        return cls(**{**plain, "silent": tuple(plain["silent"]), **arrays})
+        return cls(**{**plain, "silent": tuple(plain["silent"]), **arrays, **parts})

@@ -173,7 +173,7 @@ class TrainedModel:
                 head.baseline = baseline
             return head
         development = ~self.latents.test
-        outcome = (torch.from_numpy(values[development]) for values in (self.latents.duration, self.latents.event))
+        outcome = map(torch.from_numpy, self.latents.outcome.take(development))
         head.fit_baseline(self._tensor(self.latents.inputs[development]), *outcome)
         return head
 
@@ -181,6 +181,11 @@ class TrainedModel:
     def survival(self, z: Float, times: Float) -> Float:
         """S(t) (n, T) by the head, of latents z (n, L), or [z, x], at `times` (T,); NaN beyond the follow-up."""
         return self.head.survival(self._tensor(z), torch.from_numpy(times)).cpu().numpy()
+
+    @torch.no_grad()
+    def survival_at(self, z: Float, time: Float) -> Float:
+        """S(t_i | z_i) (n,) by the head, at one time (n,) for each latent z (n, L); NaN beyond the follow-up."""
+        return self.head.survival_at(self._tensor(z), torch.from_numpy(time)).cpu().numpy()
 
     @torch.no_grad()
     def median_survival(self, z: Float) -> Float:

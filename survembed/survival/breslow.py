@@ -35,7 +35,7 @@ class BreslowBaseline:
     last_time: float
 
     @classmethod
-    def fit(cls, log_hazard: ArrayLike, duration: Float, event: Bool) -> BreslowBaseline:
+    def fit(cls, log_hazard: ArrayLike, duration: Float, event: Bool, entry: Float | None = None) -> BreslowBaseline:
         """Estimate H0 from all training subjects, never from a batch.
 
         Parameters
@@ -44,15 +44,20 @@ class BreslowBaseline:
             (n,) the model's r of the training subjects, higher dies sooner.
         duration, event
             (n,) float64 and (n,) bool. Ties follow Breslow. Without an event S(t) is 1 up to ``last_time``.
+        entry
+            (n,) float64, late entry: a subject is at risk at t if entry < t ≤ duration.
         """
         order = np.argsort(duration, kind="stable")
         time, seen = np.asarray(duration, dtype=np.float64)[order], np.asarray(event, dtype=np.bool_)[order]
         r = np.asarray(log_hazard, dtype=np.float64)[order]
-        log_at_risk = np.logaddexp.accumulate(r[::-1])[::-1]
         times, first = np.unique(time, return_index=True)
+        if entry is None:
+            log_at_risk = np.logaddexp.accumulate(r[::-1])[::-1][first]
+        else:
+            log_at_risk = _log_at_risk(r, time, np.asarray(entry, dtype=np.float64)[order], times)
         n_events = np.add.reduceat(seen, first, dtype=np.float64)
         some = n_events > 0
-        log_hazard_step = np.log(n_events[some]) - log_at_risk[first[some]]
+        log_hazard_step = np.log(n_events[some]) - log_at_risk[some]
         return cls(times[some], np.logaddexp.accumulate(log_hazard_step), float(time[-1]))
 
     def survival(self, log_hazard: ArrayLike, times: ArrayLike) -> Float:
@@ -74,3 +79,9 @@ class BreslowBaseline:
         index = np.searchsorted(self.log_cumulative_hazard, needed, side="left")
         median: Float = np.append(self.times, np.nan)[index]
         return median
+
+
+def _log_at_risk(r: Float, time: Float, entry: Float, times: Float) -> Float:
+    """log Σ exp r (T,) of the subjects with entry < t ≤ time; summed anew at each t, as a difference would cancel."""
+    sums = [np.logaddexp.reduce(r[(entry < t) & (t <= time)], initial=-np.inf) for t in times]
+    return np.array(sums, dtype=np.float64)

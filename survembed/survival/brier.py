@@ -6,6 +6,7 @@ import numpy as np
 
 from survembed.errors import UsageError
 from survembed.survival.bootstrap import N_RESAMPLES, Metric, bootstrap
+from survembed.survival.concordance import NO_FORM
 from survembed.survival.kaplan_meier import censoring_survival
 from survembed.survival.outcome import Float, Outcome
 from survembed.survival.time_grid import NO_GRID
@@ -33,12 +34,14 @@ def brier_contributions(train: Outcome, test: Outcome, survival: Float, times: F
     Raises
     ------
     UsageError
-        If the times are not strictly increasing, or the shapes do not match.
+        If the times are not strictly increasing, the shapes do not match, or subjects enter late.
     """
     if survival.shape != (len(test.duration), len(times)):
         raise UsageError(f"survival has shape {survival.shape}", expected=f"{(len(test.duration), len(times))}")
     if (np.diff(times) <= 0).any():
         raise UsageError("the times of a Brier score are not strictly increasing", expected="sorted, distinct times")
+    if train.entry is not None or test.entry is not None:
+        raise UsageError("no Brier score: " + NO_FORM, expected="subjects who are observed from the start")
     g = censoring_survival(*train)
     duration = test.duration[:, None]
     is_case, is_control = test.event[:, None] & (duration <= times), duration > times
@@ -83,6 +86,8 @@ def integrated_brier_score(
     """
     if len(times) < 2:
         return Metric(np.nan, reason=NO_GRID)
+    if train.entry is not None or test.entry is not None:
+        return Metric(np.nan, reason=NO_FORM)
     contributions = brier_contributions(train, test, survival, times)
     area = np.trapezoid(contributions, times, axis=1) / (times[-1] - times[0])
     if not np.isfinite(area).all():

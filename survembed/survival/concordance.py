@@ -9,6 +9,9 @@ from survembed.survival.bootstrap import N_RESAMPLES, Metric, bootstrap
 from survembed.survival.kaplan_meier import censoring_survival
 from survembed.survival.outcome import Bool, Float, Outcome
 
+NO_FORM = "late entry: there is no agreed form of this score under left truncation"
+"""Reason for no score that weighs subjects by the inverse of G(t), and for no calibration."""
+
 NO_PAIR = "no comparable pair: no subject has a longer duration than a subject with an event"
 
 
@@ -26,9 +29,29 @@ def harrell_c(test: Outcome, risk: ArrayLike, *, n_resamples: int = N_RESAMPLES,
 
     References
     ----------
-    Harrell, Lee, Mark, Stat Med 15 (1996) 361.
+    Harrell, Lee, Mark, Stat Med 15 (1996) 361. With late entry a pair is comparable only if the subject that lives
+    longer is under observation at the event of the other (Therneau, Watson, the concordance of a Cox model, 2015).
     """
-    return _concordance(death_order(test), test.event.astype(np.float64), np.asarray(risk), n_resamples, seed)
+    slot, case, control, row = harrell_pairs(test)
+    return _concordance(slot, case, np.asarray(risk)[row], n_resamples, seed, control=control, row=row)
+
+
+def harrell_pairs(test: Outcome) -> tuple[NDArray[np.int64], Float, Float, NDArray[np.int64]]:
+    """Slots, weights as case and as control (m,) for `count_pairs`, and the subject (m,) that each row stands for.
+
+    Late entry adds a row for each subject, a control of weight −1 just before its entry: it takes back the pairs with
+    cases whose event comes at or before that time.
+    """
+    n = len(test.duration)
+    row = np.arange(n)
+    if test.entry is None:
+        return death_order(test), test.event.astype(np.float64), np.ones(n), row
+    # A control of an event at the same time is later than it; a subject that enters then is not yet at risk, too.
+    time = np.concatenate([test.duration, test.entry])
+    later = np.concatenate([~test.event, np.ones(n, dtype=np.bool_)])
+    slot = np.unique(2 * np.unique(time, return_inverse=True)[1] + later, return_inverse=True)[1].astype(np.int64)
+    case = np.concatenate([test.event.astype(np.float64), np.zeros(n)])
+    return slot, case, np.repeat([1.0, -1.0], n), np.tile(row, 2)
 
 
 def uno_c(
@@ -92,7 +115,9 @@ def death_order(test: Outcome) -> NDArray[np.int64]:
 
 
 def inverse_censoring(train: Outcome, test: Outcome, case: Bool, power: int) -> tuple[Float, str]:
-    """Weights G(T−)^-power of the cases, 0 of all others; and a reason where G is 0 for a case, else empty."""
+    """Weights G(T−)^-power of the cases, 0 of all others; and a reason where there are none, else empty."""
+    if train.entry is not None or test.entry is not None:
+        return case.astype(np.float64), NO_FORM
     g = np.where(case, censoring_survival(*train)(test.duration, left=True), 1.0)
     if (g <= 0).any():
         return g, "an event is later than the censoring of every training subject: choose an earlier time"
@@ -100,24 +125,41 @@ def inverse_censoring(train: Outcome, test: Outcome, case: Bool, power: int) -> 
 
 
 def _concordance(
-    slot: NDArray[np.int64], case: Float, risk: Float, n_resamples: int, seed: int, reason: str = NO_PAIR
+    slot: NDArray[np.int64],
+    case: Float,
+    risk: Float,
+    n_resamples: int,
+    seed: int,
+    reason: str = NO_PAIR,
+    control: Float | None = None,
+    row: NDArray[np.int64] | None = None,
 ) -> Metric:
-    """Weighted concordance of cases with all subjects in later slots; subjects in slot -1 are excluded."""
+    """Weighted concordance of cases with all rows in later slots; rows in slot -1 are excluded.
+
+    A row is a subject, unless `row` tells the subject of each.
+    """
     if not np.isfinite(risk).all():
         return Metric(np.nan, reason=f"the risk of {int((~np.isfinite(risk)).sum())} subject(s) is not a finite number")
     keep = slot >= 0
+    control = np.ones(len(slot)) if control is None else control
+    subject = np.arange(len(slot)) if row is None else row
 
     def statistic(weight: Float) -> Float:
-        concordant, comparable = count_pairs(slot[keep], case[keep], risk[keep], weight[keep])
+        parts = (slot[keep], case[keep], risk[keep], weight[subject[keep]], control[keep])
+        concordant, comparable = count_pairs(*parts)
         c = np.full(len(comparable), np.nan)
         np.divide(concordant, comparable, out=c, where=comparable > 0)
         return c
 
-    return bootstrap(statistic, len(slot), n_resamples=n_resamples, seed=seed, reason=reason)
+    return bootstrap(statistic, int(subject.max(initial=-1)) + 1, n_resamples=n_resamples, seed=seed, reason=reason)
 
 
-def count_pairs(slot: NDArray[np.int64], case: Float, risk: Float, weight: Float) -> tuple[Float, Float]:
-    """Concordant and comparable weight of all pairs (i, j) with slot_i < slot_j; a pair weighs case_i·w_i·w_j.
+def count_pairs(
+    slot: NDArray[np.int64], case: Float, risk: Float, weight: Float, control: Float | None = None
+) -> tuple[Float, Float]:
+    """Concordant and comparable weight of all pairs (i, j) with slot_i < slot_j.
+
+    A pair weighs case_i · w_i · w_j · control_j.
 
     A pair i, j belongs to exactly one bit of the slot number: the highest in which the two differ (0 in i, 1 in j).
     Per bit, subjects with equal higher bits form a group, and a cumulative sum in order of risk counts all its pairs:
@@ -126,13 +168,14 @@ def count_pairs(slot: NDArray[np.int64], case: Float, risk: Float, weight: Float
     rank = np.unique(risk, return_inverse=True)[1]
     by_risk = np.argsort(rank, kind="stable")
     slot, case, rank, weight = slot[by_risk], case[by_risk], rank[by_risk], weight[by_risk]
+    control = np.ones(len(slot)) if control is None else control[by_risk]
     concordant, comparable = np.zeros((2, weight.shape[1]))
     for bit in range(int(slot.max(initial=0)).bit_length()):
         group = slot >> (bit + 1)
         order = np.argsort(group, kind="stable")
         group, later = group[order], (slot[order] >> bit) & 1
         below = np.zeros((len(slot) + 1, weight.shape[1]))
-        np.cumsum(weight[order] * later[:, None], axis=0, out=below[1:])
+        np.cumsum(weight[order] * (later * control[order])[:, None], axis=0, out=below[1:])
         early = np.flatnonzero((later == 0) & (case[order] > 0))
         tie = group * len(slot) + rank[order]
         first, last = (below[np.searchsorted(tie, tie[early], side)] for side in ("left", "right"))

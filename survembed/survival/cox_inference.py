@@ -101,14 +101,22 @@ def fit_cox_on_latents(mu: Float, outcome: Outcome, scaler: LatentScaler) -> Cox
     names = [f"z{dimension}" for dimension in scaler.kept_]
     frame = pd.DataFrame(scaler.transform(mu), columns=names)
     frame["duration"], frame["event"] = outcome.duration, outcome.event.astype(int)
+    columns_of_outcome = {"duration_col": "duration", "event_col": "event"}
+    if outcome.entry is not None:
+        frame["entry"] = outcome.entry
+        columns_of_outcome["entry_col"] = "entry"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model = CoxPHFitter().fit(frame, "duration", "event")
-            proportional = proportional_hazard_test(model, frame, time_transform="rank").summary["p"]
+            model = CoxPHFitter().fit(frame, **columns_of_outcome)
+            proportional = dict.fromkeys(names, np.nan)
+            if outcome.entry is None:
+                proportional = proportional_hazard_test(model, frame, time_transform="rank").summary["p"]
         except (ConvergenceError, np.linalg.LinAlgError, ValueError) as error:
             return CoxFit({}, dropped, n, n_events, f"did not converge: {str(error).splitlines()[0]}")
     notes = tuple(dict.fromkeys(str(warning.message).strip().partition("\n")[0] for warning in caught))
+    if outcome.entry is not None:
+        notes = (*notes, "no test of proportional hazards: lifelines has none for late entry")
     table = model.summary
     columns = ["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%", "p"]
     if any("failed to converge" in note for note in notes) or not np.isfinite(table[columns]).all(axis=None):

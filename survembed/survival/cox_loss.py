@@ -15,7 +15,13 @@ _SAFE_SPREAD = 600.0
 
 
 def cox_loss(
-    log_hazard: Tensor, duration: Tensor, event: Tensor, *, ties: Ties = "breslow", mask: Tensor | None = None
+    log_hazard: Tensor,
+    duration: Tensor,
+    event: Tensor,
+    entry: Tensor | None = None,
+    *,
+    ties: Ties = "breslow",
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Mean negative log partial likelihood over the events of a batch, equation (2) of the paper.
 
@@ -27,6 +33,9 @@ def cox_loss(
         Time of event or censoring, float64 where it matters: ties are decided on these values as they come.
     event : Tensor, shape (n,), bool or 0/1
         True where the event was seen. A subject censored at the time of an event is still at risk then.
+    entry : Tensor, shape (n,), optional
+        Late entry, less than `duration`: a subject is at risk at t if entry < t ≤ duration. Time and memory are then
+        those of an (n, n) table.
     ties : {"breslow", "efron"}
         Treatment of tied event times. Breslow follows equation (2) to the letter.
     mask : Tensor, shape (n,), bool, optional
@@ -50,13 +59,17 @@ def cox_loss(
         r = r.masked_fill(~mask, 0.0)
         duration = duration.double().masked_fill(~mask, -torch.inf)
         event = event.bool() & mask
+        entry = None if entry is None else entry.masked_fill(~mask, torch.inf)
     # Descending time: a risk set is everything up to and including the subject's own tie group.
     time, order = duration.sort(descending=True)
     r = r.index_select(0, order)
     r = r - r.detach().max()
     seen = event[order].double()
     last = _last_of_tie_group(time)
-    log_risk = _log_cumulative_sum(r).index_select(0, last)
+    if entry is None:
+        log_risk = _log_cumulative_sum(r).index_select(0, last)
+    else:
+        log_risk = r.masked_fill(~_at_risk(time, entry[order]), -torch.inf).logsumexp(1)
     log_sum = torch.dot(seen, log_risk if ties == "breslow" else log_risk + _efron_correction(r, seen, last, log_risk))
     loss = (log_sum - torch.dot(seen, r)) / seen.sum().clamp(min=1.0)
     return loss.to(torch.promote_types(log_hazard.dtype, torch.float32))
@@ -89,7 +102,12 @@ def _efron_correction(r: Tensor, seen: Tensor, last: Tensor, log_risk: Tensor) -
     return torch.log1p(-seen * rank_from_end / n_tied.clamp(min=1.0) * share)
 
 
-def cox_contributions(log_hazard: Tensor, duration: Tensor, event: Tensor) -> Tensor:
+def _at_risk(time: Tensor, entry: Tensor) -> Tensor:
+    """(n, n) True where the subject of a column is at risk at the time of the subject of a row."""
+    return (entry < time[:, None]) & (time[:, None] <= time)
+
+
+def cox_contributions(log_hazard: Tensor, duration: Tensor, event: Tensor, entry: Tensor | None = None) -> Tensor:
     """Contribution of each subject to the negative log partial likelihood (Breslow's ties).
 
     c_i = exp(r_i)·Λ(t_i) − δ_i·(r_i − log S(t_i)), where S(t) sums exp(r) over the subjects at risk and Λ is Breslow's
@@ -105,6 +123,8 @@ def cox_contributions(log_hazard: Tensor, duration: Tensor, event: Tensor) -> Te
         Time of event or censoring.
     event : Tensor, shape (n,), bool or 0/1
         True where the event was seen.
+    entry : Tensor, shape (n,), optional
+        Late entry; then c_i has Λ(t_i) − Λ(entry_i) in place of Λ(t_i).
 
     Returns
     -------
@@ -117,6 +137,11 @@ def cox_contributions(log_hazard: Tensor, duration: Tensor, event: Tensor) -> Te
     """
     if log_hazard.numel() == 0:
         return log_hazard.double()
+    if entry is not None:
+        r, seen, at_risk = log_hazard.double(), event.double(), _at_risk(duration, entry)
+        log_risk = r.masked_fill(~at_risk, -torch.inf).logsumexp(1)
+        shares = (r - log_risk[:, None]).masked_fill(~at_risk, -torch.inf).exp()
+        return seen @ shares - seen * (r - log_risk)
     time, order = duration.sort(descending=True)
     r = log_hazard.double()[order]
     r = r - r.max()

@@ -61,6 +61,7 @@ def fit_cox(
     *,
     ties: Ties = "breslow",
     strata: NDArray[np.int64] | None = None,
+    entry: Float | None = None,
 ) -> CoxEstimate:
     """Fit log-hazard = offset + xᵀγ without penalty.
 
@@ -76,6 +77,8 @@ def fit_cox(
         As for `cox_loss`.
     strata
         (n,) number of the stratum of each subject: each has its own baseline hazard. None for one stratum.
+    entry
+        (n,) times of late entry; None for none.
 
     References
     ----------
@@ -87,13 +90,18 @@ def fit_cox(
         torch.from_numpy(event),
     )
     fixed = torch.zeros(len(time), dtype=torch.float64) if offset is None else torch.from_numpy(offset).double()
+    late = None if entry is None else torch.from_numpy(entry)
     n_events = float(seen.sum())
     numbers = torch.zeros(len(time)) if strata is None else torch.from_numpy(strata)
     groups = [group for number in numbers.unique() if seen[group := torch.nonzero(numbers == number)[:, 0]].any()]
 
     def loss(gamma: Tensor) -> Tensor:
         r = fixed + columns @ gamma
-        parts = [seen[rows].sum() * cox_loss(r[rows], time[rows], seen[rows], ties=ties) for rows in groups]
+        parts = [
+            seen[rows].sum()
+            * cox_loss(r[rows], time[rows], seen[rows], None if late is None else late[rows], ties=ties)
+            for rows in groups
+        ]
         return torch.stack(parts).sum() if parts else r.sum() * 0
 
     gamma = torch.zeros(columns.shape[1], dtype=torch.float64)

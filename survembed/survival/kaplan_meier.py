@@ -56,7 +56,7 @@ class StepFunction:
         return self.first_time_at_or_below(0.5)
 
 
-def kaplan_meier(duration: Float, event: Bool) -> StepFunction:
+def kaplan_meier(duration: Float, event: Bool, entry: Float | None = None) -> StepFunction:
     """Survival function of one group by the product-limit estimator.
 
     Parameters
@@ -64,12 +64,16 @@ def kaplan_meier(duration: Float, event: Bool) -> StepFunction:
     duration, event
         (n,) float64 and (n,) bool. Subjects censored at the time of an event are at risk then. Without an event the
         function is 1 throughout.
+    entry
+        (n,) float64, late entry: a subject is at risk at t if entry < t ≤ duration. The estimate is that of survival
+        beyond the earliest entry. It is 0 from a time on at which everyone at risk has the event, as may happen early,
+        when few have entered.
 
     References
     ----------
-    Kaplan, Meier, JASA 53 (1958) 457.
+    Kaplan, Meier, JASA 53 (1958) 457; late entry: Tsai, Jewell, Wang, Biometrika 74 (1987) 883.
     """
-    times, n_events, _, n_at_risk = _counts_by_time(duration, event)
+    times, n_events, _, n_at_risk = _counts_by_time(duration, event, entry)
     return _product_limit(times, n_events, n_at_risk)
 
 
@@ -78,7 +82,7 @@ def kaplan_meier_survival(train: Outcome, n: int, times: Float) -> Float:
     return np.tile(kaplan_meier(*train)(times), (n, 1))
 
 
-def kaplan_meier_band(duration: Float, event: Bool) -> StepFunction:
+def kaplan_meier_band(duration: Float, event: Bool, entry: Float | None = None) -> StepFunction:
     """Kaplan–Meier curve with its pointwise 95 % log-log interval, on every distinct duration.
 
     Returns
@@ -89,8 +93,8 @@ def kaplan_meier_band(duration: Float, event: Bool) -> StepFunction:
     ----------
     Kalbfleisch, Prentice, The Statistical Analysis of Failure Time Data, 2nd ed. (2002) 18.
     """
-    times, n_events, _, n_at_risk = _counts_by_time(duration, event)
-    survival = kaplan_meier(duration, event)(times)
+    times, n_events, _, n_at_risk = _counts_by_time(duration, event, entry)
+    survival = kaplan_meier(duration, event, entry)(times)
     with np.errstate(divide="ignore", invalid="ignore"):  # at S(t) of 0 and 1
         greenwood = np.cumsum(n_events / (n_at_risk * (n_at_risk - n_events)))
         width = _NORMAL_QUANTILE * np.sqrt(greenwood) / np.abs(np.log(survival))
@@ -99,13 +103,13 @@ def kaplan_meier_band(duration: Float, event: Bool) -> StepFunction:
     return StepFunction(times, np.vstack([survival, limits]))
 
 
-def censoring_survival(duration: Float, event: Bool) -> StepFunction:
+def censoring_survival(duration: Float, event: Bool, entry: Float | None = None) -> StepFunction:
     """G(t) = P(C > t): Kaplan–Meier of the censoring, in which events count as censored.
 
     At a time with both, the events come first: a subject with an event is no longer at risk of censoring. Inverse
     probability weights of an event at T take the limit from the left, ``G(T, left=True)``.
     """
-    times, n_events, n_censored, n_at_risk = _counts_by_time(duration, event)
+    times, n_events, n_censored, n_at_risk = _counts_by_time(duration, event, entry)
     return _product_limit(times, n_censored, n_at_risk - n_events)
 
 
@@ -125,9 +129,9 @@ class FollowUp(NamedTuple):
     median: float
 
 
-def follow_up(duration: Float, event: Bool) -> FollowUp:
+def follow_up(duration: Float, event: Bool, entry: Float | None = None) -> FollowUp:
     """Subjects, events and the reverse Kaplan–Meier median follow-up (Schemper, Smith, CCT 17, 1996, 343)."""
-    return FollowUp(len(duration), int(np.sum(event)), censoring_survival(duration, event).median())
+    return FollowUp(len(duration), int(np.sum(event)), censoring_survival(duration, event, entry).median())
 
 
 def _product_limit(times: Float, n_events: Float, n_at_risk: Float) -> StepFunction:
@@ -137,9 +141,12 @@ def _product_limit(times: Float, n_events: Float, n_at_risk: Float) -> StepFunct
     return StepFunction(times[step], np.cumprod(factors, dtype=np.float64))
 
 
-def _counts_by_time(duration: Float, event: Bool) -> tuple[Float, Float, Float, Float]:
+def _counts_by_time(duration: Float, event: Bool, entry: Float | None = None) -> tuple[Float, Float, Float, Float]:
     """Distinct times, events and censorings at each, and subjects at risk just before it."""
     times, inverse, counts = np.unique(np.asarray(duration, dtype=np.float64), return_inverse=True, return_counts=True)
     n = counts.astype(np.float64)
     n_events = np.bincount(inverse, weights=event, minlength=len(times)).astype(np.float64)
-    return times, n_events, n - n_events, n[::-1].cumsum()[::-1]
+    n_at_risk = n[::-1].cumsum()[::-1]
+    if entry is not None:
+        n_at_risk = n_at_risk - (len(entry) - np.searchsorted(np.sort(entry), times))  # those who enter later
+    return times, n_events, n - n_events, n_at_risk

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,8 +13,9 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 
-class Outcome(NamedTuple):
-    """Right-censored outcome of n subjects.
+@dataclass(frozen=True)
+class Outcome:
+    """Right-censored outcome of n subjects; unpacks into `duration`, `event` and, where some enter late, `entry`.
 
     Attributes
     ----------
@@ -20,10 +23,27 @@ class Outcome(NamedTuple):
         (n,) float64, time to event or censoring.
     event
         (n,) bool, False where the subject is censored.
+    entry
+        (n,) float64, time from which the subject is under observation, less than `duration`; None where all are from
+        the start. A subject is at risk at t if entry < t ≤ duration.
     """
 
     duration: Float
     event: Bool
+    entry: Float | None = None
+
+    def take(self, index: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> Outcome:
+        """The outcome of the subjects at `index`: positions or a mask."""
+        return Outcome(*(values[index] for values in self))
+
+    def __getitem__(self, column: int) -> Any:
+        return tuple(self)[column]
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.duration
+        yield self.event
+        if self.entry is not None:
+            yield self.entry
 
 
 def to_structured(duration: ArrayLike, event: ArrayLike) -> NDArray[np.void]:

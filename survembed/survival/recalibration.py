@@ -41,7 +41,7 @@ def cox_calibration_slope(
     """Coefficient of a Cox model of n subjects on their predicted log-hazard (n,): 1 is right, below 1 overfitting."""
 
     def statistic(weight: Float) -> Float:
-        return cox_slope(linear_predictor, *outcome, weight)
+        return cox_slope(linear_predictor, outcome.duration, outcome.event, weight)
 
     reason = "no slope: equal predictions for all subjects, or perfect separation"
     return bootstrap(statistic, len(linear_predictor), n_resamples=n_resamples, seed=seed, reason=reason)

@@ -21,6 +21,15 @@ def equal_groups(risk: Float, n_groups: int) -> NDArray[np.int64]:
     return np.unique(np.searchsorted(edges, risk, side="right"), return_inverse=True)[1].astype(np.int64)
 
 
+def n_at_risk(outcome: Outcome, times: Float) -> NDArray[np.int64]:
+    """Number of subjects (T,) under observation just before each of `times`: entry < t ≤ duration."""
+    ends = np.sort(outcome.duration)
+    number = len(ends) - np.searchsorted(ends, times)
+    if outcome.entry is not None:
+        number = number - (len(ends) - np.searchsorted(np.sort(outcome.entry), times))
+    return number
+
+
 class LogRank(NamedTuple):
     """Result of a log-rank test: chi-square with one degree of freedom less than comparable groups."""
 
@@ -46,8 +55,7 @@ def log_rank(outcome: Outcome, group: NDArray[np.int64]) -> LogRank | None:
 
     times, n_events = np.unique(outcome.duration[outcome.event], return_counts=True)
     members = [group == number for number in np.unique(group)]
-    durations = [np.sort(outcome.duration[member]) for member in members]
-    at_risk = np.array([len(each) - np.searchsorted(each, times) for each in durations])
+    at_risk = np.array([n_at_risk(outcome.take(member), times) for member in members])
     total = at_risk.sum(axis=0)
     share = at_risk / total
     excess = np.array([outcome.event[member].sum() for member in members]) - share @ n_events
@@ -71,6 +79,8 @@ class GroupCurve:
         (n,) outcome of the subjects.
     times
         (k,) float64, every distinct duration, increasing.
+    entry
+        (n,) times of late entry; None where there is none.
     survival, low, high
         (k,) S(t) from each time on, with its pointwise 95 % log-log interval; all are 1 before the first time.
     """
@@ -81,6 +91,7 @@ class GroupCurve:
     survival: Float
     low: Float
     high: Float
+    entry: Float | None = None
 
     @property
     def n(self) -> int:
@@ -94,7 +105,7 @@ class GroupCurve:
 
     def n_at_risk(self, times: Float) -> list[int]:
         """Number of subjects under observation just before each of `times`."""
-        return [int((self.duration >= time).sum()) for time in times]
+        return list(map(int, n_at_risk(Outcome(self.duration, self.event, self.entry), times)))
 
     def median(self) -> tuple[float, float, float]:
         """Median survival with its 95 % interval (Brookmeyer–Crowley); NaN where a curve stays above 0.5."""
@@ -111,7 +122,8 @@ def group_curves(outcome: Outcome, group: NDArray[np.int64]) -> list[GroupCurve]
     """The Kaplan–Meier curve of each group (n,), by increasing group number."""
     curves = []
     for number in np.unique(group):
-        duration, event = outcome.duration[group == number], outcome.event[group == number]
-        band = kaplan_meier_band(duration, event)
-        curves.append(GroupCurve(duration, event, band.times, *band.values))
+        own = outcome.take(group == number)
+        band = kaplan_meier_band(*own)
+        survival, low, high = band.values
+        curves.append(GroupCurve(own.duration, own.event, band.times, survival, low, high, own.entry))
     return curves

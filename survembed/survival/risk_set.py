@@ -7,14 +7,16 @@ likelihood.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 
-class Rows(NamedTuple):
-    """Subjects of a risk set.
+@dataclass(frozen=True)
+class Rows:
+    """Subjects of a risk set; unpacks into its columns, with `entry` where subjects enter late.
 
     Attributes
     ----------
@@ -24,11 +26,19 @@ class Rows(NamedTuple):
         (n,) float64.
     event
         (n,) bool.
+    entry
+        (n,) float64 time of late entry; None where there is none.
     """
 
     log_hazard: Tensor
     duration: Tensor
     event: Tensor
+    entry: Tensor | None = None
+
+    def __iter__(self) -> Iterator[Tensor]:
+        yield from (self.log_hazard, self.duration, self.event)
+        if self.entry is not None:
+            yield self.entry
 
 
 class RiskSet:
@@ -50,7 +60,7 @@ class Collecting(RiskSet):
 
     def join(self, rows: Rows) -> tuple[Rows, float]:
         """`rows`, of which a copy without graph is kept."""
-        self.rows.append(Rows(rows.log_hazard.detach(), rows.duration, rows.event))
+        self.rows.append(replace(rows, log_hazard=rows.log_hazard.detach()))
         return rows, 1.0
 
 
@@ -72,7 +82,7 @@ class Surrounding(RiskSet):
         """All rows; those of the batch have a graph."""
         before, end = self.everyone.log_hazard[: self.start], self.start + len(rows.log_hazard)
         log_hazard = torch.cat([before, rows.log_hazard, self.everyone.log_hazard[end:]])
-        return self.everyone._replace(log_hazard=log_hazard), len(log_hazard) / len(rows.log_hazard)
+        return replace(self.everyone, log_hazard=log_hazard), len(log_hazard) / len(rows.log_hazard)
 
 
 def rescaled(loss: Tensor, factor: float) -> Tensor:
@@ -106,4 +116,4 @@ class Shifted(RiskSet):
     def join(self, rows: Rows) -> tuple[Rows, float]:
         """The rows of the whole update, those of the batch shifted."""
         self.used = True
-        return self.inner.join(rows._replace(log_hazard=rows.log_hazard + self.offset.to(rows.log_hazard)))
+        return self.inner.join(replace(rows, log_hazard=rows.log_hazard + self.offset.to(rows.log_hazard)))

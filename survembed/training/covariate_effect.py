@@ -79,7 +79,8 @@ def _fit(
     columns: tuple[Tensor, ...] = (data.covariates.double(), data.duration, data.event)
     x, duration, event = (column[data.train].numpy() for column in columns)
     columns_of_x = x if beside is None else np.column_stack([x, beside])
-    return fit_cox(columns_of_x, duration, event, offset, ties=head.ties)
+    entry = None if data.entry is None else data.entry[data.train].numpy()
+    return fit_cox(columns_of_x, duration, event, offset, ties=head.ties, entry=entry)
 
 
 @torch.no_grad()

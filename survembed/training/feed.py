@@ -47,7 +47,9 @@ class Feed:
         self.waited = 0.0
         device = study.images.device
         self._duration, self._event = study.duration.to(device), study.event.to(device)
-        self._covariates = None if study.covariates is None else study.covariates.to(device)
+        self._entry, self._covariates = (
+            None if column is None else column.to(device) for column in (study.entry, study.covariates)
+        )
         self._reader = None if study.images.held else ThreadPoolExecutor(1, "reading")
         self._ahead: dict[int, Future[Tensor]] = {}
 
@@ -71,11 +73,15 @@ class Feed:
         images = self._images(update, index)
         self.waited += time.perf_counter() - start
         there = on_device(index, images.device)
-        duration, event = self._duration[there], self._event[there]
         count = self.processes.micro_batches(len(everyone), self.micro_batches)
-        columns = [images, duration, event, *([] if self._covariates is None else [self._covariates[there]])]
-        parts = zip(*(column.tensor_split(count) for column in columns), strict=True)
-        return [Batch(*part) for part in parts], len(everyone)
+        whole = Batch(
+            images,
+            self._duration[there],
+            self._event[there],
+            None if self._covariates is None else self._covariates[there],
+            entry=None if self._entry is None else self._entry[there],
+        )
+        return whole.split(count), len(everyone)
 
     def _images(self, update: int, index: Tensor) -> Tensor:
         images = self.study.images

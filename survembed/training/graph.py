@@ -37,8 +37,8 @@ class ReplayedStep:
 
     def __init__(self, step: Step, batch: Batch) -> None:
         self.step = step
-        covariates = None if batch.covariates is None else batch.covariates.clone()
-        self.batch = Batch(batch.image.clone(), batch.duration.clone(), batch.event.clone(), covariates)
+        covariates, entry = (None if column is None else column.clone() for column in (batch.covariates, batch.entry))
+        self.batch = Batch(batch.image.clone(), batch.duration.clone(), batch.event.clone(), covariates, entry=entry)
         with state_restored(step):
             step.prepare(0)
             self.graph, self.loss = capture(self._update)
@@ -49,8 +49,9 @@ class ReplayedStep:
         self.batch.image.copy_(batch.image)
         self.batch.duration.copy_(batch.duration)
         self.batch.event.copy_(batch.event)
-        if self.batch.covariates is not None and batch.covariates is not None:
-            self.batch.covariates.copy_(batch.covariates)
+        for own, given in ((self.batch.covariates, batch.covariates), (self.batch.entry, batch.entry)):
+            if own is not None and given is not None:
+                own.copy_(given)
         self.step.prepare(update)
         self.graph.replay()
         return self.loss

@@ -10,7 +10,7 @@ import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
@@ -76,18 +76,19 @@ class Processes:
         """Rows of all processes (n,), as constants, and where among them this one's begin."""
         parts = self._parts(n)
         if self.count == 1:
-            return Rows(rows.log_hazard.detach(), rows.duration, rows.event), 0
+            return replace(rows, log_hazard=rows.log_hazard.detach()), 0
         longest = max(part.stop - part.start for part in parts)
         device = rows.log_hazard.device
-        mine = torch.zeros(3, longest, dtype=torch.float64, device=device)  # a part that is shorter is padded
-        for row, values in zip(mine, rows, strict=True):
+        columns = list(rows)
+        mine = torch.zeros(len(columns), longest, dtype=torch.float64, device=device)  # a shorter part is padded
+        for row, values in zip(mine, columns, strict=True):
             row[: len(values)] = values.detach()
         collected = [torch.empty_like(mine) for _ in parts]
         dist.all_gather(collected, mine)
-        log_hazard, duration, event = torch.cat(
+        log_hazard, duration, event, *entry = torch.cat(
             [values[:, : part.stop - part.start] for values, part in zip(collected, parts, strict=True)], dim=1
         )
-        return Rows(log_hazard.to(rows.log_hazard.dtype), duration, event.bool()), parts[self.rank].start
+        return Rows(log_hazard.to(rows.log_hazard.dtype), duration, event.bool(), *entry), parts[self.rank].start
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace each gradient by the sum over all processes, in one exchange."""

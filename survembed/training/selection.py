@@ -39,12 +39,13 @@ class Selection:
 
     def __init__(self, data: TrainingData) -> None:
         self.duration, self.event = data.duration[data.validation], data.event[data.validation]
+        self.entry = None if data.entry is None else data.entry[data.validation]
         self.state: dict[str, Tensor] = {}
 
     def keeps(self, result: Validation) -> bool:
         """Whether to keep the weights with this result; updates the state."""
         objective, rest = (torch.tensor(value, dtype=torch.float64) for value in (result.objective, result.rest))
-        cox = cox_contributions(result.log_hazard, self.duration, self.event)
+        cox = cox_contributions(result.log_hazard, self.duration, self.event, self.entry)
         if not self.state:
             self.state = {"lowest": objective, "rest": rest, "best_cox": cox}
             return True

@@ -34,6 +34,8 @@ class TrainingData:
         Positions of the two parts; the validation part may be empty.
     covariates
         (N, P) float32 x, encoded; None for a model of the images alone.
+    entry
+        (N,) float64 times of late entry; None where there is none.
     """
 
     images: Images
@@ -42,14 +44,16 @@ class TrainingData:
     train: Tensor
     validation: Tensor
     covariates: Tensor | None = None
+    entry: Tensor | None = None
 
     @classmethod
     def of(cls, images: Images, subjects: Subjects, parts: Parts, covariates: Float | None = None) -> Self:
         """Training data from a table of subjects and its split; `covariates` x (N, P) of all subjects."""
         arrays = (subjects.duration, subjects.event, parts["train"], parts["validation"])
         x = None if covariates is None else torch.from_numpy(covariates).float()
+        entry = None if subjects.entry is None else torch.from_numpy(subjects.entry)
         duration, event, train, validation = map(torch.from_numpy, arrays)
-        return cls(images, duration, event, train, validation, x)
+        return cls(images, duration, event, train, validation, x, entry)
 
     def fit_statistics(self, model: Model, batch_size: int) -> None:
         """Fit the input scale and the outcome statistics of an untrained `model` to the training part.
@@ -67,5 +71,8 @@ class TrainingData:
     def batch(self, index: Tensor) -> Batch:
         """The subjects at `index`, on the device of the images."""
         device = self.images.device
-        covariates = None if self.covariates is None else self.covariates[index].to(device)
-        return Batch(self.images[index], self.duration[index].to(device), self.event[index].to(device), covariates)
+        covariates, entry = (
+            None if column is None else column[index].to(device) for column in (self.covariates, self.entry)
+        )
+        duration, event = self.duration[index].to(device), self.event[index].to(device)
+        return Batch(self.images[index], duration, event, covariates, entry=entry)

@@ -167,7 +167,7 @@ def score_run(
     def add(predicted: Predictions) -> None:
         on_grid = [[predicted.on(grid, cohort.times)]]
         row = scorer.score(subjects.run.model, predicted.model, on_grid, predicted.notes)
-        is_known = len(cohort.times) > 0
+        is_known = len(cohort.times) > 0 and test.entry is None
         calibration = calibrate(test, predicted.survival, cohort.times, **scorer.options, at=at) if is_known else None
         rows.append(replace(row, scores={**row.scores, **scorer.auc(predicted)}, calibration=calibration))
         used.append(predicted)

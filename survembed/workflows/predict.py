@@ -18,6 +18,7 @@ from survembed.errors import PluginError
 from survembed.evaluation.development_set import development_set
 from survembed.evaluation.out_of_distribution import OutOfDistribution, compare_with_training, percentile
 from survembed.evaluation.survival_band import Survival, SurvivalBand
+from survembed.evaluation.survival_bound import COVERAGE, Bounds, bounds
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import read_config
 from survembed.runs.embedding import form_of
@@ -31,6 +32,29 @@ from survembed.survival.outcome import Float
 
 QUARTERS = (0.75, 0.5, 0.25)
 """Levels of the training subjects' own survival curve; predictions are given as numbers at the times of these."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of several runs that are averaged.
+
+    Attributes
+    ----------
+    run
+        Its id.
+    percentile
+        (n,) of the log-hazard among its own training subjects, in per cent.
+    survival
+        (n, T) S(t) at the times of the average.
+    """
+
+    run: str
+    percentile: Float
+    survival: Float
+
+    def to_dict(self, row: int) -> dict[str, Any]:
+        """Plain values of one subject."""
+        return {"run": self.run, "log_hazard_percentile": self.percentile[row], "survival": self.survival[row]}
 
 
 @dataclass(frozen=True)
@@ -74,6 +98,13 @@ class SubjectPrediction(Result):
         Text (n,) on the covariates of each subject; empty for a model of the images alone.
     covariate_contributions
         (n, P) γ_j·x_j by encoded column: what the covariates add to `log_hazard_ratio`; empty without covariates.
+    inputs
+        (n, L + P) what the head takes: latents, and encoded covariates.
+    bound
+        Lower bound of the survival times; None where several runs are averaged.
+    members
+        The runs that are averaged, if there are several: survival, its range, and the percentile are theirs, all else
+        is of the first run, whose latents have nothing in common with those of the others.
     """
 
     format = "survembed-prediction"
@@ -99,6 +130,9 @@ class SubjectPrediction(Result):
     n_train: int
     covariates: tuple[str, ...] = ()
     covariate_contributions: Mapping[str, Float] = field(default_factory=dict)
+    inputs: Float = field(default_factory=lambda: np.empty((0, 0)))
+    bound: Bounds | None = None
+    members: tuple[Member, ...] = ()
 
     @property
     def attribution(self) -> str:
@@ -134,6 +168,7 @@ class SubjectPrediction(Result):
                 if survival.has_interval
                 else {}
             ),
+            **({} if self.bound is None else {f"lower_bound_{unit}": self.bound.time}),
             **{f"survival_at_{time:g}_{unit}": survival.value[:, index] for time, index in at.items()},
             "far_from_training": np.where(self.out_of_distribution.far, "yes", "no"),
         }
@@ -172,6 +207,8 @@ class SubjectPrediction(Result):
                     "median_survival": survival.median[row],
                     "median_low": survival.median_low[row],
                     "median_high": survival.median_high[row],
+                    **({} if self.bound is None else {"survival_bound": self.bound.to_dict(row)}),
+                    **({"runs": [member.to_dict(row) for member in self.members]} if self.members else {}),
                     "z": self.z[row],
                     "z_standardised": self.coordinates[row],
                     "contributions": self.contributions[row],
@@ -196,6 +233,7 @@ class SubjectPrediction(Result):
                 "training_subjects": self.n_train,
                 "compared_with": {"part": similarity.part, "subjects": similarity.n},
                 "times": survival.times,
+                "interval": survival.kind or None,
                 "warnings": list(self.warnings),
                 "subjects": subjects,
             }
@@ -209,6 +247,7 @@ def predict(
     *,
     label: str | None = None,
     covariates: Sequence[str] = (),
+    coverage: float = COVERAGE,
     reporter: Reporter = QUIET,
 ) -> SubjectPrediction:
     """Prepare new subjects as those of the run's cohort were, and predict.
@@ -223,6 +262,8 @@ def predict(
         What the subject is called in the result. Default: its id in a table; without ids `subject`, or `row-1`, ….
     covariates
         `name=value` for a model with covariates. Default: the columns of a table, else the reference subject.
+    coverage
+        Share of subjects that live beyond their lower bound.
 
     Raises
     ------
@@ -248,6 +289,7 @@ def predict(
     axes, log_hazard = trained.coordinates(), trained.log_hazard(both)
     development = development_set(trained)
     assert development.log_hazards is not None
+    survival = SurvivalBand(trained, reporter).survival(both)
     return SubjectPrediction(
         run=run.id,
         model=run.model_title,
@@ -262,7 +304,7 @@ def predict(
         percentile=percentile(log_hazard, development.log_hazards),
         contributions=trained.contributions(z),
         linear=trained.is_linear,
-        survival=SurvivalBand(trained, reporter).survival(both),
+        survival=survival,
         out_of_distribution=compare_with_training(trained, images, mu, reporter),
         measures=new.measures,
         warnings=(*new.warnings, *given.notes),
@@ -270,6 +312,8 @@ def predict(
         n_train=development.n,
         covariates=given.texts,
         covariate_contributions=trained.covariate_contributions(given.x),
+        inputs=both,
+        bound=bounds(trained, both, survival.times, coverage),
     )
 
 

@@ -13,7 +13,7 @@ from survembed import registry
 from survembed.cohort.cohort import Cohort
 from survembed.cohort.covariate_encoder import CovariateEncoder
 from survembed.cohort.prepare import prepare
-from survembed.errors import RunError, SurvembedError
+from survembed.errors import RunError, SurvembedError, UsageError
 from survembed.evaluation.summary import keep_summary
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
@@ -126,6 +126,13 @@ class TrainingRun:
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
             model = build_model(self.config.model, self.config.head, cohort.channels, cohort.shape, encoder)
+        if cohort.subjects.entry is not None and model.head is not None and not model.head.takes_entry:
+            raise UsageError(
+                f"the head '{self.config.head.name if self.config.head else ''}' takes no late entry",
+                where="data.entry_column",
+                expected="a head whose likelihood heeds late entry, such as linear, deepsurv or discrete",
+                try_="--head linear",
+            )
         return model.to(self.processes.device)
 
     def _refit_covariates(self, run: Run, model: Model, data: TrainingData, encoder: CovariateEncoder) -> None:

@@ -11,7 +11,7 @@ import pytest
 from survembed.evaluation.survival_band import Survival, SurvivalBand
 from survembed.heads.base import Breslow
 from survembed.survival.breslow import BreslowBaseline
-from survembed.survival.outcome import Float
+from survembed.survival.outcome import Float, Outcome
 
 
 def band_of(seed: int) -> SurvivalBand:
@@ -23,7 +23,10 @@ def band_of(seed: int) -> SurvivalBand:
     event = rng.random(n) < rng.choice([0.1, 0.5, 1.0])
     head = Breslow()
     head.baseline = BreslowBaseline.fit(log_hazard, duration, event)
-    latents = SimpleNamespace(test=np.zeros(n, bool), log_hazard=log_hazard, duration=duration, event=event)
+    outcome = Outcome(duration, event)
+    latents = SimpleNamespace(
+        test=np.zeros(n, bool), log_hazard=log_hazard, duration=duration, event=event, outcome=outcome
+    )
     model: Any = SimpleNamespace(
         latents=latents,
         reference=None,

@@ -26,6 +26,8 @@ class WeibullHead(Head):
         L.
     """
 
+    takes_entry = True
+
     log_unit: Tensor
     shortest: Tensor
 
@@ -55,7 +57,7 @@ class WeibullHead(Head):
     def loss(self, z: Tensor, batch: Batch) -> Tensor:
         """Mean negative log-likelihood of right-censored durations at latents (n, L).
 
-        −(1/n) Σ event · log h(t) − (t / λ)^ρ, computed in float64. It needs neither a risk set nor an event.
+        −(1/n) Σ event · log h(t) − (t / λ)^ρ + (entry / λ)^ρ, in float64. It needs neither a risk set nor an event.
         """
         log_time = batch.duration.double().clamp(min=self.shortest).log()
         log_rho = self.log_rho.double()
@@ -63,6 +65,9 @@ class WeibullHead(Head):
         log_hazard = log_rho - log_time + log_cumulative
         below = log_cumulative.clamp(max=LARGEST)
         cumulative = below.exp() * (1 + log_cumulative - below)
+        if batch.entry is not None:  # survival up to the entry is known
+            before = self._log_cumulative_hazard(z, batch.entry.double().log()).clamp(max=LARGEST)
+            cumulative = cumulative - before.exp()
         loss: Tensor = (cumulative - (batch.event > 0).double() * log_hazard).mean()
         return loss.to(torch.promote_types(z.dtype, torch.float32))
 

@@ -65,6 +65,8 @@ class ClinicalTable:
         Sentences on rows and columns that are left out, and on implausible values.
     exclusions
         Dropped rows by reason.
+    entry
+        (n,) float64 late entries in days; None if there are none.
     """
 
     id: NDArray[np.str_]
@@ -76,6 +78,7 @@ class ClinicalTable:
     choice: str
     notes: tuple[str, ...]
     exclusions: tuple[Exclusion, ...] = ()
+    entry: NDArray[np.float64] | None = None
 
 
 def find_table(root: Path) -> Path:
@@ -147,6 +150,7 @@ def clinical_of(table: Table, columns: Columns, skip_bad: bool = False) -> Clini
         choice=outcome.choice,
         notes=(*outcome.notes, *covariates.notes, *([outcome.unit_warning] if outcome.unit_warning else [])),
         exclusions=outcome.exclusions,
+        entry=None if outcome.entry is None else outcome.entry * DAYS[columns.unit or "days"],
     )
 
 

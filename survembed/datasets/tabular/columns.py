@@ -48,6 +48,8 @@ class Columns:
         Contents of cells without a value, besides the usual ones.
     truth
         Column with the true log-hazard of simulated subjects; None if there is none.
+    entry
+        Column of late entries, in the unit of the durations; None if all subjects are observed from the start.
     """
 
     id: str | None = None
@@ -61,6 +63,7 @@ class Columns:
     censored_values: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     decimal: str | None = None
+    entry: str | None = None
 
     @classmethod
     def of(cls, options: ClinicalStudy | Tabular, truth: str | None = None) -> Columns:
@@ -77,6 +80,7 @@ class Columns:
             censored_values=options.censored_values,
             allow=options.allow,
             decimal=options.decimal,
+            entry=options.entry_column,
         )
 
 
@@ -168,7 +172,7 @@ def _not_found(role: str, table: Table) -> DataError:
 
 def is_duration(table: Table, candidate: Candidate) -> bool:
     """Whether most contents are numbers of 0 or more, and neither only 0 and 1 nor, without a unit, a few grades."""
-    values = _numbers(table, candidate.name)
+    values = first_readings(table, candidate.name)
     known = values[np.isfinite(values)]
     if 2 * len(known) < len(values) or (len(known) > 2 and set(known.tolist()) <= {0.0, 1.0}):
         return False
@@ -190,7 +194,7 @@ def is_event(table: Table, candidate: Candidate) -> bool:
     return contents <= YES | NO or all(is_event_word(each) or is_censored_word(each) for each in contents)
 
 
-def _numbers(table: Table, column: str) -> NDArray[np.float64]:
+def first_readings(table: Table, column: str) -> NDArray[np.float64]:
     """Cells (n,) as numbers in their first reading, NaN if they are none: only to choose the column."""
     numerals = [numeral(text) for text in texts(table, column).tolist()]
     return np.array([next(iter(one.readings.values())) if one else np.nan for one in numerals], dtype=np.float64)
@@ -198,7 +202,7 @@ def _numbers(table: Table, column: str) -> NDArray[np.float64]:
 
 def _same_durations(table: Table, one: str, other: str) -> bool:
     """Whether two columns hold the same durations in their units, up to one unit of rounding."""
-    first, second = _numbers(table, one), _numbers(table, other)
+    first, second = first_readings(table, one), first_readings(table, other)
     factors = [DAYS.get(unit_in(name) or "days", np.nan) for name in (one, other)]
     scaled = first * factors[0], second * factors[1]
     both = np.isfinite(scaled[0]) & np.isfinite(scaled[1])

@@ -79,7 +79,7 @@ def read_covariates(outcome: Outcome, requested: Collection[str] = ()) -> Covari
         If a requested or allowed column does not exist, or a requested column may not be used.
     """
     table, columns = outcome.table, outcome.columns
-    used = {columns.id, columns.duration, columns.event, columns.truth}
+    used = {columns.id, columns.duration, columns.event, columns.truth, columns.entry}
     allowed = {require_column(table, name) for name in columns.allow}
     found = Covariates()
     for name in requested or [str(name) for name in table.frame.columns if name not in used]:

@@ -11,6 +11,7 @@ from survembed.cohort.exclusions import Exclusion
 from survembed.datasets.tabular.cells import durations, identifiers, unusable_durations
 from survembed.datasets.tabular.columns import Columns, find_outcome, require_column
 from survembed.datasets.tabular.descriptions import Description
+from survembed.datasets.tabular.entry import read_entry, require_same_unit, unusable_entries
 from survembed.datasets.tabular.event_codes import EventCodes, event_codes
 from survembed.datasets.tabular.ids import find_id
 from survembed.datasets.tabular.table import Table
@@ -43,6 +44,8 @@ class Outcome:
         A sentence if the durations are implausible in their unit, else None.
     exclusions
         Excluded rows by reason.
+    entry
+        (n,) float64 in the unit of the durations, less than them; None if all subjects are observed from the start.
     """
 
     table: Table
@@ -54,6 +57,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     unit_warning: str | None = None
     exclusions: tuple[Exclusion, ...] = ()
+    entry: NDArray[np.float64] | None = None
 
 
 def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: bool, skip_bad: bool = False) -> Outcome:
@@ -66,15 +70,15 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
     converted
         Whether durations will be converted to days; see `time_unit`.
     skip_bad
-        Exclude rows without an id, a usable duration or an event instead of raising an error. What the codes of events
-        mean is decided before, for all rows.
+        Exclude rows without an id, a usable duration or entry, or an event instead of raising an error. What the codes
+        of events mean is decided before, for all rows.
 
     Raises
     ------
     DataError
         If a column, the codes or the unit are not clear, an id appears twice, or a duration or event is not usable.
     """
-    for given in (asked.id, asked.duration, asked.event):
+    for given in (asked.id, asked.duration, asked.event, asked.entry):
         if given is not None:
             require_column(table, given)
     if asked.event is not None:  # before the other columns are chosen
@@ -93,6 +97,8 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
     codes = _codes(table, event_column, asked)
     _refuse_one_sided(table, duration_column, event_column, codes)
     bad = _bad_rows(table, id_column, events.values, duration_column)
+    if asked.entry is not None:
+        bad |= unusable_entries(table, asked.entry, duration_column)
     warnings = [id_warning] if id_warning else []
     exclusions: tuple[Exclusion, ...] = ()
     if skip_bad and bad.any():
@@ -104,6 +110,7 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
         ids = numbered if id_column is None else identifiers(table, id_column)
         duration = durations(table, duration_column, ids)
         event = _events(table, event_column, codes, ids)
+        entry = None if asked.entry is None else read_entry(table, asked.entry, duration.values, ids)
     except DataError as error:
         if skip_bad or not bad.any() or error.try_ or not needs_id:
             raise
@@ -118,12 +125,16 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
         )
     choice = (
         f"Durations are column '{duration_column}', {phrase}; events are column '{event_column}', which {codes}; "
+        + (entry.choice + "; " if entry else "")
         + (f"ids are column '{id_column}'." if id_column else "ids are row numbers.")
     )
     columns = replace(asked, id=id_column, duration=duration_column, event=event_column, unit=unit)
     notes = (*table.notes, *events.notes, *duration.notes, *warnings)
     doubt = unit_warning(duration.values, unit)
-    return Outcome(table, columns, ids, duration.values, event, choice, notes, doubt, exclusions)
+    if asked.entry is not None:
+        require_same_unit(table, asked.entry, duration_column, unit)
+    late = entry.values if entry else None
+    return Outcome(table, columns, ids, duration.values, event, choice, notes, doubt, exclusions, late)
 
 
 def _refuse_one_sided(table: Table, duration_column: str, event_column: str, codes: EventCodes) -> None:

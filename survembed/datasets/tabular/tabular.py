@@ -231,7 +231,9 @@ def _read_columns(path: Path, options: Tabular, form: CohortForm | None = None) 
         features.add(name, values, bool(requested), where, None if wanted is None else wanted[name])
     if not features.columns:
         raise DataError("no feature is left", where=where, expected="columns of numbers besides duration and event")
-    subjects = Subjects(outcome.id, outcome.duration, outcome.event, covariates=features.covariates)
+    subjects = Subjects(
+        outcome.id, outcome.duration, outcome.event, covariates=features.covariates, entry=outcome.entry
+    )
     return subjects, features.columns, features.notes, outcome.columns.unit or "units"
 
 
@@ -245,6 +247,8 @@ def _columns_of(form: CohortForm) -> dict[str, tuple[str, ...]]:
 def _read_deepsurv(path: Path, options: Tabular) -> TableContents:
     """Subjects, features and notes of an HDF5 file with groups `train` and `test` of `x` (n, d), `t` and `e` (n,)."""
     expected = "groups train and test, each with x (n, d), t (n,) and e (n,)"
+    if options.entry_column:
+        raise DataError(f"{path.name} has no columns, and so no late entries", where=str(path), expected=expected)
     try:
         with h5py.File(path, "r") as file:
             parts = {

@@ -100,6 +100,8 @@ class CubeSource(ABC):
         columns = {"id": clinical.id, "duration": clinical.duration, "event": clinical.event, **clinical.covariates}
         if clinical.truth is not None:
             columns["truth"] = clinical.truth
+        if clinical.entry is not None:
+            columns["entry"] = clinical.entry
         return {
             "dataset": self.dataset,
             "title": study.title,
@@ -288,6 +290,7 @@ def _subjects(study: Study, cubes: dict[Case, Cube], measures: list[dict[str, fl
         duration=clinical.duration[rows],
         event=clinical.event[rows],
         truth=None if clinical.truth is None else clinical.truth[rows],
+        entry=None if clinical.entry is None else clinical.entry[rows],
         covariates={name: values[rows] for name, values in clinical.covariates.items()},
         measures={name: np.array([each[name] for each in measures]) for name in (measures[0] if measures else ())},
         affine=np.array([cube.affine for cube in cubes.values()]).reshape(-1, 4, 4),
