@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from survembed.heads.base import CoxHead
 from survembed.models.base import Loss
 from survembed.models.vae import VAENetwork
 from survembed.survival.batch import Batch
@@ -16,10 +15,6 @@ if TYPE_CHECKING:
     from survembed.cohort.subjects import Channel
     from survembed.heads.base import Head
     from survembed.models import CoxVAE
-
-SPREAD = 0.03
-"""Weight of the mean squared log-hazard in the Cox term: a model that tells its training subjects apart would else
-raise its hazards without limit."""
 
 
 class CoxVAENetwork(VAENetwork):
@@ -41,7 +36,6 @@ class CoxVAENetwork(VAENetwork):
         super().__init__(options, channels, shape)
         self.tau = options.tau
         self.head = head
-        self.penalises = isinstance(head, CoxHead) and options.reduction == "share"
         self.has_conditional_prior = options.prior == "conditional"
 
     def take_covariates(self, n_covariates: int) -> None:
@@ -58,19 +52,11 @@ class CoxVAENetwork(VAENetwork):
         return {**weights, "cox": 1 - self.tau} if self.head is not None else weights
 
     def loss(self, batch: Batch) -> Loss:
-        """Equation (3); the Cox term is taken on the same latents as the reconstruction.
-
-        With the reconstruction as a share, the Cox term of a Cox head holds a small penalty on the size of the
-        log-hazard of the latents.
-        """
+        """Equation (3); the Cox term is taken on the same latents as the reconstruction."""
         terms, record, z = self.vae_loss(batch.image, batch.covariates)
         weighted = {name: self.tau * term for name, term in terms.items()}
         if self.head is not None:
             with torch.autocast(z.device.type, enabled=False):
                 record["cox"] = self.head.loss(z, batch)
-                hazard = record["cox"]
-                if self.penalises:
-                    has_event = (batch.event > 0).any()  # without one, the term is 0 and moves nothing
-                    hazard = hazard + SPREAD * has_event * self.head(z).square().mean()
-            weighted["cox"] = (1 - self.tau) * hazard
+            weighted["cox"] = (1 - self.tau) * record["cox"]
         return Loss(weighted, record)

@@ -27,7 +27,7 @@ class History(Result):
         Each (k,) by name: the loss `objective` (validation only) and its unweighted terms, `kl_nats`, `cox`,
         `reconstruction`, …. `train` is of the current batch; `validation` is empty without a validation part.
     explained
-        Explained variance of the images of at most 128 validation subjects, (k,) by channel, as in `evaluate` but
+        Explained variance of the images of at most 32 validation subjects, (k,) by channel, as in `evaluate` but
         against their own mean image. Empty without a validation part or decoder, and for runs of earlier versions.
     median_correlation
         (k,) median |correlation| between latent dimensions over validation subjects; empty where it is not recorded.
