@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from survembed.progress import Reporter
 from survembed.survival.cox_newton import CoxEstimate, fit_cox
 from survembed.training.training_data import TrainingData
 from survembed.training.validation import batch_size_without_gradient
+
+PRIOR_SD = 2.0
+"""Of the prior that keeps γ finite where the likelihood has no maximum; exp(2) is a hazard ratio of 7."""
 
 
 def start_at_clinical_model(model: Model, data: TrainingData) -> None:
@@ -32,7 +36,8 @@ def refit(model: Model, data: TrainingData, names: list[str], reporter: Reporter
 
     Returns
     -------
-    For the record of the run: `gamma` and `standard_error` by encoded column, n, events, and whether the fit converged.
+    For the record of the run: `gamma` and `standard_error` by encoded column, n, events, whether the fit without
+    penalty converged, and else the deviation of the prior.
     The standard errors are those of a fit in which the image score has a free slope: with it fixed they would leave out
     what cannot be told apart where covariates and image are correlated.
     """
@@ -47,8 +52,9 @@ def refit(model: Model, data: TrainingData, names: list[str], reporter: Reporter
     errors = _fit(head, data, None, beside=score).standard_errors
     if not estimate.converged:
         reporter.warn(
-            "the weights of the covariates have no finite maximum: a column separates the events of the training part; "
-            "fewer --covariates, or categories that are joined"
+            "the weights of the covariates have no finite maximum: a column separates the events of the training part. "
+            f"They are kept finite by a weak penalty, a normal prior with standard deviation {PRIOR_SD:g}; fewer "
+            "--covariates, or joined categories, need none"
         )
     return {
         "gamma": dict(zip(names, head.gamma.double().tolist(), strict=True)),
@@ -56,6 +62,7 @@ def refit(model: Model, data: TrainingData, names: list[str], reporter: Reporter
         "subjects": len(data.train),
         "events": int(data.event[data.train].sum()),
         "converged": estimate.converged,
+        "prior_sd": None if estimate.converged else PRIOR_SD,
     }
 
 
@@ -80,7 +87,11 @@ def _fit(
     x, duration, event = (column[data.train].numpy() for column in columns)
     columns_of_x = x if beside is None else np.column_stack([x, beside])
     entry = None if data.entry is None else data.entry[data.train].numpy()
-    return fit_cox(columns_of_x, duration, event, offset, ties=head.ties, entry=entry)
+    arguments = (columns_of_x, duration, event, offset)
+    estimate = fit_cox(*arguments, ties=head.ties, entry=entry)
+    if estimate.converged:
+        return estimate
+    return replace(fit_cox(*arguments, ties=head.ties, entry=entry, ridge=PRIOR_SD**-2), converged=False)
 
 
 @torch.no_grad()

@@ -17,7 +17,9 @@ import pytest
 from survembed.evaluation import reencoding
 from survembed.page.opening import opened_in_browser
 from survembed.progress import QUIET
+from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
+from survembed.workflows.explore import Explorer
 from tests.page.conftest import Explorers, Pages
 from tests.page.served import Served
 
@@ -536,3 +538,23 @@ def test_a_printed_report_hides_nothing(chromium: Any) -> None:
     page.pdf()
     assert page.evaluate("document.querySelector('details').open")
     page.close()
+
+
+@pytest.mark.usefixtures("clinical_plugin")
+def test_a_control_for_each_covariate(chromium: Any, trained_with: Callable[..., Run]) -> None:
+    served = Served.of(Explorer(TrainedModel.open(trained_with())))
+    try:
+        tab = Tab(chromium, served.url)
+        tab.until("document.querySelectorAll('#covariates label').length === 2")
+        assert tab.page.locator("#covariates select option").all_inner_texts() == ["II", "III", "I"]
+        before = tab.page.locator("#numbers dl").inner_text()
+        tab.page.select_option("#covariates select", "III")
+        tab.until("location.hash.includes('III')")
+        assert tab.page.locator("#numbers dl").inner_text() != before
+        position = tab.page.locator("#along").get_attribute("aria-valuetext")
+        assert float(str(position).replace("−", "-")) == pytest.approx(0, abs=0.02)  # the image has not moved
+        tab.page.reload()
+        tab.until("document.querySelector('#covariates select').value === 'III'")
+        tab.context.close()
+    finally:
+        served.stop()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from lifelines import CoxPHFitter
 
+from survembed.survival.cox_loss import cox_loss
 from survembed.survival.cox_newton import fit_cox
 
 
@@ -58,3 +59,20 @@ def test_without_an_event_the_coefficients_are_zero(planted: tuple[np.ndarray, .
     x, duration, event = planted
     estimate = fit_cox(x, duration, np.zeros_like(event))
     assert not estimate.coefficients.any()
+
+
+def test_a_ridge_keeps_a_separating_column_finite_and_is_a_normal_prior(planted: tuple[np.ndarray, ...]) -> None:
+    x, duration, event = planted
+    estimate = fit_cox(event[:, None].astype(float), duration, event, ridge=0.25)
+    assert estimate.converged
+    assert 1 < estimate.coefficients[0] < 10
+    ridge = 0.25  # at the maximum, the score of the likelihood is that of the prior
+    shrunk = fit_cox(x, duration, event, ridge=ridge)
+
+    def log_likelihood(gamma: np.ndarray) -> float:
+        r = torch.from_numpy(x @ gamma)
+        return -event.sum() * float(cox_loss(r, torch.from_numpy(duration), torch.from_numpy(event)))
+
+    steps = 1e-4 * np.eye(2)
+    pairs = [(log_likelihood(shrunk.coefficients + each), log_likelihood(shrunk.coefficients - each)) for each in steps]
+    np.testing.assert_allclose([(up - down) / 2e-4 for up, down in pairs], ridge * shrunk.coefficients, atol=1e-4)

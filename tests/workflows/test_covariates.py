@@ -132,6 +132,10 @@ def test_an_allowed_column_is_taken_and_its_association_said(tmp_path: Path) -> 
     said = " ".join(recorded.warned)
     assert "covariate 'vital_status' may reveal the outcome: its contents determine the event" in said
     assert "no finite maximum" in said
+    (run,) = Runs(tmp_path).list()
+    fit = run.record["covariates"]["fit"]
+    assert fit["prior_sd"] == 2
+    assert max(map(abs, fit["gamma"].values())) < 6
 
 
 def test_covariates_need_a_cox_head(tmp_path: Path) -> None:
