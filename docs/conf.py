@@ -32,9 +32,17 @@ def as_text(_app: object, _what: str, _name: str, _of: object, _options: object,
     lines[:] = [line.replace("*", r"\*") for line in lines]
 
 
+def with_levels(app: object, _error: object) -> None:
+    """Sphinx makes captions of the contents headings for screen readers, and forgets their level."""
+    for page in Path(app.outdir).rglob("*.html"):  # type: ignore[attr-defined]
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace('role="heading">', 'role="heading" aria-level="2">'), encoding="utf-8")
+
+
 def setup(app: object) -> None:
     """Hook into autodoc, before napoleon, and add the directive `command`."""
     from command_pages import CommandPage
 
     app.add_directive("command", CommandPage)  # type: ignore[attr-defined]
+    app.connect("build-finished", with_levels)  # type: ignore[attr-defined]
     app.connect("autodoc-process-docstring", as_text, priority=100)  # type: ignore[attr-defined]
