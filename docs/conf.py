@@ -32,11 +32,12 @@ def as_text(_app: object, _what: str, _name: str, _of: object, _options: object,
     lines[:] = [line.replace("*", r"\*") for line in lines]
 
 
-def with_levels(app: object, _error: object) -> None:
-    """Sphinx makes captions of the contents headings for screen readers, and forgets their level."""
+def accessible(app: object, _error: object) -> None:
+    """Levels of the captions, which Sphinx makes headings without one; code that scrolls can be reached by keyboard."""
     for page in Path(app.outdir).rglob("*.html"):  # type: ignore[attr-defined]
         text = page.read_text(encoding="utf-8")
-        page.write_text(text.replace('role="heading">', 'role="heading" aria-level="2">'), encoding="utf-8")
+        text = text.replace('role="heading">', 'role="heading" aria-level="2">').replace("<pre>", '<pre tabindex="0">')
+        page.write_text(text, encoding="utf-8")
 
 
 def setup(app: object) -> None:
@@ -44,5 +45,5 @@ def setup(app: object) -> None:
     from command_pages import CommandPage
 
     app.add_directive("command", CommandPage)  # type: ignore[attr-defined]
-    app.connect("build-finished", with_levels)  # type: ignore[attr-defined]
+    app.connect("build-finished", accessible)  # type: ignore[attr-defined]
     app.connect("autodoc-process-docstring", as_text, priority=100)  # type: ignore[attr-defined]
