@@ -40,13 +40,14 @@ test: install-test lint
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow and not startup'
 	$(BIN)/python -m pytest -q -m 'startup and not slow'
 
-# The oldest versions that pyproject.toml allows, and the newest that exist: each in an environment of its own.
+# The oldest versions that pyproject.toml allows (there, new packages warn in old ones), and the newest that exist: each in
+# an environment of its own.
 test-oldest test-newest: test-%:
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet uv
 	VIRTUAL_ENV=.venv-$* .venv-$*/bin/uv pip install --torch-backend cpu -e '.[test]' \
 	    --resolution $(if $(filter oldest,$*),lowest-direct,highest) --upgrade
-	.venv-$*/bin/python -m pytest -n auto --dist loadgroup -m 'not slow and not startup'
+	.venv-$*/bin/python -m pytest -n auto --dist loadgroup -m 'not slow and not startup' $(if $(filter oldest,$*),-W default)
 
 test-slow: install-test
 	$(BIN)/python -m pytest -m slow

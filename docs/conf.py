@@ -32,9 +32,18 @@ def as_text(_app: object, _what: str, _name: str, _of: object, _options: object,
     lines[:] = [line.replace("*", r"\*") for line in lines]
 
 
+def accessible(app: object, _error: object) -> None:
+    """Levels of the captions, which Sphinx makes headings without one; code that scrolls can be reached by keyboard."""
+    for page in Path(app.outdir).rglob("*.html"):  # type: ignore[attr-defined]
+        text = page.read_text(encoding="utf-8")
+        text = text.replace('role="heading">', 'role="heading" aria-level="2">').replace("<pre>", '<pre tabindex="0">')
+        page.write_text(text, encoding="utf-8")
+
+
 def setup(app: object) -> None:
     """Hook into autodoc, before napoleon, and add the directive `command`."""
     from command_pages import CommandPage
 
     app.add_directive("command", CommandPage)  # type: ignore[attr-defined]
+    app.connect("build-finished", accessible)  # type: ignore[attr-defined]
     app.connect("autodoc-process-docstring", as_text, priority=100)  # type: ignore[attr-defined]

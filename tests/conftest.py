@@ -20,7 +20,7 @@ hypothesis.settings.load_profile("untimed")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-COSTLY = {"swept", "explorers", "study", "undisturbed", "gradients", "python", "written", "hospitals"}
+COSTLY = {"swept", "explorers", "study", "undisturbed", "gradients", "python", "written", "hospitals", "site"}
 """Fixtures that take long to make and are shared by many tests."""
 
 

@@ -35,16 +35,10 @@ def commands() -> list[tuple[str, list[str]]]:
     return found
 
 
-def test_build_without_warnings(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", DOCS, tmp_path],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONWARNINGS": "default"},
-    )
-    assert done.returncode == 0, done.stderr
-    for page in tmp_path.glob("*.html"):
+def test_pages_ask_nothing_of_the_network(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > len(PAGES)
+    for page in pages:
         text = page.read_text(encoding="utf-8")
         assert not re.findall(r'<(?:script|img|link)[^>]+(?:src|href)="(?:https?:)?//', text), page.name
 
