@@ -63,6 +63,7 @@ RECIPES = {
     "k100-axis": Recipe({"reconstruction_weight": 100.0}, VARIED, axes=1),
     "vae": Recipe({}, VARIED, name="vae"),
     "volume": Recipe(FEW, validation=0.15),
+    "still": Recipe(FEW),
     "few-events": Recipe(FEW, VARIED),
     "few-events-axis": Recipe(FEW, VARIED, axes=1),
     "few-events-vae": Recipe(FEW, VARIED, name="vae"),
@@ -158,7 +159,7 @@ def measure(job: Job) -> Row:
 
 def scored(
     subjects: Subjects, truth: Float, known: Any, index: Any, train: Latents, test: Latents
-) -> dict[str, float | list[float]]:
+) -> dict[str, float | list[float] | None]:
     """Numbers of the test subjects at `index`; other models are fitted to the subjects at `known`."""
     volume = log_volume(subjects)[:, None]
     explained = 1 - test.error.sum(0) / test.null.sum(0)
@@ -174,7 +175,7 @@ def scored(
         "rank": float(spearmanr(truth[index], test.log_hazard).statistic) if test.log_hazard.std() else 0.0,
         "sd": float(test.log_hazard.std()),
         "explained": [float(value) for value in explained],
-        "slope": slope(test.log_hazard, test.again),
+        "slope": slope(test.log_hazard, test.again) if test.log_hazard.std() else None,
     }
 
 
@@ -236,7 +237,7 @@ def summary(mine: Sequence[Row], reference: dict[int, Row]) -> str:
         f"{np.mean([row['model train'] for row in mine]):.3f}",
         f"{np.mean([row['rank'] for row in mine]):.2f}",
         ", ".join(f"{value:.2f}" for value in explained),
-        f"{np.mean([row['slope'] for row in mine]):.2f}",
+        "–" if mine[0]["slope"] is None else f"{np.mean([row['slope'] for row in mine]):.2f}",
     ])  # fmt: skip
 
 
