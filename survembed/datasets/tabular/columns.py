@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class Columns:
         Contents of cells without a value, besides the usual ones.
     truth
         Column with the true log-hazard of simulated subjects; None if there is none.
+    start, end, date_order
+        Columns of dates between which the durations are, and what `3/4/2020` means; see `dates`.
     """
 
     id: str | None = None
@@ -61,6 +63,9 @@ class Columns:
     censored_values: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     decimal: str | None = None
+    start: str | None = None
+    end: str | None = None
+    date_order: Literal["day", "month"] | None = None
 
     @classmethod
     def of(cls, options: ClinicalStudy | Tabular, truth: str | None = None) -> Columns:
@@ -77,6 +82,9 @@ class Columns:
             censored_values=options.censored_values,
             allow=options.allow,
             decimal=options.decimal,
+            start=options.start_column,
+            end=options.end_column,
+            date_order=options.date_order,
         )
 
 

@@ -102,6 +102,7 @@ def _categories(cohort: Cohort) -> dict[str, list[str]]:
 def _refuse_other_columns(table: Table, features: set[str], options: Tabular) -> None:
     """Refuse columns that are neither features nor such as a cohort leaves out: ids, outcomes, dates, names."""
     outcomes = {options.duration_column, options.event_column, options.id_column}
+    outcomes |= {options.start_column, options.end_column}
     other = [
         name
         for name in map(str, table.frame.columns)
