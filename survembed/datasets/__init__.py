@@ -26,6 +26,13 @@ class SubjectTable(Component):
         None, help="Column of subject ids. Default: recognised by its name, else row numbers."
     )
     duration_column: str | None = option(None, help="Column of durations. Default: recognised by name and content.")
+    start_column: str | None = option(
+        None, help="Column of dates when the follow-up starts; with end_column instead of a column of durations."
+    )
+    end_column: str | None = option(None, help="Column of dates of the event or of the last contact.")
+    date_order: Literal["day", "month"] | None = option(
+        None, help="First number of dates such as 3/4/2020. Default: decided by the column, if it is clear."
+    )
     event_column: str | None = option(None, help="Column of events. Default: recognised by name and content.")
     entry_column: str | None = option(
         None,

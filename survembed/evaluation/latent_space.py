@@ -144,8 +144,16 @@ def _kept(path: Path, depends: Mapping[str, Any]) -> LatentSpace | None:
         return None
     if written.get("format") != LatentSpace.format or written.get("depends") != dict(depends):
         return None
-    numbers: dict[str, Any] = {each.name: written[each.name] for each in fields(LatentSpace)}
-    return LatentSpace(**(numbers | {name: float("nan") for name, value in numbers.items() if value is None}))
+    return LatentSpace(**{each.name: _with_nan(written[each.name]) for each in fields(LatentSpace)})
+
+
+def _with_nan(value: Any) -> Any:
+    """A value from JSON, in which NaN is null, also inside of objects and lists."""
+    if isinstance(value, dict):
+        return {name: _with_nan(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_nan(each) for each in value]
+    return float("nan") if value is None else value
 
 
 def _measured(trained: TrainedModel, decoded: Reconstruction | None, n_resamples: int) -> LatentSpace:

@@ -60,7 +60,12 @@ def cut(values: NDArray[np.float32], plane: str, at: tuple[int, ...]) -> NDArray
 
 
 def overlaid(values: NDArray[np.float32], header: CohortHeader) -> NDArray[np.float32]:
-    """Slice (C, h, w) as RGB (h, w, 3) in [0, 1]: first channel in grey, lesions in red by their fraction."""
+    """Slice (C, h, w) as RGB (h, w, 3) in [0, 1]: a picture in its colours, else the first channel in grey.
+
+    Lesions are drawn in red by their fraction.
+    """
+    if [channel.name for channel in header.channels] == ["red", "green", "blue"]:
+        return np.clip(values, 0, 1).transpose(1, 2, 0)
     rgb: NDArray[np.float32] = np.repeat(np.clip(values[0], 0, 1)[..., None], 3, axis=-1)
     for channel, fraction in zip(header.channels, values, strict=True):
         if channel.overlay:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
 
-from survembed.evaluation.latent_space import FILE, effective_dimensions, latent_space
+from survembed.evaluation import latent_space as module
+from survembed.evaluation.latent_space import FILE, LatentSpace, effective_dimensions, latent_space
 from survembed.runs.embedding import embed, load_model, open_cohort
 from survembed.training.validation import median_correlation
 from tests.trained import Made
@@ -92,3 +95,19 @@ def test_copies_of_one_dimension_are_one_effective_dimension() -> None:
     assert effective_dimensions(apart) == pytest.approx(4, rel=0.05)
     assert median_correlation(apart) < 0.05
     assert np.isnan(median_correlation(one))
+
+
+def test_numbers_without_a_value_are_so_when_they_are_read_again(a_run: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mask that is equal in all test subjects has no rank correlation."""
+    run = a_run("image")
+    latents = embed(run)
+    measure = module._measured
+
+    def without_correlation(*given: Any) -> LatentSpace:
+        return replace(measure(*given), volume_correlation={"tumour": float("nan")}, walk_slope=float("nan"))
+
+    monkeypatch.setattr(module, "_measured", without_correlation)
+    first = latent_space(run, latents, n_resamples=21)
+    again = latent_space(run, latents, n_resamples=21)
+    assert again.texts() == first.texts()
+    assert np.isnan(again.volume_correlation["tumour"])

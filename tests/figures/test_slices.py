@@ -94,3 +94,10 @@ def test_the_organ_is_where_its_mask_or_the_image_is_not_empty() -> None:
     masked = CohortHeader("x", "x", (CHANNELS[0], Channel("organ", "bernoulli", organ=True)), (4, 5, 6))
     assert np.argwhere(organ_of(image, masked)).tolist() == [[2, 2, 2]]
     assert organ_of(image[..., 0], CohortHeader("x", "x", CHANNELS, (4, 5))).all()
+
+
+def test_a_picture_keeps_its_colours() -> None:
+    channels = tuple(Channel(name, "gaussian") for name in ("red", "green", "blue"))
+    header = CohortHeader(dataset="images", title="t", channels=channels, shape=(1, 2))
+    values = np.array([[[1, 0]], [[0, 0.5]], [[0, 2]]], np.float32)
+    assert overlaid(values, header).tolist() == [[[1, 0, 0], [0, 0.5, 1]]]

@@ -156,10 +156,11 @@ class ImageSource:
         hashes: list[bytes] = [b""] * len(study.files)
         problems: list[DataError] = []
         n_pictures, largest = sum(map(len, study.files.values())), 0.0
-        chunks = list(_chunks(study, max(1, min(CHUNK, CHUNK_BYTES // (3 * recipe.size[0] * recipe.size[1])))))
+        ids = list(study.files)
+        chunks = _chunks(study, max(1, min(CHUNK, CHUNK_BYTES // (3 * recipe.size[0] * recipe.size[1]))))
         limit = self.options.pixel_limit
         with reporter.task("Preparing pictures", n_pictures, "pictures") as task:
-            for chunk in map_in_threads(lambda chunk: _read(chunk, recipe, limit, list(study.files)), chunks):
+            for chunk in map_in_threads(lambda chunk: _read(chunk, recipe, limit, ids), chunks):
                 if len(chunk.images):
                     writer.add(chunk.images)
                 for subject, sha256 in zip(chunk.subjects, chunk.hashes, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,8 @@ class Columns:
         Column with the true log-hazard of simulated subjects; None if there is none.
     entry
         Column of late entries, in the unit of the durations; None if all subjects are observed from the start.
+    start, end, date_order
+        Columns of dates between which the durations are, and what `3/4/2020` means; see `dates`.
     """
 
     id: str | None = None
@@ -64,6 +66,9 @@ class Columns:
     allow: tuple[str, ...] = ()
     decimal: str | None = None
     entry: str | None = None
+    start: str | None = None
+    end: str | None = None
+    date_order: Literal["day", "month"] | None = None
 
     @classmethod
     def of(cls, options: ClinicalStudy | Tabular, truth: str | None = None) -> Columns:
@@ -81,6 +86,9 @@ class Columns:
             allow=options.allow,
             decimal=options.decimal,
             entry=options.entry_column,
+            start=options.start_column,
+            end=options.end_column,
+            date_order=options.date_order,
         )
 
 

@@ -93,6 +93,7 @@ def _ids(table: Table, features: set[str], options: Tabular) -> tuple[str, ...]:
 def _refuse_other_columns(table: Table, features: set[str], options: Tabular) -> None:
     """Refuse columns that are neither features nor such as a cohort leaves out: ids, outcomes, dates, names."""
     outcomes = {options.duration_column, options.event_column, options.id_column, options.entry_column}
+    outcomes |= {options.start_column, options.end_column}
     other = [
         name
         for name in map(str, table.frame.columns)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from survembed.cohort.exclusions import Exclusion
 from survembed.datasets.tabular.cells import durations, identifiers, unusable_durations
 from survembed.datasets.tabular.columns import Columns, find_outcome, require_column
+from survembed.datasets.tabular.dates import with_durations
 from survembed.datasets.tabular.descriptions import Description
 from survembed.datasets.tabular.entry import read_entry, require_same_unit, unusable_entries
 from survembed.datasets.tabular.event_codes import EventCodes, event_codes
@@ -78,6 +79,7 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
     DataError
         If a column, the codes or the unit are not clear, an id appears twice, or a duration or event is not usable.
     """
+    table, asked, dated = _with_durations(table, asked)
     for given in (asked.id, asked.duration, asked.event, asked.entry):
         if given is not None:
             require_column(table, given)
@@ -128,6 +130,7 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
         + (entry.choice + "; " if entry else "")
         + (f"ids are column '{id_column}'." if id_column else "ids are row numbers.")
     )
+    choice = f"{dated} {choice}" if dated else choice
     columns = replace(asked, id=id_column, duration=duration_column, event=event_column, unit=unit)
     notes = (*table.notes, *events.notes, *duration.notes, *warnings)
     doubt = unit_warning(duration.values, unit)
@@ -135,6 +138,22 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
         require_same_unit(table, asked.entry, duration_column, unit)
     late = entry.values if entry else None
     return Outcome(table, columns, ids, duration.values, event, choice, notes, doubt, exclusions, late)
+
+
+def _with_durations(table: Table, asked: Columns) -> tuple[Table, Columns, str]:
+    """The table with durations between two columns of dates, if they are given, and a sentence on them."""
+    if asked.start is None and asked.end is None:
+        return table, asked, ""
+    if asked.start is None or asked.end is None or asked.duration is not None:
+        raise DataError(
+            "durations need one column of durations, or two of dates",
+            where=table.where,
+            expected="start_column and end_column together, without duration_column",
+            try_="--set data.start_column=NAME --set data.end_column=NAME",
+        )
+    start, end = require_column(table, asked.start), require_column(table, asked.end)
+    table, name, sentence = with_durations(table, start, end, asked.date_order)
+    return table, replace(asked, duration=name, unit="days"), sentence
 
 
 def _refuse_one_sided(table: Table, duration_column: str, event_column: str, codes: EventCodes) -> None:

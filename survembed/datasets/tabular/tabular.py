@@ -37,6 +37,9 @@ FLOAT32_MAX = np.finfo(np.float32).max
 HDF5_GROUPS = {"train": "train", "valid": "validation", "test": "test"}
 """Parts of the split by group of a DeepSurv file; `valid` is optional."""
 
+LATER_OPTIONS = ("start_column", "end_column", "date_order", "entry_column", "causes")
+"""Options that are newer than prepared cohorts: not set, they leave the fingerprint as it was."""
+
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 
 
@@ -157,7 +160,8 @@ class TableSource:
         except OSError as error:
             raise unreadable(self.path, error) from error
         index.save()
-        options = self.options.model_dump(mode="json", exclude={"root"}) | described
+        later = {name for name in LATER_OPTIONS if getattr(self.options, name) is None}
+        options = self.options.model_dump(mode="json", exclude={"root", *later}) | described
         if self.form:
             options["like"] = [list(self.form.header.features), {k: list(v) for k, v in self.form.levels.items()}]
         return {"dataset": "tabular", "sha256": content, "name": self.path.name, **options}
