@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from survembed.errors import RunError
 from survembed.evaluation.predictions import BASE, Predictions
-from survembed.evaluation.scores import calibrate
+from survembed.evaluation.scores import calibrate, net_benefit
 from survembed.evaluation.test_set import EvaluationSet
 from survembed.figures.brier import BrierCurve, draw_brier
 from survembed.figures.calibration import draw_calibration
@@ -19,8 +17,7 @@ from survembed.progress import Reporter
 from survembed.runs.embedding import embed
 from survembed.storage.result import plain
 from survembed.survival.brier import brier_band, brier_curve, integrated_brier_score
-from survembed.survival.decision_curve import decision_curve
-from survembed.survival.horizons import horizon_text, horizons, middle
+from survembed.survival.horizons import horizon_text
 from survembed.survival.outcome import Float
 from survembed.survival.risk_groups import equal_groups, group_curves, log_rank
 from survembed.survival.time_grid import NO_GRID
@@ -103,11 +100,9 @@ def brier_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigure:
 def decision_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigure:
     """Net benefit over the threshold."""
     subjects, predictions = _predictions_on_grid(request, reporter)
-    horizon = middle(horizons(subjects.grid, request.horizons))
-    column = int(np.searchsorted(subjects.times, horizon))
-    curves = {
-        each.model: decision_curve(subjects.test, 1.0 - each.survival[:, column], horizon) for each in predictions
-    }
+    at, times = request.horizons, subjects.times
+    curves = {each.model: net_benefit(subjects.test, each.survival, times, at) for each in predictions}
+    horizon = next(iter(curves.values())).horizon
     unit, title = subjects.latents.time_unit, title_of(request.runs[0], "decision curve on held-out subjects")
     files = draw_decision(curves, unit, title, request.folder / "decision.png")
     caption = (
