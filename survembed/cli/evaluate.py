@@ -125,7 +125,7 @@ def evaluate(
 
 def show_evaluation(evaluation: Evaluation) -> None:
     """Print facts about the data and the scores to stdout, and notes on its rows to stderr."""
-    from survembed.evaluation.score_tables import horizon_table, score_table, with_reasons_below
+    from survembed.evaluation.score_tables import decision_table, horizon_table, score_table, with_reasons_below
     from survembed.survival.bootstrap import with_interval
 
     times, unit = evaluation.times, evaluation.time_unit
@@ -144,7 +144,9 @@ def show_evaluation(evaluation: Evaluation) -> None:
         show_facts(evaluation.latent_space.texts(), "latent space")
     horizons = horizon_table(evaluation.rows, unit)
     shown: list[str] = []
-    for each in [score_table(evaluation.rows), *([horizons] if horizons else [])]:
+    curves = [(row.column, row.decision) for row in evaluation.rows if row.decision]
+    benefit = [decision_table(curves, unit)] if curves else []
+    for each in [score_table(evaluation.rows), *([horizons] if horizons else []), *benefit]:
         columns, rows, reasons = with_reasons_below(*each)
         show_table(columns, rows)
         show_lines(f"none for {reason}" for reason in reasons if reason not in shown)

@@ -15,10 +15,12 @@ from survembed.cli.shared_options import (
     Bootstrap,
     Config,
     Device,
+    Horizons,
     RunsDir,
     ids_of_runs,
     names_of,
     output_folder,
+    parse_horizons,
 )
 from survembed.errors import UsageError
 from survembed.figures import FIGURES, require_figure
@@ -66,6 +68,7 @@ def figure(
     downstream: Downstream = None,
     groups: Annotated[int, typer.Option("--groups", min=1, max=4, help="Number of risk groups in 'survival'.")] = 3,
     bootstrap: Bootstrap = 500,
+    horizons: Horizons = None,
     config: Config = None,
     assignments: Assignments = None,
     device: Device = "auto",
@@ -78,7 +81,7 @@ def figure(
     command = str(ctx.obj)
     require_figure(name, command)
     settings = Settings.gather(config=config, assignments=assignments or (), command=command)
-    models = resolve(settings, downstream, command) if downstream else []
+    models, at = resolve(settings, downstream, command) if downstream else [], parse_horizons(horizons)
     runs, sweep = chosen(ctx, run or [], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
@@ -86,7 +89,7 @@ def figure(
     from survembed.figures.request import FigureRequest
 
     folder = out or (sweep_dir if sweep_dir else runs[0].path if len(runs) == 1 else runs_dir) / "figures"
-    request = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, device=device)
+    request = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, device=device, horizons=at)
     drawn = work(name, request, reporter())
     if as_json:
         show_json(drawn.to_dict())

@@ -25,7 +25,7 @@ from survembed.registry.foreign_code import command_running
 COMMANDS = {
     "data": "List datasets; check, segment, prepare and show them.",
     "train": "Train a model on a dataset.",
-    "embed": "Compute the latents of the cohort of a run; up-to-date latents are reused.",
+    "embed": "Compute the latents of the cohort of a run, or with --root of another; up-to-date latents are reused.",
     "traverse": "Draw the images that a run decodes along its latent dimensions or along the hazard.",
     "explore": "Open a local web page with a slider for each latent dimension of a run. Ctrl-C stops it.",
     "predict": "Predict hazard and survival for a new scan, image or table, with the contribution of each latent "
@@ -39,7 +39,7 @@ COMMANDS = {
     "sweep": "Train models over values of tau, seeds and folds; finished runs are not trained again.",
     "benchmark": "Train models over folds and seeds and print Table 1 of the paper, with intervals and baselines.",
     "tau": "Train with several values of tau and recommend one, by discrimination, error and reconstruction.",
-    "runs": "List, show, compare and delete runs.",
+    "runs": "List, show, compare and delete runs, or exchange them as archives.",
     "plugins": "List components, including those of other packages; show, check or create one.",
 }
 """Each command with the first line of its help, in the order of a study.

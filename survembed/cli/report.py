@@ -16,10 +16,12 @@ from survembed.cli.shared_options import (
     Bootstrap,
     Config,
     Device,
+    Horizons,
     RunName,
     RunsDir,
     names_of,
     output_file,
+    parse_horizons,
 )
 
 DOWNSTREAM = ["coxph", "rsf"]
@@ -48,6 +50,7 @@ def report(
         ),
     ] = None,
     bootstrap: Bootstrap = 500,
+    horizons: Horizons = None,
     config: Config = None,
     assignments: Assignments = None,
     device: Device = "auto",
@@ -59,7 +62,7 @@ def report(
 
     command = str(ctx.obj)
     settings = Settings.gather(config=config, assignments=assignments or (), command=command)
-    models = resolve(settings, downstream or DOWNSTREAM, command)
+    models, at = resolve(settings, downstream or DOWNSTREAM, command), parse_horizons(horizons)
     runs, sweep = chosen(ctx, [] if run is None else [run], runs_dir, sweep_dir)
 
     from survembed.cli.reporter import reporter
@@ -68,7 +71,9 @@ def report(
     from survembed.runs.command import training_command
 
     path = out or (sweep_dir or runs[0].path) / "report.html"
-    request = FigureRequest(runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device)
+    request = FigureRequest(
+        runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device, horizons=at
+    )
     written = work(request, path, command=command, reporter=reporter())
     if as_json:
         show_json(written.to_dict())

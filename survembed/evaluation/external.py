@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from survembed.evaluation.predictions import KAPLAN_MEIER, Division, PredictedCohort, Predictions
-from survembed.evaluation.scores import ModelScores, Scorer, calibrate
+from survembed.evaluation.scores import ModelScores, Scorer, calibrate, net_benefit
 from survembed.survival.bootstrap import N_RESAMPLES, Metric
-from survembed.survival.decision_curve import DecisionCurve, decision_curve
 from survembed.survival.horizons import horizons, middle
 from survembed.survival.kaplan_meier import kaplan_meier_survival
 from survembed.survival.outcome import Float, Outcome
@@ -80,8 +79,6 @@ class ExternalScores:
         Observed and predicted risk.
     curve
         Mean predicted S(t) on the grid.
-    decision
-        Net benefit at the middle horizon.
     """
 
     scores: ModelScores
@@ -89,7 +86,6 @@ class ExternalScores:
     slope: Metric
     at_horizons: list[AtHorizon]
     curve: Float
-    decision: DecisionCurve
 
 
 @dataclass(frozen=True)
@@ -178,7 +174,9 @@ def _scores(
     on_grid = predicted.on(scorer.times, times)
     scores = scorer.score(predicted.features, predicted.model, [[on_grid]], predicted.notes)
     calibration = calibrate(outcome, predicted.survival, times, **options, at=wanted) if len(times) else None
-    scores = replace(scores, scores={**scores.scores, **scorer.auc(predicted)}, calibration=calibration)
+    decision = net_benefit(outcome, predicted.survival, times, wanted) if len(times) else None
+    auc = scorer.auc(predicted)
+    scores = replace(scores, scores={**scores.scores, **auc}, calibration=calibration, decision=decision)
     factor = 1.0 if recalibration is None else recalibration.factor
     at_horizons = predicted.survival[:, np.searchsorted(times, at)]
     horizon = middle(at) if at else np.nan
@@ -189,7 +187,6 @@ def _scores(
         cox_calibration_slope(subjects.covered, predictor, **options),
         observed_and_predicted(outcome, at_horizons, np.array(at)),
         on_grid.survival.mean(axis=0),
-        decision_curve(outcome, 1.0 - predicted.survival[:, np.searchsorted(times, horizon)], horizon),
     )
 
 

@@ -77,7 +77,9 @@ def external_tables(models: Sequence[ExternalScores], time_unit: str) -> list[Te
         observed = [f"{each.observed:.3f} ({each.low:.3f} to {each.high:.3f})" for each in models[0].at_horizons]
         predicted = [[each.scores.column, *(f"{one.predicted:.3f}" for one in each.at_horizons)] for each in models]
         tables.append((["risk by", *at], [["observed", *observed], *predicted]))
-        tables.append(decision_table([(each.scores.column, each.decision) for each in models], time_unit))
+    curves = [(each.scores.column, each.scores.decision) for each in models if each.scores.decision]
+    if curves:
+        tables.append(decision_table(curves, time_unit))
     return tables
 
 

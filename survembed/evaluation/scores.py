@@ -21,6 +21,7 @@ from survembed.survival.calibration import (
     d_calibration,
 )
 from survembed.survival.concordance import NO_FORM, time_dependent_auc
+from survembed.survival.decision_curve import DecisionCurve, decision_curve
 from survembed.survival.horizons import horizons, middle
 from survembed.survival.kaplan_meier import FollowUp
 from survembed.survival.outcome import Float, Outcome
@@ -68,6 +69,8 @@ class ModelScores:
         The scores minus those of the reference, from the paired bootstrap; empty without a reference.
     calibration
         At the middle horizon, of a single run; None for a model that could not be fitted, or without a time grid.
+    decision
+        Net benefit at the same horizon.
     """
 
     row: str
@@ -77,6 +80,7 @@ class ModelScores:
     notes: tuple[str, ...] = ()
     differences: dict[str, Metric] = field(default_factory=dict)
     calibration: Calibration | None = None
+    decision: DecisionCurve | None = None
 
 
 class Scorer:
@@ -184,3 +188,9 @@ def calibrate(
         calibration_curve(test, at_middle, horizon),
         d_calibration(test, survival, times),
     )
+
+
+def net_benefit(test: Outcome, survival: Float, times: Float, at: Sequence[float] = ()) -> DecisionCurve:
+    """Decision curve of predicted S(t) (n, T) at the middle horizon; parameters as for `calibrate`."""
+    horizon = middle(horizons(times, at))
+    return decision_curve(test, 1.0 - survival[:, np.searchsorted(times, horizon)], horizon)

@@ -11,6 +11,7 @@ FIGURES = {
     "survival": "Kaplan-Meier curves of test subjects by predicted risk, with numbers at risk and log-rank test",
     "calibration": "observed against predicted risk, with the calibration slope",
     "brier": "Brier score over time, compared with the Kaplan-Meier null model",
+    "decision": "net benefit of treating by the predicted risk, of treating all and of treating nobody",
     "importance": "hazard ratio of each latent dimension",
     "history": "learning curves: each term of the loss and its share",
 }

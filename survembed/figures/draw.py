@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from survembed.errors import UsageError
 from survembed.evaluation.projection import Colour, Projection, project
 from survembed.figures import require_figure
-from survembed.figures.draw_predictions import brier_figure, calibration_figure, survival_figure
+from survembed.figures.draw_predictions import brier_figure, calibration_figure, decision_figure, survival_figure
 from survembed.figures.history import draw_history
 from survembed.figures.importance import draw_importance
 from survembed.figures.latents import draw_latents
@@ -157,6 +157,7 @@ MAKERS: dict[str, Callable[[FigureRequest, Reporter], DrawnFigure]] = {
     "survival": survival_figure,
     "calibration": calibration_figure,
     "brier": brier_figure,
+    "decision": decision_figure,
     "importance": _importance,
     "history": _history,
 }

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 from survembed.errors import RunError
 from survembed.evaluation.predictions import BASE, Predictions
-from survembed.evaluation.scores import calibrate
+from survembed.evaluation.scores import calibrate, net_benefit
 from survembed.evaluation.test_set import EvaluationSet
 from survembed.figures.brier import BrierCurve, draw_brier
 from survembed.figures.calibration import draw_calibration
+from survembed.figures.decision import draw_decision
 from survembed.figures.request import DrawnFigure, FigureRequest, title_of, unable
 from survembed.figures.survival import draw_survival
 from survembed.progress import Reporter
 from survembed.runs.embedding import embed
 from survembed.storage.result import plain
 from survembed.survival.brier import brier_band, brier_curve, integrated_brier_score
+from survembed.survival.horizons import horizon_text
 from survembed.survival.outcome import Float
 from survembed.survival.risk_groups import equal_groups, group_curves, log_rank
 from survembed.survival.time_grid import NO_GRID
@@ -48,7 +50,7 @@ def calibration_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigur
     with reporter.task("calibrating", len(predictions), "models") as task:
         for each in predictions:
             calibrations[each.model] = calibrate(
-                subjects.test, each.survival, subjects.times, at=(), **request.bootstrap
+                subjects.test, each.survival, subjects.times, at=request.horizons, **request.bootstrap
             )
             task.advance()
     title = title_of(request.runs[0], "calibration on held-out subjects")
@@ -64,7 +66,7 @@ def calibration_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigur
 def brier_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigure:
     """Brier score over time."""
     subjects, predictions = _predictions_on_grid(request, reporter)
-    development, test, times = subjects.development, subjects.test, subjects.times
+    development, test, times = subjects.development, subjects.test, subjects.grid
 
     def curve(survival: Float) -> BrierCurve:
         low, high = brier_band(development, test, survival, times, **request.bootstrap)
@@ -75,10 +77,10 @@ def brier_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigure:
     curves = {}
     with reporter.task("scoring", len(predictions) + 1, "models") as task:
         for each in (null, *predictions):
-            curves[each.model] = curve(each.survival)
+            curves[each.model] = curve(each.on(times, subjects.times).survival)
             task.advance()
     numbers = {
-        "times": subjects.times,
+        "times": times,
         **{
             model: {"score": each.score, "low": each.low, "high": each.high, "ibs": each.integrated}
             for model, each in curves.items()
@@ -87,12 +89,28 @@ def brier_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigure:
     of_null = curves.pop(null.model)
     title = title_of(request.runs[0], "Brier score on held-out subjects")
     unit = subjects.latents.time_unit
-    files = draw_brier(curves, of_null, subjects.times, unit, title, request.folder / "brier.png")
+    files = draw_brier(curves, of_null, times, unit, title, request.folder / "brier.png")
     caption = (
         "Brier score over time with pointwise 95 % intervals (lower is better), and that of the Kaplan–Meier null "
         f"model, which uses no features. IBS is the mean over the times shown.{_meaning_of_base(predictions)}"
     )
     return DrawnFigure("brier", caption, files, plain(numbers))
+
+
+def decision_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigure:
+    """Net benefit over the threshold."""
+    subjects, predictions = _predictions_on_grid(request, reporter)
+    at, times = request.horizons, subjects.times
+    curves = {each.model: net_benefit(subjects.test, each.survival, times, at) for each in predictions}
+    horizon = next(iter(curves.values())).horizon
+    unit, title = subjects.latents.time_unit, title_of(request.runs[0], "decision curve on held-out subjects")
+    files = draw_decision(curves, unit, title, request.folder / "decision.png")
+    caption = (
+        f"Net benefit of treating the held-out subjects whose predicted risk of an event by "
+        f"{horizon_text(horizon, unit)} reaches the threshold, with censoring by Kaplan–Meier; treating all, and "
+        f"nobody.{_meaning_of_base(predictions)}"
+    )
+    return DrawnFigure("decision", caption, files, plain(curves))
 
 
 def _predictions_on_grid(request: FigureRequest, reporter: Reporter) -> tuple[EvaluationSet, list[Predictions]]:
@@ -105,7 +123,8 @@ def _predictions_on_grid(request: FigureRequest, reporter: Reporter) -> tuple[Ev
 def _predictions(request: FigureRequest, reporter: Reporter) -> tuple[EvaluationSet, list[Predictions]]:
     """Of the run's own head, where it has one, and of each downstream model."""
     run = request.runs[0]
-    subjects = EvaluationSet.of(run, embed(run, device=request.device, reporter=reporter), reporter)
+    latents = embed(run, device=request.device, reporter=reporter)
+    subjects = EvaluationSet.of(run, latents, reporter, request.horizons)
     base = subjects.base()
     if base is None and not request.downstream:
         raise unable(

@@ -40,6 +40,8 @@ class FigureRequest:
         Of the bootstrap over subjects, and of downstream models.
     device
         As for training.
+    horizons
+        Times of calibration, AUC and net benefit; by default those of the grid.
     """
 
     runs: Sequence[Run]
@@ -51,6 +53,7 @@ class FigureRequest:
     n_resamples: int = N_RESAMPLES
     seed: int = 0
     device: str = "auto"
+    horizons: tuple[float, ...] = ()
 
     @property
     def bootstrap(self) -> dict[str, int]:

@@ -143,10 +143,13 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
 
 
 def _pictures(request: FigureRequest, reporter: Reporter) -> tuple[list[Picture], dict[str, str]]:
-    """All figures of the runs, and the reason for each that cannot be drawn; `tau` needs a sweep."""
+    """All figures of the runs, and the reason for each that cannot be drawn; `tau` needs a sweep.
+
+    Net benefit is a table of the scores.
+    """
     pictures, absent = [], {}
     shown = f" Shown: {shown_model(request.sweep)}." if request.sweep else ""
-    names = [name for name in FIGURES if request.sweep or name != "tau"]
+    names = [name for name in FIGURES if name != "decision" and (request.sweep or name != "tau")]
     with reporter.task("drawing", len(names), "figures") as task:
         for name in names:
             try:

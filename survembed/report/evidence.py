@@ -51,15 +51,15 @@ def sample_size_sentence(
     if not n_events or not person_time > 0:
         return ""
     head = sample_size(n, n_events, latent_dim, person_time, horizon)
+    met = "both are met" if head.needed <= n else "not met"
     return (
         f"Development set: {n} subjects, {n_events} events, {head.per_parameter:.3g} events for each of the "
-        f"{latent_dim} latent dimensions and {n_events / parameters:.2g} for each of the {parameters:,} parameters of "
-        "the network. "
-        f"Criteria of Riley and others (2019, 2020) for {latent_dim} parameters, as if the latents were given, with an "
-        f"anticipated R² of {head.r2:.3f} (15 % of the largest possible): {head.for_shrinkage} subjects for a "
-        f"shrinkage of 0.9, {head.for_optimism} for an optimism of at most 0.05; "
-        f"{'both are met' if head.needed <= n else 'not met'}. The overall risk at {horizon:.4g} {unit} is known to "
-        f"± {head.margin:.3f} (0.05 is wanted). The criteria do not cover the learning of the latents."
+        f"{latent_dim} latent dimensions and {n_events / parameters:.2g} for each of the {parameters:,} parameters "
+        f"of the network. Criteria of Riley and others (2019, 2020) for {latent_dim} parameters, as if the latents "
+        f"were given, with an anticipated R² of {head.r2:.3f} (15 % of the largest possible): "
+        f"{head.for_shrinkage} subjects for a shrinkage of 0.9, {head.for_optimism} for an optimism of at most "
+        f"0.05; {met}. The overall risk at {horizon:.4g} {unit} is known to ± {head.margin:.3f} (0.05 is wanted). "
+        "The criteria do not cover the learning of the latents."
     )
 
 

@@ -52,7 +52,7 @@ def gather(request: FigureRequest, reporter: Reporter) -> Gathered:
     if request.sweep:
         scores = scores_of_sweep(request, request.sweep, reporter)
     elif latents.test.any():
-        scores = scores_of_run(request, EvaluationSet.of(run, latents, reporter), reporter)
+        scores = scores_of_run(request, EvaluationSet.of(run, latents, reporter, request.horizons), reporter)
     else:
         scores = ScoreSection([], ["The run has no test part: nothing is scored."], [], ())
     followed = flow(header.notes, header.exclusions, latents.id.tolist(), len(latents.id))

@@ -9,7 +9,7 @@ import numpy as np
 
 from survembed.evaluation.latent_space import latent_space_where_images_are
 from survembed.evaluation.predictions import BASE, KAPLAN_MEIER
-from survembed.evaluation.score_tables import horizon_table, score_table, with_reasons_below
+from survembed.evaluation.score_tables import decision_table, horizon_table, score_table, with_reasons_below
 from survembed.evaluation.scores import ModelScores
 from survembed.evaluation.table1 import SHOWN, caption, grid
 from survembed.evaluation.test_set import EvaluationSet
@@ -52,6 +52,11 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
             "Discrimination at three horizons, and calibration: a slope of 1 is right; a small p means not calibrated."
         )
         tables.append({"columns": horizons[0], "rows": horizons[1], "caption": about})
+    curves = [(row.column, row.decision) for row in evaluation.rows if row.decision]
+    if curves:
+        benefit = decision_table(curves, unit)
+        about_benefit = "Net benefit of treating by the predicted risk, with censoring; treating nobody has 0."
+        tables.append({"columns": benefit[0], "rows": with_reasons_below(*benefit)[1], "caption": about_benefit})
     space = latent_space_where_images_are(subjects.run, subjects.latents, device=request.device, reporter=reporter)
     about = (
         "Latent space. Explained variance: 0 for a decoder that ignores its input, 1 for a perfect one. Re-encoding "

@@ -15,7 +15,7 @@ from survembed.evaluation.group_scores import GroupScores, score_groups
 from survembed.evaluation.latent_space import LatentSpace, latent_space_where_images_are
 from survembed.evaluation.prediction_table import check_format, write_table
 from survembed.evaluation.predictions import Predictions
-from survembed.evaluation.scores import ModelScores, Scorer, calibrate, summary, without_scores
+from survembed.evaluation.scores import ModelScores, Scorer, calibrate, net_benefit, summary, without_scores
 from survembed.evaluation.test_set import EvaluationSet
 from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
@@ -74,7 +74,14 @@ class Evaluation(Result):
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         rows = [
-            {"name": row.column, "notes": row.notes, "calibration": row.calibration, **row.scores} for row in self.rows
+            {
+                "name": row.column,
+                "notes": row.notes,
+                "calibration": row.calibration,
+                "decision": row.decision,
+                **row.scores,
+            }
+            for row in self.rows
         ]
         return {**super().to_dict(), "train": summary(self.train), "test": summary(self.test), "rows": plain(rows)}
 
@@ -169,7 +176,9 @@ def score_run(
         row = scorer.score(subjects.run.model, predicted.model, on_grid, predicted.notes)
         is_known = len(cohort.times) > 0 and test.entry is None
         calibration = calibrate(test, predicted.survival, cohort.times, **scorer.options, at=at) if is_known else None
-        rows.append(replace(row, scores={**row.scores, **scorer.auc(predicted)}, calibration=calibration))
+        decision = net_benefit(test, predicted.survival, cohort.times, at) if is_known else None
+        scores = {**row.scores, **scorer.auc(predicted)}
+        rows.append(replace(row, scores=scores, calibration=calibration, decision=decision))
         used.append(predicted)
 
     with reporter.task("evaluating", len(downstream) + 1, "models") as task:

@@ -88,7 +88,7 @@ def _row(row: ExternalScores) -> dict[str, Any]:
         "calibration_slope": row.slope,
         "at_horizons": row.at_horizons,
         "mean_survival": row.curve,
-        "decision": row.decision,
+        "decision": scores.decision,
     }
 
 

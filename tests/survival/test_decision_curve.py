@@ -35,3 +35,14 @@ def test_net_benefit_is_that_of_the_formula(seed: int) -> None:
     overall = 1 - KaplanMeierFitter().fit(*test).predict(1.0)
     odds = found.thresholds / (1 - found.thresholds)
     np.testing.assert_allclose(found.treat_all, overall - (1 - overall) * odds, atol=1e-9)
+
+
+def test_net_benefit_is_that_of_dcurves() -> None:
+    """Numbers of dcurves 1.1.7 for the cohort of seed 0 at thresholds of 10, 30, 50 and 70 %."""
+    test, risk = cohort(0)
+    found = decision_curve(test, risk, 1.0)
+    places = [9, 29, 49, 69]
+    of_model = [0.39946222286, 0.279560748008, 0.13259036007, 0.041265268724]
+    of_all = [0.385592128659, 0.210047022562, -0.105934168413, -0.843223614022]
+    np.testing.assert_allclose(found.net_benefit[places], of_model, atol=1e-9)
+    np.testing.assert_allclose(found.treat_all[places], of_all, atol=1e-9)

@@ -200,3 +200,42 @@ def test_other_columns_and_labels(
     )  # fmt: skip
     assert answer.code == 0, answer.err
     assert "duration_column wz (in the run none)" in answer.err
+
+
+def test_one_centre_is_left_out(hospitals: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`train` leaves out one centre; scores by group, at fixed horizons, with net benefit."""
+    runs, root = ["--runs-dir", str(tmp_path)], ["--root", str(hospitals["north"]), "--set", "data.size=16"]
+    small = ["--set", "train.updates=10", "--set", "model.width=4", "--set", "model.blocks=2", "--device", "cpu"]
+    small += ["--set", "model.latent_dim=2"]
+    command = ["train", "deepsurv", "--data", "liver", *root, *runs, *small]
+    answer = survembed(capsys, *command, "--set", "split.by=centre", "--set", "split.fold=1")
+    assert answer.code == 0, answer.err
+    assert "left out for the test part: centre = south" in answer.err
+    table = pd.read_csv(hospitals["north"] / "clinical.csv").set_index("case_id")
+    run = Run(next(tmp_path.glob("*-deepsurv-*")))
+    division = run.read("split.json")
+    assert set(table.loc[division["test"], "centre"]) == {"south"}
+    assert "south" not in set(table.loc[division["train"] + division["validation"], "centre"])
+    told = survembed(
+        capsys, "evaluate", *runs, "--by", "sex,centre", "--downstream", "coxph", "--bootstrap", "20", "--json",
+        "--horizons", "365",
+    )  # fmt: skip
+    assert told.code == 0, told.err
+    result = json.loads(told.out)
+    assert {(each["by"], each["group"]) for each in result["groups"]} >= {
+        ("sex", "f"),
+        ("sex", "m"),
+        ("centre", "south"),
+    }
+    assert result["rows"][0]["calibration"]["horizon"] == 365
+    assert "auc_365" in result["rows"][0]
+    assert len(result["rows"][0]["decision"]["net_benefit"]) == 99
+    drawn = survembed(capsys, "figure", "decision", *runs, "--horizons", "365", "--json")
+    assert drawn.code == 0, drawn.err
+    for wrong, code, message in (
+        (["--set", "split.by=centr"], 2, "no covariate 'centr'"),
+        (["--set", "split.by=centre", "--set", "split.fold=7"], 4, "no fold 7"),
+    ):
+        answer = survembed(capsys, *command, *wrong)
+        assert answer.code == code, answer.err
+        assert message in answer.err
