@@ -25,6 +25,8 @@ MIN_AIR, MIN_AIR_SHARE = 20, 0.002
 """Smallest number of sampled voxels of air, and their share."""
 AIR_BIN_HU, AIR_PEAK_HU = 20.0, 40.0
 """Width of the bins that find the peak, and its half width."""
+LUNGS_HU = (-895.0, -700.0)
+"""A peak here is that of lungs, in a scan that ends within the body or is padded around it."""
 USUAL_AIR_HU = (-1060.0, -940.0)
 """Peak of the air of a scan in HU; some scanners store -1024."""
 DARK_HU, BELOW_AIR_HU = -700.0, -1100.0
@@ -107,7 +109,7 @@ def organ_hu(
 def air_hu(ct: Volume, scan: Extremes) -> float:
     """HU of the air around the body: the narrow peak of the dark values; NaN if the scan shows none.
 
-    Lungs alone have no narrow peak. Padding darker than `LOWEST_AIR_HU` is ignored.
+    Lungs alone have no narrow peak, or one within `LUNGS_HU`. Padding darker than `LOWEST_AIR_HU` is ignored.
     """
     sample = np.concatenate(scan.sample).astype(np.float64) * ct.slope + ct.intercept
     sample = sample[np.isfinite(sample)]
@@ -116,7 +118,9 @@ def air_hu(ct: Volume, scan: Extremes) -> float:
         return float("nan")
     bins, counts = np.unique(np.round(dark / AIR_BIN_HU), return_counts=True)
     peak = dark[np.abs(dark - bins[counts.argmax()] * AIR_BIN_HU) <= AIR_PEAK_HU]
-    return float(np.median(peak)) if 2 * peak.size >= dark.size else float("nan")
+    air = float(np.median(peak))
+    is_air = 2 * peak.size >= dark.size and not LUNGS_HU[0] <= air <= LUNGS_HU[1]
+    return air if is_air else float("nan")
 
 
 def unusual_hu(median: float, air: float, ct: Volume, scan: Extremes) -> tuple[str, ...]:

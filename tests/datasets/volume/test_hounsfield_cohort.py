@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from survembed.datasets.volume.hounsfield_cohort import Density, unlike_cohort, unusual_in_cohort
+from survembed.datasets.volume.phantom import write_phantom
 from survembed.errors import DataError
 from survembed.storage.nifti import write_nifti
 from tests.datasets.cases import affine_of, write_cohort
@@ -103,3 +104,8 @@ def test_a_warning_reaches_check_and_cohort(tmp_path: Path) -> None:
     assert doubtful.id == "s2"
     with prepared(liver(root).build(), tmp_path / "out") as kept:
         assert any("s2: the median inside the organ is" in note for note in kept.header.notes)
+
+
+def test_lungs_in_a_padded_scan_are_not_taken_for_the_air(tmp_path: Path) -> None:
+    write_phantom(tmp_path / "study", 8, 1, shape=(48, 48, 24))
+    assert not [warning for case in checked(tmp_path / "study").cases for warning in case.warnings if "air" in warning]
