@@ -73,7 +73,5 @@ def bounds(trained: TrainedModel, z: Float, times: Float, coverage: float) -> Bo
     if held is None:
         return Bounds(coverage, none, 0, NO_FORM)
     if not held.allows(coverage):
-        return Bounds(
-            coverage, none, held.n, f"{held.n} held-out subject(s) are too few for a coverage of {coverage:.0%}"
-        )
+        return Bounds(coverage, none, held.n, f"{held.n} held-out subject(s) are too few for {coverage:.0%}")
     return Bounds(coverage, held.bound(coverage).times(trained.survival(z, times), times), held.n)

@@ -103,6 +103,7 @@ def _draw_contributions(axis: Axes, prediction: SubjectPrediction, row: int) -> 
     shown = [(f"z{index} = {prediction.coordinates[row, index]:+z.2f} SD", values[index]) for index in order]
     if len(values) > MAX_BARS:
         shown.append((f"{len(values) - MAX_BARS} others", values.sum() - values[order].sum()))
+    shown += [(name, value[row]) for name, value in prediction.covariate_contributions.items()]
     position = np.arange(len(shown))
     bars = [value for _, value in shown]
     axis.barh(position, bars, color=[ORANGE if value > 0 else BLUE for value in bars], height=0.7)
@@ -114,8 +115,10 @@ def _draw_contributions(axis: Axes, prediction: SubjectPrediction, row: int) -> 
         x, side = (value + 0.02 * limit, "left") if value >= 0 else (value - 0.02 * limit, "right")
         axis.text(x, y, f"{value:+z.3f}", va="center", ha=side, fontsize=7)
     axis.set_xlim(-1.25 * limit, 1.25 * limit)
-    axis.set_xlabel("contribution to the log-hazard, relative to the average latents")
-    axis.set_title(f"Contributions to the hazard: {'ψ·z' if prediction.linear else 'integrated gradients'}")
+    reference = "\nat the reference covariates" if prediction.covariates else ""
+    axis.set_xlabel(f"contribution to the log-hazard, relative to the average latents{reference}")
+    of_latents = "ψ·z" if prediction.linear else "integrated gradients"
+    axis.set_title(f"Contributions to the hazard: {of_latents}{' and γ·x' if prediction.covariates else ''}")
 
 
 def _draw_text(part: SubFigure, prediction: SubjectPrediction, row: int) -> None:
@@ -123,10 +126,10 @@ def _draw_text(part: SubFigure, prediction: SubjectPrediction, row: int) -> None
     axis.set_axis_off()
     facts = prediction_facts(prediction, row)
     top, step = 0.97, 0.075
-    style: dict[str, Any] = {"va": "top", "transform": axis.transAxes}
+    style: dict[str, Any] = {"va": "top", "transform": axis.transAxes, "in_layout": False}
     for number, (name, text) in enumerate(facts.items()):
-        axis.text(0.0, top - number * step, name, fontsize=9, color="0.35", **style)
-        axis.text(0.44, top - number * step, text, fontsize=9, **style)
+        axis.text(0.0, top - number * step, name, fontsize=8, color="0.35", **style)
+        axis.text(0.36, top - number * step, text, fontsize=8, **style)
     warnings = [f"Warning: {warning}" for warning in prediction.warnings[:3]]
     if prediction.out_of_distribution.far[row]:
         warnings.insert(0, "Far from the training data: the prediction may be wrong.")
