@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survembed.cli.console import say, show_facts, show_json, show_lines, show_table
-from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, OutFolder, RunName, RunsDir, chosen_run, finite
+from survembed.cli.shared_options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    Cause,
+    OutFolder,
+    RunName,
+    RunsDir,
+    chosen_run,
+    finite,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +41,7 @@ def explain(
         bool, typer.Option("--nifti", help="Also write each step as NIfTI volumes in the anatomy of the subject.")
     ] = False,
     out: OutFolder = None,
+    cause: Cause = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -44,8 +54,8 @@ def explain(
     from survembed.workflows.explain import explain as work
     from survembed.workflows.explain import save_volumes
 
-    explanation = work(chosen, subject, low=low, high=high, n_steps=steps, reporter=reporter())
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", subject).lstrip(".") or "subject"
+    explanation = work(chosen, subject, low=low, high=high, n_steps=steps, cause=cause, reporter=reporter())
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{subject}-{cause}" if cause else subject).lstrip(".") or "subject"
     folder = out or chosen.path / "explanations" / name
     volumes = save_volumes(explanation, folder) if nifti else []
     files = [*draw_explanation(explanation, folder / "explanation.png"), explanation.save(folder / "explanation.json")]

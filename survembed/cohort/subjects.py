@@ -80,6 +80,8 @@ class CohortHeader(Result):
         Subjects excluded, by reason; empty too for a cohort that was prepared before exclusions were recorded.
     mask_labels
         Labels of `organ`, `tumour` and `ignored` structures in its label maps, for new subjects; may be empty.
+    causes
+        Names of competing causes of the event, in the order of their numbers; empty for one kind of event.
     """
 
     dataset: str
@@ -94,6 +96,7 @@ class CohortHeader(Result):
     notes: tuple[str, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     mask_labels: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    causes: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CohortHeader:
@@ -135,6 +138,9 @@ class Subjects:
     entry
         (n,) float64, time from which a subject is under observation (late entry), less than `duration`; None if all
         subjects are observed from the start.
+    cause
+        (n,) number of the cause of each event, from 1, with 0 for a censored subject; None for one kind of event. The
+        names are `CohortHeader.causes`.
     """
 
     id: NDArray[np.str_]
@@ -147,6 +153,7 @@ class Subjects:
     affine: Float | None = None
     source: NDArray[np.str_] | None = None
     entry: Float | None = None
+    cause: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.id)
@@ -169,6 +176,7 @@ class Subjects:
             affine=pick(self.affine),
             source=pick(self.source),
             entry=pick(self.entry),
+            cause=pick(self.cause),
         )
 
     @property

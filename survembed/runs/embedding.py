@@ -127,6 +127,7 @@ def _embed(
         time_unit=cohort.header.time_unit,
         provenance=provenance,
         entry=subjects.entry,
+        cause=subjects.cause,
     )
 
 

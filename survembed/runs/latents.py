@@ -43,6 +43,8 @@ class Latents:
         Inputs of the latents: hashes of weights and cohort, the model, the format.
     entry
         (n,) float64 times of late entry; None where there is none.
+    cause
+        (n,) number of the cause of each event, from 1, and 0 for a censored subject; None for one kind of event.
     """
 
     z: NDArray[np.float32]
@@ -59,6 +61,7 @@ class Latents:
     time_unit: str
     provenance: dict[str, Any]
     entry: NDArray[np.float64] | None = None
+    cause: NDArray[np.int64] | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -100,7 +103,7 @@ class Latents:
             obs["event"] = self.event
             for name in ("id", "split"):
                 obs.create_dataset(name, data=getattr(self, name).astype(object), dtype=text)
-            for name in ("truth", "entry"):
+            for name in ("truth", "entry", "cause"):
                 if getattr(self, name) is not None:
                     obs[name] = getattr(self, name)
             seal_hdf5(file)
@@ -135,6 +138,7 @@ class Latents:
                     time_unit=str(file.attrs["time_unit"]),
                     provenance=json.loads(file.attrs["provenance_fields"]),
                     entry=obs["entry"][:] if "entry" in obs else None,
+                    cause=obs["cause"][:] if "cause" in obs else None,
                 )
         except (
             OSError,

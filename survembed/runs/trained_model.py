@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -9,13 +10,44 @@ import torch
 from numpy.typing import NDArray
 
 from survembed.cohort.subjects import CohortHeader
+from survembed.errors import UsageError, nearest
 from survembed.heads.base import Head
+from survembed.heads.cause_specific import CauseSpecificHead
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
 from survembed.runs.embedding import embed, load_model
 from survembed.runs.latent_axes import Coordinates, Float
 from survembed.runs.latents import Latents
 from survembed.runs.run import Run
+
+
+def choose_cause(head: Head | None, names: tuple[str, ...], cause: str) -> int:
+    """Let `head` give the log-hazard of one cause, by its name or number; the number of the cause.
+
+    Raises
+    ------
+    UsageError
+        When the head tells no causes apart, or there is no such cause.
+    """
+    if not isinstance(head, CauseSpecificHead):
+        raise UsageError(
+            "the run tells no causes apart",
+            where=f"--cause {cause}",
+            expected="a run with the head cause-specific",
+            try_="survembed train ... --head cause-specific --set data.causes=1=NAME,2=NAME",
+        )
+    known = [*names, *map(str, range(1, len(names) + 1))]
+    if cause not in known:
+        close = nearest(cause, known)
+        raise UsageError(
+            f"no cause '{cause}'",
+            where=f"--cause {cause}",
+            expected="one of " + ", ".join(names),
+            try_=f"--cause {close or names[0]}",
+        )
+    head.cause = known.index(cause) % len(names) + 1
+    return head.cause
+
 
 PATH_NODES = 128
 """Points of Gauss and Legendre on a path of integrated gradients: exact to float32 for a smooth head."""
@@ -35,16 +67,33 @@ class TrainedModel:
         self.device = next(model.parameters()).device
 
     @classmethod
-    def open(cls, run: Run, *, device: str = "cpu", reporter: Reporter = QUIET) -> TrainedModel:
+    def open(
+        cls, run: Run, *, device: str = "cpu", reporter: Reporter = QUIET, cause: str | None = None
+    ) -> TrainedModel:
         """Open a finished run; embeds its cohort first where that is not done.
+
+        Parameters
+        ----------
+        cause
+            Name or number of a competing cause: log-hazards, gradients and latents' log-hazards are then those of this
+            cause. None for any event.
 
         Raises
         ------
+        UsageError
+            When the run has no such cause.
         RunError
             When the run is damaged, or its cohort can no longer be prepared as it was.
         """
         header = CohortHeader.from_dict(run.record["cohort"]["header"])
-        return cls(run, header, embed(run, reporter=reporter), load_model(run, device))
+        latents, model = embed(run, reporter=reporter), load_model(run, device)
+        trained = cls(run, header, latents, model)
+        if cause is not None:
+            number = choose_cause(model.head, header.causes, cause)
+            assert latents.cause is not None
+            hazard, own = trained.log_hazard(latents.z.astype(np.float64)), latents.cause == number
+            trained.latents = replace(latents, log_hazard=hazard, event=own)  # other causes count as censored
+        return trained
 
     def coordinates(self, *, raw: bool = False) -> Coordinates:
         """Axes of the latent space: standardised by the training μ, or the paper's raw ones (settled point 13)."""
@@ -100,12 +149,38 @@ class TrainedModel:
         slopes = [weights / 2 @ self.gradients(centre + np.outer(share, each - centre)) for each in z]
         return (z - centre) * np.array(slopes).reshape(z.shape)
 
+    def cause_directions(self) -> dict[str, Float]:
+        """ψ_k (L,) of each competing cause by name, for one standard deviation of the training μ; {} without causes."""
+        head = self.model.head
+        if not isinstance(head, CauseSpecificHead):
+            return {}
+        weight = head.psi.weight.detach().double().cpu().numpy() * self.coordinates().deviation
+        return dict(zip(self.header.causes, weight, strict=True))
+
+    @torch.no_grad()
+    def cause_log_hazards(self, z: Float) -> Float:
+        """Log-hazard (n, K) float64 of each competing cause, of latents z (n, L), for a run with causes."""
+        head = self.model.head
+        assert isinstance(head, CauseSpecificHead)
+        return head.log_hazards(self._tensor(z)).double().cpu().numpy()
+
+    @torch.no_grad()
+    def incidence(self, z: Float, times: Float) -> dict[str, Float]:
+        """Cumulative incidence (n, T) of each competing cause by name, of latents z (n, L); {} without causes."""
+        head = self.head
+        if not isinstance(head, CauseSpecificHead):
+            return {}
+        curves = head.incidence(self._tensor(z), torch.from_numpy(times))[0].numpy()
+        return dict(zip(self.header.causes, curves, strict=True))
+
     @cached_property
     def head(self) -> Head:
         """The head, its baseline fitted on the development set: all subjects outside the test set."""
         head, development = self.model.head, ~self.latents.test
         assert head is not None
-        outcome = map(torch.from_numpy, self.latents.outcome.take(development))
+        duration, event, *entry = self.latents.outcome.take(development)
+        codes = event if self.latents.cause is None else self.latents.cause[development]
+        outcome = map(torch.from_numpy, (duration, codes, *entry))
         head.fit_baseline(self._tensor(self.latents.z[development]), *outcome)
         return head
 

@@ -46,7 +46,7 @@ class Feed:
         self.n_events = self.n_empty = 0
         self.waited = 0.0
         device = study.images.device
-        columns = (study.duration, study.event, study.entry)
+        columns = (study.duration, study.codes, study.entry)
         self._outcome = [column.to(device) for column in columns if column is not None]
         self._reader = None if study.images.held else ThreadPoolExecutor(1, "reading")
         self._ahead: dict[int, Future[Tensor]] = {}

@@ -33,6 +33,8 @@ class TrainingData:
         Positions of the two parts; the validation part may be empty.
     entry
         (N,) float64 times of late entry; None where there is none.
+    cause
+        (N,) number of the cause of each event, 0 for censored subjects; None for one kind of event.
     """
 
     images: Images
@@ -41,13 +43,22 @@ class TrainingData:
     train: Tensor
     validation: Tensor
     entry: Tensor | None = None
+    cause: Tensor | None = None
 
     @classmethod
     def of(cls, images: Images, subjects: Subjects, parts: Parts) -> Self:
         """Training data from a table of subjects and its split."""
         arrays = (subjects.duration, subjects.event, parts["train"], parts["validation"])
-        entry = [] if subjects.entry is None else [subjects.entry]
-        return cls(images, *map(torch.from_numpy, (*arrays, *entry)))
+        late, causes = (
+            None if values is None else torch.from_numpy(values) for values in (subjects.entry, subjects.cause)
+        )
+        duration, event, train, validation = map(torch.from_numpy, arrays)
+        return cls(images, duration, event, train, validation, late, causes)
+
+    @property
+    def codes(self) -> Tensor:
+        """(N,) events as heads receive them: numbers of causes where there are several, else bool."""
+        return self.event if self.cause is None else self.cause
 
     def fit_statistics(self, model: Model, batch_size: int) -> None:
         """Fit the input scale and the outcome statistics of an untrained `model` to the training part.
@@ -60,10 +71,10 @@ class TrainingData:
         mean, deviation, entropy = self.images.moments(self.train, batch_size)
         model.fit_input(mean, deviation)
         model.fit_entropy(entropy)
-        model.fit_outcome(self.duration[self.train], self.event[self.train])
+        model.fit_outcome(self.duration[self.train], self.codes[self.train])
 
     def batch(self, index: Tensor) -> Batch:
         """The subjects at `index`, on the device of the images."""
         device = self.images.device
         entry = None if self.entry is None else self.entry[index].to(device)
-        return Batch(self.images[index], self.duration[index].to(device), self.event[index].to(device), entry=entry)
+        return Batch(self.images[index], self.duration[index].to(device), self.codes[index].to(device), entry=entry)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from survembed.errors import DataError
+from survembed.evaluation.cause_scores import CauseScores, cause_scores
 from survembed.evaluation.latent_space import LatentSpace, latent_space
 from survembed.evaluation.prediction_table import check_format, write_table
 from survembed.evaluation.predictions import Predictions
@@ -20,6 +21,7 @@ from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.embedding import embed
 from survembed.runs.run import Run
+from survembed.runs.trained_model import TrainedModel
 from survembed.storage.files import require_writable
 from survembed.storage.result import Result, plain
 from survembed.survival.bootstrap import Metric
@@ -51,6 +53,8 @@ class Evaluation(Result):
         One for each survival model; a `column` is `base` for the run's own head, or the name of a downstream model.
     latent_space
         Reconstruction, dimensions and proof of the hazard; None where it is not measured.
+    causes
+        Scores of each competing cause; `rows` are those of any event. Empty for one kind of event.
     """
 
     format: ClassVar[str] = "survembed-metrics"
@@ -66,6 +70,7 @@ class Evaluation(Result):
     rows: list[ModelScores]
     truth: dict[str, float] = field(default_factory=dict)
     latent_space: LatentSpace | None = None
+    causes: list[CauseScores] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -169,6 +174,9 @@ def score_run(
         ibs_km=scorer.ibs_null,
         rows=rows,
         truth=_truth(subjects),
+        causes=cause_scores(TrainedModel.open(subjects.run, reporter=reporter), cohort.times, **scorer.options)
+        if latents.cause is not None
+        else [],
     )
     return evaluation, used
 

@@ -114,6 +114,7 @@ def explain(
     low: float = -2.0,
     high: float = 2.0,
     n_steps: int = 5,
+    cause: str | None = None,
     reporter: Reporter = QUIET,
 ) -> Explanation:
     """Walk a subject of the run's cohort along the hazard.
@@ -128,6 +129,8 @@ def explain(
         Its id.
     low, high, n_steps
         Positions: `n_steps` evenly from `low` to `high`; 0 is added where it is not among them.
+    cause
+        Name or number of a competing cause whose hazard is walked along; None for any event.
 
     Raises
     ------
@@ -139,7 +142,7 @@ def explain(
         When the run is damaged, or cannot be walked: no head, no decoder, or a table.
     """
     _check(run, low, high, n_steps)
-    trained = TrainedModel.open(run, reporter=reporter)
+    trained = TrainedModel.open(run, reporter=reporter, cause=cause)
     position = trained.latents.position(subject)
     steps = np.unique(np.append(np.linspace(low, high, n_steps).round(10), 0.0)) + 0.0
     with reporter.task("decoding", 1, "walk") as task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,8 @@ class SubjectPrediction(Result):
     members
         The runs that are averaged, if there are several: survival, its range, and the percentile are theirs, all else
         is of the first run, whose latents have nothing in common with those of the others.
+    incidence
+        (n, T) cumulative incidence of each competing cause by name; with S(t) they sum to 1. Empty without causes.
     """
 
     format = "survembed-prediction"
@@ -121,6 +123,7 @@ class SubjectPrediction(Result):
     n_train: int
     bound: Bounds | None = None
     members: tuple[Member, ...] = ()
+    incidence: Mapping[str, Float] = field(default_factory=dict)
 
     @property
     def attribution(self) -> str:
@@ -190,6 +193,11 @@ class SubjectPrediction(Result):
                     "median_low": survival.median_low[row],
                     "median_high": survival.median_high[row],
                     **({} if self.bound is None else {"survival_bound": self.bound.to_dict(row)}),
+                    **(
+                        {"incidence": {name: values[row] for name, values in self.incidence.items()}}
+                        if self.incidence
+                        else {}
+                    ),
                     **({"runs": [member.to_dict(row) for member in self.members]} if self.members else {}),
                     "z": self.z[row],
                     "z_standardised": self.coordinates[row],
@@ -287,6 +295,7 @@ def predict(
         warnings=new.warnings,
         cohort_curve=kaplan_meier(*latents.outcome.take(train)),
         n_train=int(train.sum()),
+        incidence=trained.incidence(z, survival.times),
         bound=bounds(trained, z, survival.times, coverage),
     )
 

@@ -132,6 +132,7 @@ def traverse(
     low: float = -4.0,
     high: float = 4.0,
     n_steps: int = 9,
+    cause: str | None = None,
     reporter: Reporter = QUIET,
 ) -> Traversal:
     """Decode the latent space along some dimensions and along the hazard axis.
@@ -150,6 +151,8 @@ def traverse(
         Id of a subject from which to walk; None for zero on the axes chosen.
     low, high, n_steps
         Positions: `n_steps` evenly from `low` to `high`.
+    cause
+        Name or number of a competing cause whose hazard is walked along; None for any event.
 
     Raises
     ------
@@ -158,7 +161,7 @@ def traverse(
     RunError
         When the run is damaged.
     """
-    trained = TrainedModel.open(run, reporter=reporter)
+    trained = TrainedModel.open(run, reporter=reporter, cause=cause)
     latents = trained.latents
     n_dims = latents.z.shape[1]
     wanted = list(range(n_dims)) if dims is None else list(dict.fromkeys(dims))

@@ -67,6 +67,8 @@ class ClinicalTable:
         Dropped rows by reason.
     entry
         (n,) float64 late entries in days; None if there are none.
+    cause
+        (n,) number of the cause of each event, from 1; 0 for censored subjects; None for one kind of event.
     """
 
     id: NDArray[np.str_]
@@ -79,6 +81,7 @@ class ClinicalTable:
     notes: tuple[str, ...]
     exclusions: tuple[Exclusion, ...] = ()
     entry: NDArray[np.float64] | None = None
+    cause: NDArray[np.int64] | None = None
 
 
 def find_table(root: Path) -> Path:
@@ -144,6 +147,7 @@ def read_clinical(path: Path, requested: Columns, preset: str | None = None, ski
         notes=(*outcome.notes, *covariates.notes, *([outcome.unit_warning] if outcome.unit_warning else [])),
         exclusions=outcome.exclusions,
         entry=None if outcome.entry is None else outcome.entry * DAYS[columns.unit or "days"],
+        cause=outcome.cause,
     )
 
 

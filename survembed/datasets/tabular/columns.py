@@ -48,6 +48,8 @@ class Columns:
         Contents of cells without a value, besides the usual ones.
     truth
         Column with the true log-hazard of simulated subjects; None if there is none.
+    causes
+        Codes and names of competing causes in the event column; empty for one kind of event.
     entry
         Column of late entries, in the unit of the durations; None if all subjects are observed from the start.
     """
@@ -64,6 +66,7 @@ class Columns:
     allow: tuple[str, ...] = ()
     decimal: str | None = None
     entry: str | None = None
+    causes: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, options: Liver | Tabular, truth: str | None = None) -> Columns:
@@ -81,6 +84,7 @@ class Columns:
             allow=options.allow,
             decimal=options.decimal,
             entry=options.entry_column,
+            causes=options.causes,
         )
 
 

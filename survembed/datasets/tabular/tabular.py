@@ -157,6 +157,7 @@ class TableSource:
             features=tuple(columns),
             notes=tuple(notes),
             exclusions=exclusions,
+            causes=tuple(name for _, name in self.options.causes),
         )
         for note in notes:
             reporter.say(note)
@@ -189,7 +190,12 @@ def _read_columns(path: Path, options: Tabular) -> TableContents:
     if not features.columns:
         raise DataError("no feature is left", where=where, expected="columns of numbers besides duration and event")
     subjects = Subjects(
-        outcome.id, outcome.duration, outcome.event, covariates=features.covariates, entry=outcome.entry
+        outcome.id,
+        outcome.duration,
+        outcome.event,
+        covariates=features.covariates,
+        entry=outcome.entry,
+        cause=outcome.cause,
     )
     return subjects, features.columns, features.notes, outcome.columns.unit or "units"
 

@@ -85,6 +85,8 @@ class CubeSource(ABC):
             columns["truth"] = clinical.truth
         if clinical.entry is not None:
             columns["entry"] = clinical.entry
+        if clinical.cause is not None:
+            columns["cause"] = clinical.cause
         return {
             "dataset": self.dataset,
             "title": study.title,
@@ -254,6 +256,7 @@ def _subjects(study: Study, preprocessing: Preprocessing, cubes: dict[Case, Cube
         event=clinical.event[rows],
         truth=None if clinical.truth is None else clinical.truth[rows],
         entry=None if clinical.entry is None else clinical.entry[rows],
+        cause=None if clinical.cause is None else clinical.cause[rows],
         covariates={name: values[rows] for name, values in clinical.covariates.items()},
         measures={name: np.array([each[name] for each in measures]) for name in (measures[0] if measures else ())},
         affine=np.array([cube.affine for cube in cubes.values()]).reshape(-1, 4, 4),
