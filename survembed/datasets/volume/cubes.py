@@ -85,7 +85,7 @@ class CubeSource(ABC):
             columns["truth"] = clinical.truth
         if clinical.entry is not None:
             columns["entry"] = clinical.entry
-        if clinical.cause is not None:
+        if clinical.cause is not None:  # the names are in the notes, which say what each code is
             columns["cause"] = clinical.cause
         return {
             "dataset": self.dataset,
@@ -161,6 +161,7 @@ class CubeSource(ABC):
             notes=notes,
             exclusions=exclusions,
             mask_labels=mask_labels(study.cases, preprocessing),
+            causes=tuple(name for _, name in study.clinical.columns.causes),
         )
 
 
