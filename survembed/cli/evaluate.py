@@ -125,6 +125,7 @@ def evaluate(
 
 def show_evaluation(evaluation: Evaluation) -> None:
     """Print facts about the data and the scores to stdout, and notes on its rows to stderr."""
+    from survembed.evaluation.cause_scores import cause_table
     from survembed.evaluation.score_tables import decision_table, horizon_table, score_table, with_reasons_below
     from survembed.survival.bootstrap import with_interval
 
@@ -152,6 +153,11 @@ def show_evaluation(evaluation: Evaluation) -> None:
         show_lines(f"none for {reason}" for reason in reasons if reason not in shown)
         shown += reasons
     show_groups(evaluation.groups)
+    if evaluation.causes:
+        columns, rows, reasons = with_reasons_below(*cause_table(evaluation.causes, unit))
+        show_table(columns, rows)
+        show_lines(f"none for {reason}" for reason in reasons)
+        say("the tables above are those of any event")
     for row in evaluation.rows:
         for note in (f"{row.column}: {note}" for note in row.notes):
             if note not in shown:

@@ -12,6 +12,7 @@ from survembed.cli.console import say, show_facts, show_json, show_lines, show_t
 from survembed.cli.shared_options import (
     DEFAULT_RUNS_DIR,
     AsJson,
+    Cause,
     CovariateValues,
     OutFolder,
     RunName,
@@ -42,6 +43,7 @@ def explain(
         bool, typer.Option("--nifti", help="Also write each step as NIfTI volumes in the anatomy of the subject.")
     ] = False,
     out: OutFolder = None,
+    cause: Cause = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -55,9 +57,16 @@ def explain(
     from survembed.workflows.explain import save_volumes
 
     explanation = work(
-        chosen, subject, low=low, high=high, n_steps=steps, covariates=covariates or (), reporter=reporter()
+        chosen,
+        subject,
+        low=low,
+        high=high,
+        n_steps=steps,
+        covariates=covariates or (),
+        cause=cause,
+        reporter=reporter(),
     )
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", subject).lstrip(".") or "subject"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{subject}-{cause}" if cause else subject).lstrip(".") or "subject"
     folder = out or chosen.path / "explanations" / name
     volumes = save_volumes(explanation, folder) if nifti else []
     files = [*draw_explanation(explanation, folder / "explanation.png"), explanation.save(folder / "explanation.json")]

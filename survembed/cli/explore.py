@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from survembed.cli.console import say, show_facts, show_json
-from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, StartSubject, chosen_run
+from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, Cause, RunName, RunsDir, StartSubject, chosen_run
 
 
 def explore(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 for any free port.")] = 0,
     start: StartSubject = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the web browser.")] = True,
+    cause: Cause = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -33,7 +34,7 @@ def explore(
 
     progress = reporter()
     with listen(port) as listening:
-        explorer = Explorer(TrainedModel.open(chosen, reporter=progress), progress)
+        explorer = Explorer(TrainedModel.open(chosen, reporter=progress, cause=cause), progress)
         if start is not None:
             explorer.subject(start)
         port, token = listening.getsockname()[1], secrets.token_urlsafe(24)

@@ -76,6 +76,9 @@ def show_importance(result: Importance) -> None:
     show_table(columns, rows)
     names = ["", "proportional, p", *(["stability", "same sign"] if result.others else []), "correlates (Spearman)"]
     show_table(names, more)
+    if result.causes:
+        show_table(["", *(f"HR per SD, {name}" for name in result.causes)], _by_cause(result))
+        show_lines(f"angle between the hazards of {pair}: {angle:.0f} degrees" for pair, angle in result.angles.items())
     if result.train.ratios or result.test.ratios:
         say("the encoder was trained on outcomes of the training part: only p values of the test part are valid")
         say(f"p values are not adjusted for {len(result.dimensions)} dimensions")
@@ -86,6 +89,12 @@ def show_importance(result: Importance) -> None:
             say(f"z{each.number} is excluded from the Cox models: {each.note}")
     for note in (*result.train.notes, *result.test.notes):
         say(note)
+
+
+def _by_cause(result: Importance) -> list[list[object]]:
+    """A row for each dimension: hazard ratio per SD of each competing cause."""
+    columns = [values.tolist() for values in result.causes.values()]
+    return [[f"z{number}", *(exp(value) for value in row)] for number, row in enumerate(zip(*columns, strict=True))]
 
 
 def _part(fit: CoxFit) -> str:

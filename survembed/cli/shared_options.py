@@ -45,6 +45,14 @@ RunName = Annotated[
         autocompletion=ids_of_runs,
     ),
 ]
+Cause = Annotated[
+    str | None,
+    typer.Option(
+        "--cause",
+        metavar="NAME",
+        help="Competing cause whose hazard is shown, by name or number. Default: the hazard of any event.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="Device for computations: auto, cpu, cuda, cuda:1 or mps.")]
 Config = Annotated[
     Path | None,

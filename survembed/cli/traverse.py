@@ -14,6 +14,7 @@ from survembed.cli.console import say, show_facts, show_json, show_lines, show_t
 from survembed.cli.shared_options import (
     DEFAULT_RUNS_DIR,
     AsJson,
+    Cause,
     OutFolder,
     RunName,
     RunsDir,
@@ -43,6 +44,7 @@ def traverse(
     steps: Annotated[int, typer.Option("--steps", min=2, max=1000, help="Number of steps.")] = 9,
     nifti: Annotated[bool, typer.Option("--nifti", help="Also write the decoded volumes as NIfTI.")] = False,
     out: OutFolder = None,
+    cause: Cause = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -58,10 +60,11 @@ def traverse(
     progress = reporter()
     dims = sorted(set(dim)) if dim else None
     traversal = work(
-        chosen, dims, raw=raw, risk=risk, start=start, low=low, high=high, n_steps=steps, reporter=progress
+        chosen, dims, raw=raw, risk=risk, start=start, low=low, high=high, n_steps=steps, cause=cause, reporter=progress
     )
     names = ["all"] if dims is None else [f"z{dimension}" for dimension in dims]
     names += ["risk"] if risk else []
+    names += [cause] if cause else []
     folder = out or chosen.path / "traversal" / folder_name(names, raw=raw, start=start)
     files = [*draw_traversal(traversal, folder / "traversal.png"), traversal.save(folder / "traversal.json")]
     volumes = save_volumes(traversal, folder) if nifti else []

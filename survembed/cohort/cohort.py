@@ -138,6 +138,8 @@ class CohortWriter:
             obs["truth"] = subjects.truth.astype(np.float64)
         if subjects.entry is not None:
             obs["entry"] = subjects.entry.astype(np.float64)
+        if subjects.cause is not None:
+            obs["cause"] = subjects.cause.astype(np.int64)
         if subjects.affine is not None:
             self._file["affine"] = subjects.affine.astype(np.float64)
         for name, values in (("split", subjects.split), ("source", subjects.source)):
@@ -209,6 +211,7 @@ class Cohort:
             source=strings(obs["source"]) if "source" in obs else None,
             n_images=np.asarray(obs["n_images"][:]) if "n_images" in obs else None,
             entry=np.asarray(obs["entry"][:]) if "entry" in obs else None,
+            cause=np.asarray(obs["cause"][:]) if "cause" in obs else None,
         )
 
     @cached_property

@@ -82,6 +82,8 @@ class CohortHeader(Result):
         Labels of `organ`, `tumour` and `ignored` structures in its label maps, for new subjects; may be empty.
     combine
         Latents of a subject with several images: `first` of the first image, `mean` over all of them.
+    causes
+        Names of competing causes of the event, in the order of their numbers; empty for one kind of event.
     """
 
     dataset: str
@@ -97,6 +99,7 @@ class CohortHeader(Result):
     exclusions: tuple[Exclusion, ...] = ()
     mask_labels: Mapping[str, Sequence[int]] = field(default_factory=dict)
     combine: Literal["first", "mean"] = "first"
+    causes: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CohortHeader:
@@ -140,6 +143,9 @@ class Subjects:
     entry
         (n,) float64, time from which a subject is under observation (late entry), less than `duration`; None if all
         subjects are observed from the start.
+    cause
+        (n,) number of the cause of each event, from 1, with 0 for a censored subject; None for one kind of event. The
+        names are `CohortHeader.causes`.
     """
 
     id: NDArray[np.str_]
@@ -153,6 +159,7 @@ class Subjects:
     source: NDArray[np.str_] | None = None
     n_images: NDArray[np.int64] | None = None
     entry: Float | None = None
+    cause: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.id)
@@ -176,6 +183,7 @@ class Subjects:
             source=pick(self.source),
             n_images=pick(self.n_images),
             entry=pick(self.entry),
+            cause=pick(self.cause),
         )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from survembed.datasets.fields import Edges, Labels, Names, Pixels, Voxels, Window
+from survembed.datasets.fields import Causes, Edges, Labels, Names, Pixels, Voxels, Window
 from survembed.registry.component import Component, option
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ class SubjectTable(Component):
     )
     censored_values: Names = option(
         (), help="Contents of the event column that mean censoring, if they are neither numbers nor known words."
+    )
+    causes: Causes = option(
+        (),
+        help="Codes of competing causes in the event column, and their names: 1=recurrence,2=death. Default: one kind "
+        "of event.",
     )
     decimal: Literal[".", ","] | None = option(
         None, help="Decimal mark of the numbers in the table. Default: decided for each column, if it is clear."

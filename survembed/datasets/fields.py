@@ -34,6 +34,20 @@ def _split_or_double(value: Any) -> Any:
     return list(numbers) * 2 if isinstance(numbers, list | tuple) and len(numbers) == 1 else numbers
 
 
+def _split_causes(value: Any) -> Any:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        return value
+    return [(code.strip(), name.strip()) for code, _, name in (part.partition("=") for part in parts)]
+
+
+def _check_causes(causes: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    codes, names = [code for code, _ in causes], [name for _, name in causes]
+    if not all([*codes, *names]) or len(set(codes)) < len(codes) or len(set(names)) < len(names) or len(causes) == 1:
+        raise ValueError("two or more different codes with different names, such as 1=recurrence,2=death")
+    return causes
+
+
 _Edge = Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
 _Voxels = Annotated[int, Field(ge=8, le=512)]
 _Side = Annotated[int, Field(ge=8, le=2048)]
@@ -42,6 +56,8 @@ Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_spl
 """Label values of a mask, separated by commas; `none` for no label."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Names, separated by commas."""
+Causes = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_split_causes), AfterValidator(_check_causes)]
+"""Codes of competing causes and their names: 1=recurrence,2=death."""
 Edges = Annotated[tuple[_Edge, _Edge, _Edge], BeforeValidator(_split_or_repeat)]
 """Edge lengths in mm along right, anterior, superior; one number for a cube."""
 Voxels = Annotated[tuple[_Voxels, _Voxels, _Voxels], BeforeValidator(_split_or_repeat)]

@@ -155,6 +155,9 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
         at = last_index_above(prediction.cohort_curve, survival.times, level)
         interval = f" ({survival.low[row, at]:.2f} to {survival.high[row, at]:.2f})" if survival.has_interval else ""
         facts[f"S({survival.times[at]:.4g} {unit})"] = f"{survival.value[row, at]:.2f}{interval}"
+    for name, values in prediction.incidence.items():
+        at = last_index_above(prediction.cohort_curve, survival.times, 0.5)
+        facts[f"incidence of {name}"] = f"{values[row, at]:.2f} by {survival.times[at]:.4g} {unit}"
     among = f"({typical.n} {typical.part})"
     if typical.error is not None and typical.error_percentile is not None:
         facts["reconstruction error"] = (

@@ -69,6 +69,19 @@ class MLP(Cox):
         return MLPHead(latent_dim, self.hidden, self.dropout, self.ties, self.axes)
 
 
+class CauseSpecific(Component):
+    """Competing causes: a linear Cox head for each cause on one latent space."""
+
+    causes: int = option(2, ge=2, le=20, help="Number of causes, as in data.causes.")
+    ties: Literal["breslow", "efron"] = option("breslow", help="Treatment of tied event times.")
+
+    def build(self, latent_dim: int) -> Head:
+        """The head for latents (n, latent_dim)."""
+        from survembed.heads.cause_specific import CauseSpecificHead
+
+        return CauseSpecificHead(latent_dim, self.causes, self.ties)
+
+
 class Discrete(Component):
     """Discrete-time head: a logistic hazard for each interval of time, which need not be proportional."""
 

@@ -42,6 +42,9 @@ class Head(nn.Module):
     takes_entry: ClassVar[bool] = False
     """Whether `loss` and `fit_baseline` heed late entry, `batch.entry` and `entry`; else such cohorts are refused."""
 
+    n_causes: int = 1
+    """Competing causes that the head tells apart; 1 for a head that knows one kind of event."""
+
     last_time: float
 
     def fit_outcome(self, duration: Tensor, event: Tensor) -> None:

@@ -213,6 +213,7 @@ def _embed(
         x=x,
         x_names=tuple(encoder.names) if encoder else (),
         entry=subjects.entry,
+        cause=subjects.cause,
     )
 
 

@@ -45,6 +45,8 @@ class Latents:
         (n, P) float64 encoded covariates of a model with covariates, and their names; None and () without.
     entry
         (n,) float64 times of late entry; None where there is none.
+    cause
+        (n,) number of the cause of each event, from 1, and 0 for a censored subject; None for one kind of event.
     """
 
     z: NDArray[np.float32]
@@ -63,6 +65,7 @@ class Latents:
     x: NDArray[np.float64] | None = None
     x_names: tuple[str, ...] = ()
     entry: NDArray[np.float64] | None = None
+    cause: NDArray[np.int64] | None = None
 
     @property
     def inputs(self) -> NDArray[np.float64]:
@@ -110,7 +113,7 @@ class Latents:
             obs["event"] = self.event
             for name in ("id", "split"):
                 obs.create_dataset(name, data=getattr(self, name).astype(object), dtype=text)
-            for name in ("truth", "entry"):
+            for name in ("truth", "entry", "cause"):
                 if getattr(self, name) is not None:
                     obs[name] = getattr(self, name)
             if self.x is not None:
@@ -150,6 +153,7 @@ class Latents:
                     x=file["x"][:] if "x" in file else None,
                     x_names=tuple(json.loads(file.attrs["x_names"])) if "x" in file else (),
                     entry=obs["entry"][:] if "entry" in obs else None,
+                    cause=obs["cause"][:] if "cause" in obs else None,
                 )
         except (
             OSError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from survembed.cohort.subjects import CohortHeader
+from survembed.errors import UsageError, nearest
 from survembed.heads.base import Breslow, Head
+from survembed.heads.cause_specific import CauseSpecificHead
 from survembed.heads.covariates import CovariateHead
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
@@ -19,6 +22,35 @@ from survembed.runs.latents import Latents
 from survembed.runs.reference import FILE, Reference
 from survembed.runs.run import Run
 from survembed.training.validation import batch_size_without_gradient
+
+
+def choose_cause(head: Head | None, names: tuple[str, ...], cause: str) -> int:
+    """Let `head` give the log-hazard of one cause, by its name or number; the number of the cause.
+
+    Raises
+    ------
+    UsageError
+        When the head tells no causes apart, or there is no such cause.
+    """
+    if not isinstance(head, CauseSpecificHead):
+        raise UsageError(
+            "the run tells no causes apart",
+            where=f"--cause {cause}",
+            expected="a run with the head cause-specific",
+            try_="survembed train ... --head cause-specific --set data.causes=1=NAME,2=NAME",
+        )
+    known = [*names, *map(str, range(1, len(names) + 1))]
+    if cause not in known:
+        close = nearest(cause, known)
+        raise UsageError(
+            f"no cause '{cause}'",
+            where=f"--cause {cause}",
+            expected="one of " + ", ".join(names),
+            try_=f"--cause {close or names[0]}",
+        )
+    head.cause = known.index(cause) % len(names) + 1
+    return head.cause
+
 
 PATH_NODES = 128
 """Points of Gauss and Legendre on a path of integrated gradients: exact to float32 for a smooth head."""
@@ -43,18 +75,37 @@ class TrainedModel:
         self.device = next(model.parameters()).device
 
     @classmethod
-    def open(cls, run: Run, *, device: str = "cpu", reporter: Reporter = QUIET) -> TrainedModel:
+    def open(
+        cls, run: Run, *, device: str = "cpu", reporter: Reporter = QUIET, cause: str | None = None
+    ) -> TrainedModel:
         """Open a finished run; embeds its cohort first where that is not done.
+
+        Parameters
+        ----------
+        cause
+            Name or number of a competing cause: log-hazards, gradients and latents' log-hazards are then those of this
+            cause. None for any event.
 
         Raises
         ------
+        UsageError
+            When the run has no such cause.
         RunError
             When the run is damaged, or its cohort can no longer be prepared as it was.
         """
         header = CohortHeader.from_dict(run.record["cohort"]["header"])
-        if has_latents(run):
-            return cls(run, header, embed(run, reporter=reporter), load_model(run, device))
-        return cls(run, header, None, load_model(run, device), Reference.load(run.path / FILE))
+        model = load_model(run, device)
+        if not has_latents(run):
+            if cause is not None:
+                choose_cause(model.head, header.causes, cause)
+            return cls(run, header, None, model, Reference.load(run.path / FILE))
+        latents = embed(run, reporter=reporter)
+        if cause is not None:
+            number = choose_cause(model.head, header.causes, cause)
+            assert latents.cause is not None
+            hazard = cls(run, header, latents, model).log_hazard(latents.z.astype(np.float64))
+            latents = replace(latents, log_hazard=hazard, event=latents.cause == number)  # others count as censored
+        return cls(run, header, latents, model)
 
     @property
     def latents(self) -> Latents:
@@ -161,6 +212,30 @@ class TrainedModel:
         gamma = head.gamma.detach().double().cpu().numpy()
         return dict(zip(encoder.names, (x * gamma).T, strict=True))
 
+    def cause_directions(self) -> dict[str, Float]:
+        """ψ_k (L,) of each competing cause by name, for one standard deviation of the training μ; {} without causes."""
+        head = self.model.head
+        if not isinstance(head, CauseSpecificHead):
+            return {}
+        weight = head.psi.weight.detach().double().cpu().numpy() * self.coordinates().deviation
+        return dict(zip(self.header.causes, weight, strict=True))
+
+    @torch.no_grad()
+    def cause_log_hazards(self, z: Float) -> Float:
+        """Log-hazard (n, K) float64 of each competing cause, of latents z (n, L), for a run with causes."""
+        head = self.model.head
+        assert isinstance(head, CauseSpecificHead)
+        return head.log_hazards(self._tensor(z)).double().cpu().numpy()
+
+    @torch.no_grad()
+    def incidence(self, z: Float, times: Float) -> dict[str, Float]:
+        """Cumulative incidence (n, T) of each competing cause by name, of latents z (n, L); {} without causes."""
+        head = self.head
+        if not isinstance(head, CauseSpecificHead):
+            return {}
+        curves = head.incidence(self._tensor(z), torch.from_numpy(times))[0].numpy()
+        return dict(zip(self.header.causes, curves, strict=True))
+
     @cached_property
     def head(self) -> Head:
         """The head, its baseline fitted on the development set: all subjects outside the test set."""
@@ -173,7 +248,9 @@ class TrainedModel:
                 head.baseline = baseline
             return head
         development = ~self.latents.test
-        outcome = map(torch.from_numpy, self.latents.outcome.take(development))
+        duration, event, *entry = self.latents.outcome.take(development)
+        codes = event if self.latents.cause is None else self.latents.cause[development]
+        outcome = map(torch.from_numpy, (duration, codes, *entry))
         head.fit_baseline(self._tensor(self.latents.inputs[development]), *outcome)
         return head
 

@@ -46,7 +46,7 @@ class Feed:
         self.n_events = self.n_empty = 0
         self.waited = 0.0
         device = study.images.device
-        self._duration, self._event = study.duration.to(device), study.event.to(device)
+        self._duration, self._event = study.duration.to(device), study.codes.to(device)
         self._entry, self._covariates = (
             None if column is None else column.to(device) for column in (study.entry, study.covariates)
         )

@@ -36,6 +36,8 @@ class TrainingData:
         (N, P) float32 x, encoded; None for a model of the images alone.
     entry
         (N,) float64 times of late entry; None where there is none.
+    cause
+        (N,) number of the cause of each event, 0 for censored subjects; None for one kind of event.
     """
 
     images: Images
@@ -45,15 +47,23 @@ class TrainingData:
     validation: Tensor
     covariates: Tensor | None = None
     entry: Tensor | None = None
+    cause: Tensor | None = None
 
     @classmethod
     def of(cls, images: Images, subjects: Subjects, parts: Parts, covariates: Float | None = None) -> Self:
         """Training data from a table of subjects and its split; `covariates` x (N, P) of all subjects."""
         arrays = (subjects.duration, subjects.event, parts["train"], parts["validation"])
         x = None if covariates is None else torch.from_numpy(covariates).float()
-        entry = None if subjects.entry is None else torch.from_numpy(subjects.entry)
+        entry, cause = (
+            None if column is None else torch.from_numpy(column) for column in (subjects.entry, subjects.cause)
+        )
         duration, event, train, validation = map(torch.from_numpy, arrays)
-        return cls(images, duration, event, train, validation, x, entry)
+        return cls(images, duration, event, train, validation, x, entry, cause)
+
+    @property
+    def codes(self) -> Tensor:
+        """(N,) events as heads receive them: numbers of causes where there are several, else bool."""
+        return self.event if self.cause is None else self.cause
 
     def fit_statistics(self, model: Model, batch_size: int) -> None:
         """Fit the input scale and the outcome statistics of an untrained `model` to the training part.
@@ -66,7 +76,7 @@ class TrainingData:
         mean, deviation, entropy = self.images.moments(self.train, batch_size)
         model.fit_input(mean, deviation)
         model.fit_entropy(entropy)
-        model.fit_outcome(self.duration[self.train], self.event[self.train])
+        model.fit_outcome(self.duration[self.train], self.codes[self.train])
 
     def batch(self, index: Tensor) -> Batch:
         """The subjects at `index`, on the device of the images."""
@@ -74,5 +84,5 @@ class TrainingData:
         covariates, entry = (
             None if column is None else column[index].to(device) for column in (self.covariates, self.entry)
         )
-        duration, event = self.duration[index].to(device), self.event[index].to(device)
+        duration, event = self.duration[index].to(device), self.codes[index].to(device)
         return Batch(self.images[index], duration, event, covariates, entry=entry)

@@ -50,7 +50,7 @@ def predict_with_all(
     kind = f"range over {len(runs)} runs: smallest and largest S(t)"
     survival = Survival(times, mean, low, high, median, median_low, median_high, kind)
     percentile = np.mean([each.percentile for each in predictions], axis=0)
-    return replace(first, survival=survival, percentile=percentile, bound=None, members=members)
+    return replace(first, survival=survival, percentile=percentile, bound=None, members=members, incidence={})
 
 
 def _check(runs: Sequence[Run]) -> None:

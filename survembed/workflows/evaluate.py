@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from survembed.errors import DataError
+from survembed.evaluation.cause_scores import CauseScores, cause_scores
 from survembed.evaluation.group_scores import GroupScores, score_groups
 from survembed.evaluation.latent_space import LatentSpace, latent_space_where_images_are
 from survembed.evaluation.prediction_table import check_format, write_table
@@ -21,6 +22,7 @@ from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.run import Run
+from survembed.runs.trained_model import TrainedModel
 from survembed.storage.files import require_writable
 from survembed.storage.result import Result, plain
 from survembed.survival.bootstrap import Metric
@@ -54,6 +56,8 @@ class Evaluation(Result):
         Reconstruction, dimensions and proof of the hazard; None where it is not measured.
     groups
         Scores in groups of the test subjects.
+    causes
+        Scores of each competing cause; `rows` are those of any event. Empty for one kind of event.
     """
 
     format: ClassVar[str] = "survembed-metrics"
@@ -70,6 +74,7 @@ class Evaluation(Result):
     truth: dict[str, float] = field(default_factory=dict)
     latent_space: LatentSpace | None = None
     groups: list[GroupScores] = field(default_factory=list)
+    causes: list[CauseScores] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -205,6 +210,9 @@ def score_run(
         ibs_km=scorer.ibs_null,
         rows=rows,
         truth=_truth(subjects),
+        causes=cause_scores(TrainedModel.open(subjects.run, reporter=reporter), cohort.times, **scorer.options)
+        if latents.cause is not None
+        else [],
     )
     return evaluation, used
 

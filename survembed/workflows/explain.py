@@ -123,6 +123,7 @@ def explain(
     high: float = 2.0,
     n_steps: int = 5,
     covariates: Sequence[str] = (),
+    cause: str | None = None,
     reporter: Reporter = QUIET,
 ) -> Explanation:
     """Walk a subject of the run's cohort along the hazard.
@@ -139,6 +140,8 @@ def explain(
         Positions: `n_steps` evenly from `low` to `high`; 0 is added where it is not among them.
     covariates
         `name=value` for a model with covariates. Default: the subject's own.
+    cause
+        Name or number of a competing cause whose hazard is walked along; None for any event.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def explain(
         When the run is damaged, or cannot be walked: no head, no decoder, or a table.
     """
     _check(run, low, high, n_steps)
-    trained = TrainedModel.open(run, reporter=reporter)
+    trained = TrainedModel.open(run, reporter=reporter, cause=cause)
     position = trained.latents.position(subject)
     text, ratio = _covariates(trained, position, covariates, reporter)
     steps = np.unique(np.append(np.linspace(low, high, n_steps).round(10), 0.0)) + 0.0

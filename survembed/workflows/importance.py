@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, ClassVar
 
 import numpy as np
@@ -132,9 +133,11 @@ class Importance(Result):
     train, test
         Cox models refitted on the latents of the development set and of the test set.
     dimensions
-        One for each latent dimension.
+        One for each latent dimension. For a run with competing causes ψ is that of any event.
     covariates
         One for each encoded covariate of the model.
+    causes
+        (L,) ψ_k·sd(μ) of each competing cause by name; empty without causes.
     """
 
     format: ClassVar[str] = "survembed-importance"
@@ -148,6 +151,17 @@ class Importance(Result):
     test: CoxFit
     dimensions: tuple[Dimension, ...]
     covariates: tuple[CovariateEffect, ...] = ()
+    causes: dict[str, Float] = field(default_factory=dict)
+
+    @property
+    def angles(self) -> dict[str, float]:
+        """Angle in degrees between the hazard directions of each pair of causes, on standardised axes."""
+        found = {}
+        for (one, first), (other, second) in combinations(self.causes.items(), 2):
+            size = float(np.linalg.norm(first) * np.linalg.norm(second))
+            cosine = float(first @ second) / size if size else np.nan
+            found[f"{one} and {other}"] = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -155,7 +169,7 @@ class Importance(Result):
             name: {"n": fit.n, "events": fit.n_events, "reason": fit.reason, "notes": list(fit.notes)}
             for name, fit in (("train", self.train), ("test", self.test))
         }
-        return {**super().to_dict(), **fits}
+        return {**super().to_dict(), **fits, "angles": self.angles}
 
 
 def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Importance:
@@ -205,6 +219,7 @@ def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) ->
         fits["test"],
         tuple(dimensions),
         covariates,
+        trained.cause_directions(),
     )
 
 

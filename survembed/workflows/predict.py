@@ -105,6 +105,8 @@ class SubjectPrediction(Result):
     members
         The runs that are averaged, if there are several: survival, its range, and the percentile are theirs, all else
         is of the first run, whose latents have nothing in common with those of the others.
+    incidence
+        (n, T) cumulative incidence of each competing cause by name; with S(t) they sum to 1. Empty without causes.
     """
 
     format = "survembed-prediction"
@@ -133,6 +135,7 @@ class SubjectPrediction(Result):
     inputs: Float = field(default_factory=lambda: np.empty((0, 0)))
     bound: Bounds | None = None
     members: tuple[Member, ...] = ()
+    incidence: Mapping[str, Float] = field(default_factory=dict)
 
     @property
     def attribution(self) -> str:
@@ -157,17 +160,14 @@ class SubjectPrediction(Result):
         survival, unit = self.survival, self.header.time_unit
         indices = [last_index_above(self.cohort_curve, survival.times, level) for level in QUARTERS]
         at = {float(survival.times[index]): index for index in indices}
+        ends = {"median_low": survival.median_low, "median_high": survival.median_high} if survival.has_interval else {}
         columns: dict[str, Any] = {
             "id": self.labels,
             "log_hazard": self.log_hazard,
             "log_hazard_percentile": self.percentile,
             "hazard_ratio": np.exp(self.log_hazard_ratio),
             f"median_survival_{unit}": survival.median,
-            **(
-                {"median_low": survival.median_low, "median_high": survival.median_high}
-                if survival.has_interval
-                else {}
-            ),
+            **ends,
             **({} if self.bound is None else {f"lower_bound_{unit}": self.bound.time}),
             **{f"survival_at_{time:g}_{unit}": survival.value[:, index] for time, index in at.items()},
             "far_from_training": np.where(self.out_of_distribution.far, "yes", "no"),
@@ -192,6 +192,7 @@ class SubjectPrediction(Result):
         subjects = []
         for row, label in enumerate(self.labels):
             distance = {"value": similarity.distance[row], "percentile": similarity.distance_percentile[row]}
+            incidence = {name: values[row] for name, values in self.incidence.items()}
             error = None
             if similarity.error is not None and similarity.error_percentile is not None:
                 error = {"value": similarity.error[row], "percentile": similarity.error_percentile[row]}
@@ -208,6 +209,7 @@ class SubjectPrediction(Result):
                     "median_low": survival.median_low[row],
                     "median_high": survival.median_high[row],
                     **({} if self.bound is None else {"survival_bound": self.bound.to_dict(row)}),
+                    **({"incidence": incidence} if incidence else {}),
                     **({"runs": [member.to_dict(row) for member in self.members]} if self.members else {}),
                     "z": self.z[row],
                     "z_standardised": self.coordinates[row],
@@ -313,6 +315,7 @@ def predict(
         covariates=given.texts,
         covariate_contributions=trained.covariate_contributions(given.x),
         inputs=both,
+        incidence=trained.incidence(z, survival.times),
         bound=bounds(trained, both, survival.times, coverage),
     )
 

@@ -13,7 +13,7 @@ from survembed import registry
 from survembed.cohort.cohort import Cohort
 from survembed.cohort.covariate_encoder import CovariateEncoder
 from survembed.cohort.prepare import prepare
-from survembed.errors import RunError, SurvembedError, UsageError
+from survembed.errors import DataError, RunError, SurvembedError, UsageError
 from survembed.evaluation.summary import keep_summary
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
@@ -133,12 +133,29 @@ class TrainingRun:
                 expected="a head whose likelihood heeds late entry, such as linear, deepsurv or discrete",
                 try_="--head linear",
             )
+        if model.head is not None:
+            self._require_causes(cohort.header.causes, model.head.n_causes)
         return model.to(self.processes.device)
 
     def _refit_covariates(self, run: Run, model: Model, data: TrainingData, encoder: CovariateEncoder) -> None:
         fit = refit(model, data, encoder.names, self.reporter)
         run.save_weights(model)
         run.update(covariates={**encoder.to_dict(), "fit": fit})
+
+    def _require_causes(self, causes: tuple[str, ...], n: int) -> None:
+        """Refuse a head for another number of causes than the cohort has; say what counts as the event for others."""
+        if n > 1 and n != len(causes):
+            raise UsageError(
+                f"a head for {n} causes, and a cohort with {len(causes) or 'one kind of event'}",
+                where="head.causes",
+                expected="the causes of data.causes",
+                try_=f"--set head.causes={len(causes)}" if causes else "--set data.causes=1=NAME,2=NAME",
+            )
+        if n == 1 and causes:
+            self.reporter.say(
+                f"the head counts an event of any cause as the event: {', '.join(causes)}; --head cause-specific tells "
+                "them apart, and --set data.event_value=CODE in place of data.causes counts one, the others as censored"
+            )
 
     def _report_cohort(self, cohort: Cohort, parts: Parts, model: Model) -> None:
         """Warn of few validation events where the Cox term alone chooses the weights; report durations of 0."""
@@ -152,6 +169,15 @@ class TrainingRun:
                 f"{validation.sum()} event(s) in the validation part: the choice of weights is nearly random; "
                 "--set split.validation=0 trains on all subjects, to the end"
             )
+        for number, name in enumerate(cohort.header.causes, start=1):
+            assert cohort.subjects.cause is not None
+            if not (cohort.subjects.cause[parts["train"]] == number).any():
+                raise DataError(
+                    f"no training event of the cause '{name}'",
+                    where="the training part",
+                    expected="an event of each cause",
+                    try_="another --seed, a larger training part, or data.causes without it",
+                )
         zeros = int((cohort.subjects.duration == 0).sum())
         if zeros:
             self.reporter.say(f"{zeros} subject(s) with a duration of 0 are kept")

@@ -137,6 +137,7 @@ def traverse(
     low: float = -4.0,
     high: float = 4.0,
     n_steps: int = 9,
+    cause: str | None = None,
     reporter: Reporter = QUIET,
 ) -> Traversal:
     """Decode the latent space along some dimensions and along the hazard axis.
@@ -155,6 +156,8 @@ def traverse(
         Id of a subject from which to walk; None for zero on the axes chosen.
     low, high, n_steps
         Positions: `n_steps` evenly from `low` to `high`.
+    cause
+        Name or number of a competing cause whose hazard is walked along; None for any event.
 
     Raises
     ------
@@ -163,7 +166,7 @@ def traverse(
     RunError
         When the run is damaged.
     """
-    trained = TrainedModel.open(run, reporter=reporter)
+    trained = TrainedModel.open(run, reporter=reporter, cause=cause)
     n_dims, has_head = trained.model.latent_dim, trained.model.head is not None
     wanted = list(range(n_dims)) if dims is None else list(dict.fromkeys(dims))
     _check(wanted, n_dims, low, high, n_steps, risk and not has_head)

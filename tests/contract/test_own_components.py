@@ -10,7 +10,7 @@ import pytest
 
 from survembed.datasets import Images, Liver, SurvDigits, SurvMNIST, Tabular, Volumes
 from survembed.downstream import RSF, SSVM, Coxnet, CoxPH, SurvivalTree
-from survembed.heads import MLP, Discrete, Linear
+from survembed.heads import MLP, CauseSpecific, Discrete, Linear
 from survembed.models import VAE, CoxVAE, DeepSurv
 from survembed.testing import conformance
 from survembed.trackers import TensorBoard
@@ -46,6 +46,7 @@ test_coxvae = conformance("models", CoxVAE, options=SMALL)
 test_deepsurv = conformance("models", DeepSurv, options=SMALL)
 test_linear = conformance("heads", Linear)
 test_mlp = conformance("heads", MLP)
+test_cause_specific = conformance("heads", CauseSpecific)
 test_discrete = conformance("heads", Discrete)
 test_discrete_mlp = conformance("heads", Discrete, options={"hidden": (8,), "intervals": 5})
 test_coxph = conformance("downstream", CoxPH)

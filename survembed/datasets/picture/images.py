@@ -68,6 +68,8 @@ class ImageSource:
         """Hashes of the pictures, the table rows of their subjects, and the options of the preparation."""
         study, clinical = self._found(reporter), self._found(reporter).clinical
         columns = {"id": clinical.id, "duration": clinical.duration, "event": clinical.event, **clinical.covariates}
+        later = {"entry": clinical.entry, "cause": clinical.cause}  # absent, they leave the fingerprint as it was
+        columns |= {name: values for name, values in later.items() if values is not None}
         table = hashlib.sha256()
         for name, values in columns.items():
             table.update(repr([name, values[study.rows].tolist()]).encode())
@@ -103,6 +105,7 @@ class ImageSource:
                 shape=recipe.size,
                 synthetic=study.synthetic,
                 combine=options.combine,
+                causes=tuple(name for _, name in options.causes),
             )
             with writing_cohort(path, header, fingerprint) as writer:
                 self._write(writer, study, recipe, reporter)
@@ -237,6 +240,8 @@ def _subjects(study: PictureStudy, n: NDArray[np.int64], hashes: list[bytes]) ->
         event=clinical.event[rows],
         split=None if study.split is None else study.split[kept],
         truth=None if clinical.truth is None else clinical.truth[rows],
+        entry=None if clinical.entry is None else clinical.entry[rows],
+        cause=None if clinical.cause is None else clinical.cause[rows],
         covariates={name: values[rows] for name, values in clinical.covariates.items()},
         source=np.array(source, dtype=np.str_)[kept],
         n_images=None if (n[kept] == 1).all() else n[kept],

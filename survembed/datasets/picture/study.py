@@ -218,10 +218,10 @@ def _without_differing(clinical: ClinicalTable, differing: set[str], where: str)
     Raises
     ------
     DataError
-        If the outcome or the true log-hazard differs.
+        If the outcome, the late entry or the true log-hazard differs.
     """
     columns = clinical.columns
-    refused = [name for name in (columns.duration, columns.event, columns.truth) if name in differing]
+    refused = [name for name in (columns.duration, columns.event, columns.entry, columns.truth) if name in differing]
     if refused:
         raise DataError(
             f"column '{refused[0]}' differs between the pictures of a subject",

@@ -67,6 +67,8 @@ class ClinicalTable:
         Dropped rows by reason.
     entry
         (n,) float64 late entries in days; None if there are none.
+    cause
+        (n,) number of the cause of each event, from 1; 0 for censored subjects; None for one kind of event.
     """
 
     id: NDArray[np.str_]
@@ -79,6 +81,7 @@ class ClinicalTable:
     notes: tuple[str, ...]
     exclusions: tuple[Exclusion, ...] = ()
     entry: NDArray[np.float64] | None = None
+    cause: NDArray[np.int64] | None = None
 
 
 def find_table(root: Path) -> Path:
@@ -151,6 +154,7 @@ def clinical_of(table: Table, columns: Columns, skip_bad: bool = False) -> Clini
         notes=(*outcome.notes, *covariates.notes, *([outcome.unit_warning] if outcome.unit_warning else [])),
         exclusions=outcome.exclusions,
         entry=None if outcome.entry is None else outcome.entry * DAYS[columns.unit or "days"],
+        cause=outcome.cause,
     )
 
 

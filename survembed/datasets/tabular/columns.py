@@ -48,6 +48,8 @@ class Columns:
         Contents of cells without a value, besides the usual ones.
     truth
         Column with the true log-hazard of simulated subjects; None if there is none.
+    causes
+        Codes and names of competing causes in the event column; empty for one kind of event.
     entry
         Column of late entries, in the unit of the durations; None if all subjects are observed from the start.
     start, end, date_order
@@ -69,6 +71,7 @@ class Columns:
     start: str | None = None
     end: str | None = None
     date_order: Literal["day", "month"] | None = None
+    causes: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, options: ClinicalStudy | Tabular, truth: str | None = None) -> Columns:
@@ -89,6 +92,7 @@ class Columns:
             start=options.start_column,
             end=options.end_column,
             date_order=options.date_order,
+            causes=options.causes,
         )
 
 

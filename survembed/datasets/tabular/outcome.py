@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.exclusions import Exclusion
+from survembed.datasets.tabular.causes import caused_codes, decode_causes
 from survembed.datasets.tabular.cells import durations, identifiers, unusable_durations
 from survembed.datasets.tabular.columns import Columns, find_outcome, require_column
 from survembed.datasets.tabular.dates import with_durations
@@ -47,6 +48,8 @@ class Outcome:
         Excluded rows by reason.
     entry
         (n,) float64 in the unit of the durations, less than them; None if all subjects are observed from the start.
+    cause
+        (n,) number of the cause of each event, from 1, and 0 for a censored subject; None for one kind of event.
     """
 
     table: Table
@@ -59,6 +62,7 @@ class Outcome:
     unit_warning: str | None = None
     exclusions: tuple[Exclusion, ...] = ()
     entry: NDArray[np.float64] | None = None
+    cause: NDArray[np.int64] | None = None
 
 
 def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: bool, skip_bad: bool = False) -> Outcome:
@@ -127,6 +131,7 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
         )
     choice = (
         f"Durations are column '{duration_column}', {phrase}; events are column '{event_column}', which {codes}; "
+        + "".join(f"{code} is {name}; " for code, name in asked.causes)
         + (entry.choice + "; " if entry else "")
         + (f"ids are column '{id_column}'." if id_column else "ids are row numbers.")
     )
@@ -137,7 +142,8 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
     if asked.entry is not None:
         require_same_unit(table, asked.entry, duration_column, unit)
     late = entry.values if entry else None
-    return Outcome(table, columns, ids, duration.values, event, choice, notes, doubt, exclusions, late)
+    cause = decode_causes(categories(table, event_column).values, asked.causes) if asked.causes else None
+    return Outcome(table, columns, ids, duration.values, event, choice, notes, doubt, exclusions, late, cause)
 
 
 def _with_durations(table: Table, asked: Columns) -> tuple[Table, Columns, str]:
@@ -190,6 +196,15 @@ def _excluded(table: Table, bad: NDArray[np.bool_], id_column: str | None, exclu
 
 def _codes(table: Table, column: str, asked: Columns) -> EventCodes:
     contents = categories(table, column).values
+    if asked.causes and asked.event_value is not None:
+        raise DataError(
+            "data.event_value and data.causes are both given",
+            where=table.where,
+            expected="one of them: event_value for one kind of event, causes for competing ones",
+            try_="leave out data.event_value",
+        )
+    if asked.causes:
+        return caused_codes(contents, column, table.where, asked.causes, asked.censored_values)
     return event_codes(contents, column, table.where, asked.event_value, asked.censored_values)
 
 

@@ -160,7 +160,7 @@ class TableSource:
         except OSError as error:
             raise unreadable(self.path, error) from error
         index.save()
-        later = {name for name in LATER_OPTIONS if getattr(self.options, name) is None}
+        later = {name for name in LATER_OPTIONS if getattr(self.options, name) in (None, ())}
         options = self.options.model_dump(mode="json", exclude={"root", *later}) | described
         if self.form:
             options["like"] = [list(self.form.header.features), {k: list(v) for k, v in self.form.levels.items()}]
@@ -201,6 +201,7 @@ class TableSource:
             features=tuple(columns),
             notes=tuple(notes),
             exclusions=exclusions,
+            causes=tuple(name for _, name in self.options.causes),
         )
         for note in notes:
             reporter.say(note)
@@ -236,7 +237,12 @@ def _read_columns(path: Path, options: Tabular, form: CohortForm | None = None) 
     if not features.columns:
         raise DataError("no feature is left", where=where, expected="columns of numbers besides duration and event")
     subjects = Subjects(
-        outcome.id, outcome.duration, outcome.event, covariates=features.covariates, entry=outcome.entry
+        outcome.id,
+        outcome.duration,
+        outcome.event,
+        covariates=features.covariates,
+        entry=outcome.entry,
+        cause=outcome.cause,
     )
     return subjects, features.columns, features.notes, outcome.columns.unit or "units"
 
@@ -253,6 +259,8 @@ def _read_deepsurv(path: Path, options: Tabular) -> TableContents:
     expected = "groups train and test, each with x (n, d), t (n,) and e (n,)"
     if options.entry_column:
         raise DataError(f"{path.name} has no columns, and so no late entries", where=str(path), expected=expected)
+    if options.causes:
+        raise DataError(f"{path.name} has one kind of event, and no causes", where=str(path), expected=expected)
     try:
         with h5py.File(path, "r") as file:
             parts = {

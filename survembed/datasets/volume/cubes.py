@@ -102,6 +102,8 @@ class CubeSource(ABC):
             columns["truth"] = clinical.truth
         if clinical.entry is not None:
             columns["entry"] = clinical.entry
+        if clinical.cause is not None:  # the names are in the notes, which say what each code is
+            columns["cause"] = clinical.cause
         return {
             "dataset": self.dataset,
             "title": study.title,
@@ -208,6 +210,7 @@ class CubeSource(ABC):
             notes=notes,
             exclusions=exclusions,
             mask_labels=self.mask_labels(study, preprocessing),
+            causes=tuple(name for _, name in study.clinical.columns.causes),
         )
 
 
@@ -291,6 +294,7 @@ def _subjects(study: Study, cubes: dict[Case, Cube], measures: list[dict[str, fl
         event=clinical.event[rows],
         truth=None if clinical.truth is None else clinical.truth[rows],
         entry=None if clinical.entry is None else clinical.entry[rows],
+        cause=None if clinical.cause is None else clinical.cause[rows],
         covariates={name: values[rows] for name, values in clinical.covariates.items()},
         measures={name: np.array([each[name] for each in measures]) for name in (measures[0] if measures else ())},
         affine=np.array([cube.affine for cube in cubes.values()]).reshape(-1, 4, 4),

@@ -178,6 +178,33 @@ def test_the_fingerprint_follows_files_and_options(root: Path) -> None:
     assert key(root) != first
 
 
+def test_causes_and_late_entries_are_in_the_cohort(root: Path, tmp_path: Path) -> None:
+    """Both are in the fingerprint where they are declared, and leave that of other cohorts alone."""
+    rows = (root / "clinical.csv").read_text().splitlines()
+    codes, late = [2, 1, 0, 2, 0, 1], [3, 5, 7, 9, 11, 13]
+    changed = [f"{row.rpartition(',')[0]},{codes[n]},{late[n]}" for n, row in enumerate(rows[1:])]
+    (root / "clinical.csv").write_text("\n".join([rows[0] + ",late", *changed]) + "\n")
+    one = {"event_value": "1,2"}
+    declared = {"causes": (("1", "recurrence"), ("2", "death")), "entry_column": "late"}
+    with prepared(images(root, **declared).build(), tmp_path) as cohort:
+        assert cohort.header.causes == ("recurrence", "death")
+        assert cohort.subjects.cause is not None
+        assert cohort.subjects.cause.tolist() == codes
+        assert cohort.subjects.event.tolist() == [code > 0 for code in codes]
+        assert cohort.subjects.entry is not None
+        assert cohort.subjects.entry.tolist() == late
+    keys = {key(root, **options) for options in (one, declared, one | {"entry_column": "late"})}
+    assert len(keys) == 3
+
+
+def test_entries_that_differ_within_a_subject_are_refused(root: Path) -> None:
+    several(root)
+    rows = (root / "clinical.csv").read_text().splitlines()
+    (root / "clinical.csv").write_text("\n".join([rows[0] + ",late", *(f"{r},{n}" for n, r in enumerate(rows[1:]))]))
+    with pytest.raises(DataError, match="column 'late' differs between the pictures"):
+        key(root, entry_column="late")
+
+
 def test_a_new_picture(root: Path, tmp_path: Path) -> None:
     source = images(root, size=16).build()
     with prepared(source, tmp_path) as cohort:

@@ -128,4 +128,5 @@ def test_the_fingerprint_of_other_tables_stays(tmp_path: Path) -> None:
 
     path = tmp_path / "t.csv"
     path.write_text("id,duration,event,age\na,1,1,2\nb,3,0,4\n")
-    assert not {"start_column", "end_column", "date_order"} & set(Tabular(root=path).build().fingerprint(QUIET))
+    later = {"start_column", "end_column", "date_order", "entry_column", "causes"}
+    assert not later & set(Tabular(root=path).build().fingerprint(QUIET))

@@ -195,6 +195,13 @@ def test_deepsurvs_own_files(test_data: Path, tmp_path: Path, name: str, shape: 
         np.testing.assert_array_equal(subjects.event[test], file["test/e"][:] == 1)
 
 
+def test_a_deepsurv_file_has_no_causes(tmp_path: Path) -> None:
+    path = write_deepsurv(tmp_path / "study.h5")
+    options = Tabular.configure("data", {"root": path, "causes": "1=recurrence,2=death"})
+    with pytest.raises(DataError, match="one kind of event"):
+        prepared(options.build(), tmp_path)
+
+
 def test_a_deepsurv_file_with_a_validation_part(tmp_path: Path) -> None:
     path = write_deepsurv(tmp_path / "study.h5")
     with h5py.File(path, "a") as file:
