@@ -62,11 +62,12 @@ def resolve_training(settings: Settings, model: str, command_line: str) -> Train
     data = settings.name("data")
     if data is None:
         names = registry.names("datasets")
+        ready = next((name for name in names if name == "liver"), names[0] if names else None)  # it needs no files
         raise UsageError(
             "the dataset is missing",
             where=command_line,
             expected=f"--data with one of {', '.join(names)}",
-            try_=f"{command_line} --data {names[0]}" if names else None,
+            try_=f"{command_line} --data {ready}" if ready else None,
         )
     return TrainConfig.from_settings(settings, model, data, command_line)
 

@@ -45,6 +45,7 @@ def embed(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> Late
     RunError
         When the run is damaged, or its data have changed.
     """
+    find_device(device)  # also where nothing is left to compute
     path = run.path / "latents.h5"
     if not has_latents(run):
         raise no_subjects(run)

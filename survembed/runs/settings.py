@@ -243,9 +243,12 @@ def read_file(path: Path) -> dict[str, Setting]:
         When it cannot be read, or is not what its name says; the error has the line.
     """
     expected = "a TOML file in UTF-8, with tables such as [train]; or a run, or its config.json"
-    path = path / "config.json" if path.is_dir() else path
-    kind, parse = ("JSON", json.loads) if path.suffix == ".json" else ("TOML", tomllib.loads)
+    kind, parse = "TOML", tomllib.loads
     try:
+        if path.is_dir():
+            path = path / "config.json"
+        if path.suffix == ".json":
+            kind, parse = "JSON", json.loads
         if not path.is_file() and path.exists():  # a pipe would never end
             raise OSError(errno.EINVAL, "not a file")
         table = parse(path.read_text(encoding="utf-8"))

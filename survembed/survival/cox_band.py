@@ -86,5 +86,7 @@ class CoxBand:
         """Lower and upper limit (n, T) of S(t | z), given S itself (n, T): pointwise, on the scale of log(−log S)."""
         from scipy.stats import norm
 
-        width = np.exp(float(norm.ppf((1 + level) / 2)) * self.relative_error(z, times))
+        width = np.exp(
+            np.minimum(float(norm.ppf((1 + level) / 2)) * self.relative_error(z, times), 700.0)
+        )  # no overflow
         return survival**width, survival ** (1 / width)

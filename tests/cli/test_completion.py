@@ -56,9 +56,9 @@ def test_every_shell(shell: str, words: str, expected: set[str]) -> None:
     [
         ("survembed train ", {"coxvae", "deepsurv", "vae"}),
         ("survembed train coxvae --data surv", {"surv-digits", "surv-mnist"}),
-        ("survembed train coxvae --head ", {"linear", "deepsurv"}),
+        ("survembed train coxvae --head ", {"linear", "deepsurv", "discrete", "cause-specific"}),
         ("survembed train nothing --tau 0.2 --data surv-d", {"surv-digits"}),  # no model is needed for it
-        ("survembed train coxvae --preset ", {"default", "paper"}),
+        ("survembed train coxvae --preset ", {"default", "few-events", "paper"}),
         ("survembed evaluate --downstream c", {"coxph", "coxnet"}),
         ("survembed sweep --data l", {"liver"}),
         ("survembed data prepare tab", {"tabular"}),

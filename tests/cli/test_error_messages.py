@@ -30,7 +30,7 @@ GOLDEN = {
         2,
         "error: no command 'lits'\n"
         "  where:    survembed runs lits\n"
-        "  expected: one of list, show\n"
+        "  expected: one of list, show, export, import, compare, delete\n"
         "  try:      survembed runs list\n",
     ),
     "train coxvea": (

@@ -24,7 +24,9 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 def begun(folder: Path, *more: str) -> subprocess.Popen[str]:
     """A training in a process of its own."""
-    line = [sys.executable, "-m", "survembed", *LINE, *more, "--runs-dir", str(folder)]
+    at = LINE.index("--updates")
+    own = LINE[:at] + LINE[at + 2 :] if "--updates" in more else LINE
+    line = [sys.executable, "-m", "survembed", *own, *more, "--runs-dir", str(folder)]
     return subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -554,7 +554,7 @@ def test_a_control_for_each_covariate(chromium: Any, trained_with: Callable[...,
         position = tab.page.locator("#along").get_attribute("aria-valuetext")
         assert float(str(position).replace("−", "-")) == pytest.approx(0, abs=0.02)  # the image has not moved
         tab.page.reload()
-        tab.until("document.querySelector('#covariates select').value === 'III'")
+        tab.until("document.querySelector('#covariates select')?.value === 'III'")
         tab.context.close()
     finally:
         served.stop()

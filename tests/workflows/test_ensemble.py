@@ -85,4 +85,4 @@ def test_a_bound_that_the_held_out_subjects_cannot_support_says_so(
     assert answer.code == 0, answer.err
     bound = json.loads(answer.out)["subjects"][0]["survival_bound"]
     assert bound["time"] is None
-    assert "too few for a coverage of 99%" in bound["reason"]
+    assert "too few for 99%" in bound["reason"]

@@ -158,8 +158,9 @@ def test_bad_cohorts(
     root = tmp_path / "other"
     shutil.copytree(hospitals["south"], root)
     more = change(root)
+    where = [] if "--root" in more else ["--root", str(root)]
     answer = survembed(
-        capsys, "evaluate", "--runs-dir", str(hospital_run.path.parent), "--bootstrap", "0", "--root", str(root), *more
+        capsys, "evaluate", "--runs-dir", str(hospital_run.path.parent), "--bootstrap", "0", *where, *more
     )
     assert answer.code == code, answer.err
     assert message in " ".join(answer.err.split())

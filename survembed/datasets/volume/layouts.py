@@ -58,6 +58,9 @@ def find_cases(root: Path, names: MaskNames = MaskNames()) -> Layout:  # noqa: B
     without_cases: Layout | None = None  # such as CTs that are not segmented yet
     for name, finder in LAYOUTS.items():
         cases, problems = finder(root, names)
+        if name == FLAT and cases and all(case.ct is None for case in cases):  # masks exported beside a DICOM study
+            of_dicom = _find_dicom(root, names)
+            name, cases, problems = ("DICOM", *of_dicom) if of_dicom[0] else (name, cases, problems)
         if cases:
             return _unique_cases(name, cases, problems)
         if problems and without_cases is None:
@@ -277,12 +280,13 @@ def _find_dicom(root: Path, _: MaskNames) -> CasesAndProblems:
     return find_dicom_cases(root)
 
 
+FLAT = "one flat folder"
 LAYOUTS = {
     "Medical Segmentation Decathlon": _find_decathlon,
     "nnU-Net": _find_nnunet,
     "LiTS": _find_lits,
     "a folder for each subject": _find_subject_folders,
-    "one flat folder": _find_flat,
+    FLAT: _find_flat,
     "DICOM": _find_dicom,  # last, because it opens every file
 }
 """All layouts by name, in the order of the search."""
