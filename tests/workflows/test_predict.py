@@ -386,7 +386,7 @@ def test_a_folder_of_one_subject(trained_on: Made, tmp_path: Path) -> None:
 def test_other_files_than_wanted(trained_on: Made, files: set[str]) -> None:
     with pytest.raises(UsageError) as refused:
         predict(trained_on("liver"), {name: Path(name) for name in files})
-    assert refused.value.expected == "--ct PATH and --mask PATH, or --folder PATH"
+    assert refused.value.expected == "--ct PATH and --mask PATH, or --folder PATH, or --root PATH"
 
 
 def test_runs_that_cannot(a_run: Made, capsys: pytest.CaptureFixture[str]) -> None:
