@@ -167,11 +167,14 @@ class ResidualBlock(nn.Module):
             _norm(norm, axes, target),
         )
         same = source == target and stride == 1
-        self.shortcut = nn.Identity() if same else CONVOLUTIONS[axes](source, target, 1, stride)
+        self.shortcut = nn.Identity() if same else CONVOLUTIONS[axes](source, target, 1)
+        # Cells are taken before the projection: the gradient of oneDNN's own stride writes beyond its memory where 4
+        # channels come in (torch 2.13, a CPU without AVX-512).
+        self.cells = (..., *(slice(None, None, stride),) * axes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (n, source, *grid) to (n, target, *grid / stride)."""
-        return F.silu(self.shortcut(x) + self.inner(x))
+        return F.silu(self.shortcut(x[self.cells]) + self.inner(x))
 
 
 class Encoder(nn.Module):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from math import prod
 
 import pytest
@@ -127,3 +130,26 @@ def test_weights_of_version_0_1_decode_as_they_did() -> None:
     decoder.load_state_dict(old)
     z = torch.tensor([[0.5, -3.0]])
     torch.testing.assert_close(decoder.compress(z), z.asinh())
+
+
+def test_a_projection_with_stride_is_the_strided_convolution() -> None:
+    block = ResidualBlock(4, 8, (9, 8), stride=2, norm="none")
+    x = torch.randn(3, 4, 9, 8)
+    whole = torch.nn.functional.conv2d(x, block.shortcut.weight, block.shortcut.bias, stride=2)
+    torch.testing.assert_close(block(x), torch.nn.functional.silu(whole + block.inner(x)))
+
+
+def test_the_gradient_of_a_narrow_projection_stays_within_its_memory() -> None:
+    """oneDNN's strided 1 × 1 convolution of 4 channels ended the process with a damaged heap."""
+    code = (
+        "import torch\nfrom survembed.models.blocks import ResidualBlock, channels_last\n"
+        "block = ResidualBlock(4, 8, (8, 8), stride=2)\n"
+        "for _ in range(40):\n"
+        "    x = torch.randn(102, 4, 8, 8, requires_grad=True)\n"
+        "    block(channels_last(x)).square().mean().backward()\n"
+        "    kept = [torch.randn(17) for _ in range(50)]\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "MALLOC_CHECK_": "3"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
