@@ -170,7 +170,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Identity() if same else CONVOLUTIONS[axes](source, target, 1)
         # Cells are taken before the projection: the gradient of oneDNN's own stride writes beyond its memory where 4
         # channels come in (torch 2.13, a CPU without AVX-512).
-        self.cells = (..., *(slice(None, None, stride),) * axes)
+        self.cells = (slice(None), slice(None), *[slice(None, None, stride)] * axes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (n, source, *grid) to (n, target, *grid / stride)."""
