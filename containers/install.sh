@@ -26,5 +26,5 @@ for package in distributions():
             shutil.copy(str(package.locate_file(file)), target / file.name)
 EOF
 
-id survembed >/dev/null 2>&1 || useradd --uid 10001 --create-home --home-dir /work survembed
+id survembed >/dev/null 2>&1 || useradd --uid 10001 --create-home --home-dir /study survembed
 rm -rf /tmp/constraints.txt

@@ -11,8 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.errors import RunError
-from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
+from survembed.storage.hdf5 import reading_hdf5, seal_hdf5, writing_hdf5
 from survembed.survival.outcome import Float, Outcome
 
 FORMAT = "survembed-predictions"
@@ -160,17 +159,11 @@ def read_predictions(path: Path) -> tuple[PredictedCohort, list[Predictions]]:
     RunError
         When the file is missing, damaged or of another format.
     """
-    try:
-        with h5py.File(path, "r", locking="best-effort") as file:
-            if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
-                raise KeyError("format")
-            check_hdf5(file)
-            outcome = Outcome(*(file[name][:] for name in OUTCOME if name in file))
-            ids = np.array(file["obs/id"].asstr()[:], dtype=np.str_)
-            cohort = PredictedCohort(str(file.attrs["cohort"]), ids, outcome, file["times"][:])
-            return cohort, [_read(group) for group in file.get("predictions", {}).values()]
-    except (OSError, MemoryError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise RunError(f"{path.name} cannot be read: {error}", where=str(path), try_="survembed evaluate") from error
+    with reading_hdf5(path, (FORMAT, FORMAT_VERSION), "cannot be read", "survembed evaluate") as file:
+        outcome = Outcome(*(file[name][:] for name in OUTCOME if name in file))
+        ids = np.array(file["obs/id"].asstr()[:], dtype=np.str_)
+        cohort = PredictedCohort(str(file.attrs["cohort"]), ids, outcome, file["times"][:])
+        return cohort, [_read(group) for group in file.get("predictions", {}).values()]
 
 
 def _read(group: h5py.Group) -> Predictions:

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.subjects import position_of
-from survembed.errors import RunError
 from survembed.storage.files import digest
-from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
+from survembed.storage.hdf5 import reading_hdf5, seal_hdf5, writing_hdf5
 from survembed.survival.outcome import Outcome
 
 FORMAT = "survembed-latents"
@@ -130,45 +129,29 @@ class Latents:
         RunError
             When the file is missing, damaged or of another format.
         """
-        try:
-            with h5py.File(path, "r", locking="best-effort") as file:
-                if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
-                    raise KeyError("format")
-                check_hdf5(file)
-                obs = file["obs"]
-                return cls(
-                    z=file["z"][:],
-                    z_logvar=file["z_logvar"][:] if "z_logvar" in file else None,
-                    log_hazard=file["log_hazard"][:] if "log_hazard" in file else None,
-                    id=obs["id"].asstr()[:].astype(np.str_),
-                    duration=obs["duration"][:],
-                    event=obs["event"][:].astype(np.bool_),
-                    split=obs["split"].asstr()[:].astype(np.str_),
-                    truth=obs["truth"][:] if "truth" in obs else None,
-                    model=str(file.attrs["model"]),
-                    dataset=str(file.attrs["dataset"]),
-                    title=str(file.attrs["title"]),
-                    time_unit=str(file.attrs["time_unit"]),
-                    provenance=json.loads(file.attrs["provenance_fields"]),
-                    x=file["x"][:] if "x" in file else None,
-                    x_names=tuple(json.loads(file.attrs["x_names"])) if "x" in file else (),
-                    entry=obs["entry"][:] if "entry" in obs else None,
-                    cause=obs["cause"][:] if "cause" in obs else None,
-                )
-        except (
-            OSError,
-            MemoryError,
-            KeyError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            RuntimeError,
-        ) as error:  # all by h5py
-            raise RunError(
-                f"{path.name} contains no latents of this version: {error}",
-                where=str(path),
-                try_="survembed embed",
-            ) from error
+        with reading_hdf5(
+            path, (FORMAT, FORMAT_VERSION), "contains no latents of this version", "survembed embed"
+        ) as file:
+            obs = file["obs"]
+            return cls(
+                z=file["z"][:],
+                z_logvar=file["z_logvar"][:] if "z_logvar" in file else None,
+                log_hazard=file["log_hazard"][:] if "log_hazard" in file else None,
+                id=obs["id"].asstr()[:].astype(np.str_),
+                duration=obs["duration"][:],
+                event=obs["event"][:].astype(np.bool_),
+                split=obs["split"].asstr()[:].astype(np.str_),
+                truth=obs["truth"][:] if "truth" in obs else None,
+                model=str(file.attrs["model"]),
+                dataset=str(file.attrs["dataset"]),
+                title=str(file.attrs["title"]),
+                time_unit=str(file.attrs["time_unit"]),
+                provenance=json.loads(file.attrs["provenance_fields"]),
+                x=file["x"][:] if "x" in file else None,
+                x_names=tuple(json.loads(file.attrs["x_names"])) if "x" in file else (),
+                entry=obs["entry"][:] if "entry" in obs else None,
+                cause=obs["cause"][:] if "cause" in obs else None,
+            )
 
     def differs_from(self, provenance: dict[str, Any]) -> list[str]:
         """Names of the fields in which the provenance of these latents differs from `provenance`."""

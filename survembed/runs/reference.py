@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from survembed.errors import RunError
-from survembed.storage.hdf5 import check_hdf5, seal_hdf5, writing_hdf5
+from survembed.storage.hdf5 import reading_hdf5, seal_hdf5, writing_hdf5
 from survembed.survival.breslow import BreslowBaseline
 from survembed.survival.conformal import HeldOut
 from survembed.survival.cox_band import CoxBand
@@ -120,21 +118,15 @@ class Reference:
         RunError
             When the file is missing, damaged or of another format.
         """
-        try:
-            with h5py.File(path, "r", locking="best-effort") as file:
-                if file.attrs["format"] != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
-                    raise KeyError("format")
-                check_hdf5(file)
-                plain = json.loads(file.attrs["plain"])
-                arrays = {name: file[name][()] for name in file if name not in PARTS}
-                parts = {
-                    name: kind(**{each: file[name][each][()] for each in file[name]}) if name in file else None
-                    for name, kind in PARTS.items()
-                }
-        except (OSError, MemoryError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-            raise RunError(
-                f"{path.name} cannot be read: {error}", where=str(path), try_="import the archive of the run again"
-            ) from error
+        with reading_hdf5(
+            path, (FORMAT, FORMAT_VERSION), "cannot be read", "import the archive of the run again"
+        ) as file:
+            plain = json.loads(file.attrs["plain"])
+            arrays = {name: file[name][()] for name in file if name not in PARTS}
+            parts = {
+                name: kind(**{each: file[name][each][()] for each in file[name]}) if name in file else None
+                for name, kind in PARTS.items()
+            }
         plain["ratios"] = {int(dimension): HazardRatio(**ratio) for dimension, ratio in plain["ratios"].items()}
         plain["risk_ratio"] = HazardRatio(**plain["risk_ratio"]) if plain["risk_ratio"] else None
         return cls(**{**plain, "silent": tuple(plain["silent"]), **arrays, **parts})

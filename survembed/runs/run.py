@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 SPLIT = "split.json"
 FILES_OF_A_FINISHED_RUN = ("run.json", "config.json", SPLIT, "model.safetensors")
 STATE, LOCK, METRICS = "state.safetensors", "lock", "metrics.jsonl"
-SCORES, PREDICTIONS = "metrics.json", "predictions.h5"
-"""Files of `survembed evaluate`, which hold for the weights that they were made with."""
+SCORES, PREDICTIONS = "metrics.json", "predictions.h5"  # they hold for the weights that they were made with
 LATEST_FORMAT = "survembed-latest"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from survembed.errors import DataError
+from survembed.errors import DataError, RunError
 from survembed.storage.files import replacing
 from survembed.storage.sealed import CHECKSUM
 
@@ -169,3 +169,37 @@ def require_plain_hdf5(path: Path) -> None:
             check_hdf5(file)
     except (OSError, MemoryError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise DataError(f"{path.name} is damaged: {error}", where=str(path)) from error
+
+
+@contextmanager
+def reading_hdf5(path: Path, kind: tuple[str, int], failed: str, remedy: str) -> Iterator[h5py.File]:
+    """Open a file of a run whose format, version and checksum are right.
+
+    Parameters
+    ----------
+    kind
+        Its format and format version.
+    failed, remedy
+        What the error says of the file, such as `cannot be read`, and the command that makes it again.
+
+    Raises
+    ------
+    RunError
+        When the file is missing, damaged or of another format, also if reading within the block fails.
+    """
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            if (file.attrs["format"], file.attrs["format_version"]) != kind:
+                raise KeyError("format")
+            check_hdf5(file)
+            yield file
+    except (
+        OSError,
+        MemoryError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+    ) as error:  # all by h5py
+        raise RunError(f"{path.name} {failed}: {error}", where=str(path), try_=remedy) from error

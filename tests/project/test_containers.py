@@ -80,8 +80,8 @@ def test_the_steps_in_a_bare_debian(tmp_path: Path) -> None:
     done = in_debian(root, "cd /source && sh containers/install.sh kept && rm -rf /source", **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {"LICENSE", "NOTICE", "torch", "scikit-survival"} <= {path.name for path in (root / "licences").iterdir()}
-    line = "cd /work && survembed train coxvae --data liver --set data.n_subjects=40 --set data.size=16 --updates 20"
-    quoted = f"env HOME=/work SURVEMBED_CACHE=/work/.survembed MPLBACKEND=Agg sh -c '{line}'"
+    line = "cd /study && survembed train coxvae --data liver --set data.n_subjects=40 --set data.size=16 --updates 20"
+    quoted = f"env HOME=/study SURVEMBED_CACHE=/study/.survembed MPLBACKEND=Agg sh -c '{line}'"
     alone = ["unshare", "--net"] if shutil.which("unshare") else []
     user = ["chroot", "--userspec=10001:10001", str(root), "sh", "-ec", quoted]
     trained = subprocess.run([*alone, *user], capture_output=True, text=True, check=False)
