@@ -43,7 +43,7 @@ ACTIVE_NATS = 0.01
 COLUMNS = (
     "data", "seed", "reduction", "weight", "β", "τ", "kept", "C train", "C test", "regret", "rank of truth",
     "explained", "active", "KL nats", "PC1", "median corr", "volumes", "order on PC1", "re-encoding slope",
-    "log hazard ±2 SD",
+    "log hazard ±2 SD", "slope of the walk",
 )  # fmt: skip
 
 
@@ -201,7 +201,7 @@ def shown(
         ", ".join(f"{value:.2f}" for value in volumes) if overlay else "–",
         digit_order(subjects, parts["test"], test.mu),
         f"{slope(test.log_hazard, test.again):.2f}",
-        walk(model, train.mu),
+        *walk(model, train.mu),
     ]
 
 
@@ -221,17 +221,19 @@ def slope(claimed: Float, again: Float) -> float:
 
 
 @torch.no_grad()
-def walk(model: Model, mu: Float) -> str:
-    """Difference of log-hazard from −2 to +2 SD along Σψ, claimed by the head and after decoding and encoding again."""
+def walk(model: Model, mu: Float) -> tuple[str, str]:
+    """Difference of log-hazard from −2 to +2 SD along Σψ, claimed by the head and after decoding and encoding again, and
+    the least-squares slope of the latter on the former over nine steps: `walk_slope` of `evaluate`.
+    """
     if model.head is None:
-        return "–"
+        return "–", "–"
     psi = dict(model.head.named_parameters())["psi.weight"].double().numpy()[0]
     covariance = np.cov(mu.T)
     direction = covariance @ psi / math.sqrt(psi @ covariance @ psi)
-    z = torch.from_numpy(mu.mean(0) + np.array([[-2.0], [2.0]]) * direction).float()
+    z = torch.from_numpy(mu.mean(0) + np.linspace(-2.0, 2.0, 9)[:, None] * direction).float()
     again = model.posterior(model.decode(z))[0]
-    claimed, found = (float(np.diff(model.log_hazard(x).numpy())[0]) for x in (z, again))
-    return f"{claimed:.2f} → {found:.2f}"
+    claimed, found = (model.log_hazard(x).double().numpy() for x in (z, again))
+    return f"{claimed[-1] - claimed[0]:.2f} → {found[-1] - found[0]:.2f}", f"{slope(claimed, found):.2f}"
 
 
 if __name__ == "__main__":
