@@ -54,8 +54,8 @@ class LatentSpace(Result):
     median_correlation
         Median of |correlation| over pairs of dimensions of the training μ; NaN for a single dimension.
     reencoding_slope
-        Slope of the log-hazard of decoded and encoded images on that of the images themselves: 1 if images show their
-        hazard (settled point 17). NaN without a head or decoder.
+        Slope of the log-hazard of decoded and encoded images on that of the images themselves, both at the reference
+        covariates: 1 if images show their hazard (settled point 17). NaN without a head or decoder.
     walk_slope
         The same along the hazard axis, from −2 to +2 SD around the mean training μ.
     intervals
@@ -167,7 +167,7 @@ def _measured(trained: TrainedModel, decoded: Reconstruction | None, n_resamples
         }
     has_proof = decoded is not None and len(decoded.log_hazard) > 0
     if decoded and has_proof:
-        claimed = np.asarray(latents.log_hazard)[latents.test]
+        claimed = trained.log_hazard(latents.z[latents.test].astype(np.float64))
         statistics["reencoding_slope"] = _slope(claimed, decoded.log_hazard)
     found = {name: bootstrap(statistic, n, n_resamples=n_resamples) for name, statistic in statistics.items()}
     found = {name: metric for name, metric in found.items() if np.isfinite(metric.value)}

@@ -15,6 +15,7 @@ from survembed.evaluation import latent_space as module
 from survembed.evaluation.latent_space import FILE, LatentSpace, effective_dimensions, latent_space
 from survembed.runs.embedding import embed, load_model, open_cohort
 from survembed.training.validation import median_correlation
+from tests.clinical_runs import Trained
 from tests.trained import Made
 
 
@@ -45,6 +46,17 @@ def test_a_run_by_brute_force(a_run: Made, kind: str) -> None:
     low, high = found.intervals["reencoding_slope"]
     assert low <= high
     assert found.n_test == len(test)
+
+
+@pytest.mark.usefixtures("clinical_plugin")
+def test_covariates_are_no_part_of_the_proof(trained_with: Trained) -> None:
+    run = trained_with()
+    latents = embed(run)
+    model, z = load_model(run), torch.from_numpy(latents.z[latents.test])
+    with torch.no_grad():
+        claimed = model.log_hazard(z).double().numpy()
+        again = model.log_hazard(model.posterior(model.decode(z))[0]).double().numpy()
+    assert latent_space(run, latents).reencoding_slope == pytest.approx(np.polyfit(claimed, again, 1)[0], rel=1e-4)
 
 
 def test_dice_is_that_of_subjects_with_a_lesion(a_run: Made) -> None:
