@@ -35,8 +35,8 @@ JOINED = r"and|with|und|mit|et|con|plus|incl\w*|or|oder"
 """A name of several structures, such as `liver_and_tumor`."""
 
 ORGANS = {
-    "liver": r"livers?|liver(mask|seg|label)s?|(gesamt)?leber|leber(maske|segmentation|parenchym)|hepar|foie|higado|fegato|figado|lever|watroba|печень"
-    r"|肝|肝脏|肝臓|肝臟",
+    "liver": r"livers?|liver(mask|seg|label)s?|(gesamt)?leber|leber(maske|segmentation|parenchym)|hepar|foie"
+    r"|higado|fegato|figado|lever|watroba|печень|肝|肝脏|肝臓|肝臟",
     "kidney": r"kidneys?|nieren?|reins?|rinon(es)?|ren|rene|reni|rins?",
     "pancreas": r"pancreas|pankreas|bauchspeicheldruse",
     "spleen": r"spleen|milz|bazo|milza|baco",
@@ -63,12 +63,11 @@ REGIONS = {
     "brain": r"brain|cerebr\w*|gehirn\w*|hirn\w*|cerveau|glio\w*",
     "breast": r"breasts?|mamma\w*|brust\w*",
     "heart": r"hearts?|cardia\w*|herz\w*|coeur|atri\w*|ventric\w*|myocard\w*",
-    "": r"[lr]ag|gall\w*|vesicul\w*|cholecyst\w*|bladder|\w*blase|vessie|vejiga|adrenal\w*|nebenniere\w*|su[pr]+arenal\w*"
-    r"|surrenal\w*|uter\w*|ovar\w*|thyr\w*|o?esophag\w*|speiseroh?re|trachea|thymus|bones?|oss\w*|knochen\w*|spin\w*"
+    "": r"[lr]ag|trunk|gall\w*|vesicul\w*|cholecyst\w*|bladder|\w*blase|vessie|vejiga|adrenal\w*|nebenniere\w*"
+    r"|su[pr]+arenal\w*|surrenal\w*|uter\w*|ovar\w*|thyr\w*|o?esophag\w*|speiseroh?re|trachea|thymus|bones?|oss\w*|knochen\w*|spin\w*"
     r"|vertebra\w*|ribs?|femur|hips?|sacrum|pelvi\w*|muscle\w*|iliopsoas|fat|adipos\w*|skin|bod(y|ies)|torso|abdom\w*"
     r"|lymph|lymphatic|nodes?|periton\w*|tooth|teeth|eyes?|head|neck|scapula|clavicula|humerus|skull|autochthon|gluteus"
-    r"|sternum|cartilages?|cartilago|face|patella|tibia|fibula|tarsal|carpal|ulna|radius|quadriceps|thigh|sartorius|discs?"
-    r"|trunk",
+    r"|sternum|cartilages?|cartilago|face|patella|tibia|fibula|tarsal|carpal|ulna|radius|quadriceps|thigh|sartorius|discs?",
 }
 """Words that place a structure in an organ; the last are those of other parts of the body."""
 STRUCTURE = (
