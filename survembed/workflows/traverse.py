@@ -203,7 +203,7 @@ def traverse(
             effect = None
             if slope is not None:
                 effect = (slope[dimension] * axes.scale[dimension], slope[dimension] * axes.deviation[dimension])
-            walks.append(_walk(trained, f"z{dimension}", base, path, effect, fit and (fit, dimension)))
+            walks.append(_walk(trained, f"z{dimension}", base, path, effect, (fit, dimension) if fit else None))
             task.advance()
     origin, units = start or ("zero" if raw else "mean of training"), "raw" if raw else "standardised"
     at = "".join(given_covariates(run).texts)
