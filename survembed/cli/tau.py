@@ -105,4 +105,5 @@ def show_advice(advice: TauAdvice) -> None:
     show_table(columns, rows)
     show_lines(f"none for tau {reason}" for reason in reasons)
     recommended = "none" if advice.recommended is None else f"tau {advice.recommended:g}"
-    show_facts({"recommended": f"{recommended}: {advice.reason}", "chosen on": advice.chosen_on})
+    nested = {"nested": str(advice.nested)} if advice.nested else {}
+    show_facts({"recommended": f"{recommended}: {advice.reason}", **nested, "chosen on": advice.chosen_on})

@@ -91,13 +91,14 @@ def show_traversal(traversal: Traversal, files: Sequence[Path]) -> None:
         [
             walk.name,
             walk.hr_per_sd,
-            None if walk.test is None else walk.test.text,
+            ("none" if walk.test_reason else None) if walk.test is None else walk.test.text,
             *(None if of is None else _ends([exp(of[0]), exp(of[-1])]) for of in (walk.log_hazard, walk.reencoded)),
             *(_ends(walk.volumes_ml[name]) for name in volumes),
         ]
         for walk in traversal.walks
     ]
     show_table(columns, rows)
+    show_lines(traversal.unrated)
     show_lines(files)
     if traversal.silent:
         say(silent_text(traversal.silent))

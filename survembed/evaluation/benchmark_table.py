@@ -185,6 +185,27 @@ class Table:
             task.advance()
         return [self._scored(name, BASE, predicted)] if predicted else []
 
+    def of_choice(self, name: str, rows: Mapping[tuple[int, int], str]) -> ModelScores:
+        """The cell of the own heads of a model that is chosen anew in each fold; after `cells`.
+
+        Parameters
+        ----------
+        name
+            Of the row.
+        rows
+            Row of the chosen model by repeat and fold.
+        """
+        tested = [each for (_, column), row in self.predicted.items() if column == BASE for one in row for each in one]
+        by_key = {(each.features, each.division.repeat, each.division.fold, each.seed): each for each in tested}
+        replicates: list[Replicate] = []
+        for repeat in self._repeats():
+            folds = [division.fold for division in self._folds(repeat)]
+            for seed in sorted({key[-1] for key in by_key if key[1] == repeat}):
+                keys = [(rows[repeat, fold], repeat, fold, seed) for fold in folds]
+                if all(key in by_key for key in keys):
+                    replicates.append([by_key[key] for key in keys])
+        return self._scored(name, BASE, replicates) if replicates else without_scores(name, BASE, NO_SEED)
+
     def _scored(self, row: str, column: str, predicted: Sequence[Replicate], notes: Sequence[str] = ()) -> ModelScores:
         """Scores of a cell; its predictions are kept in `predicted`."""
         self.predicted[row, column] = list(predicted)

@@ -34,10 +34,10 @@ def refit(latents: Latents, part: Bool) -> CoxFit:
     return replace(fit, ratios=ratios)
 
 
-def refit_log_hazard(latents: Latents, part: Bool) -> HazardRatio | None:
-    """Hazard ratio per SD of the run's own log-hazard on the subjects `part` (n,); None where it cannot be fitted."""
+def refit_log_hazard(latents: Latents, part: Bool) -> CoxFit:
+    """Cox model of the run's own log-hazard, as dimension 0, on the subjects `part` (n,)."""
     assert latents.log_hazard is not None
-    return _fit(latents.log_hazard[:, None], latents, part).ratios.get(0)
+    return _fit(latents.log_hazard[:, None], latents, part)
 
 
 def silent_dimensions(latents: Latents) -> list[int]:
@@ -50,16 +50,22 @@ def silent_dimensions(latents: Latents) -> list[int]:
     return silent if len(silent) < len(variance) else []
 
 
-def ratios_on_test(trained: TrainedModel) -> dict[int, HazardRatio]:
-    """Hazard ratios of all dimensions, refitted on the test set of a run; also of an imported one."""
+def fit_on_test(trained: TrainedModel) -> CoxFit:
+    """Cox model of all dimensions, refitted on the test set of a run; of an imported one what it keeps of it."""
     kept = trained.reference
-    return kept.ratios if kept else refit(trained.latents, trained.latents.test).ratios
+    return _kept(kept.ratios) if kept else refit(trained.latents, trained.latents.test)
 
 
-def risk_ratio_on_test(trained: TrainedModel) -> HazardRatio | None:
-    """Hazard ratio of the run's own log-hazard on its test set; also of an imported run."""
+def risk_fit_on_test(trained: TrainedModel) -> CoxFit:
+    """Cox model of the run's own log-hazard, as dimension 0, on its test set; of an imported run what it keeps."""
     kept = trained.reference
-    return kept.risk_ratio if kept else refit_log_hazard(trained.latents, trained.latents.test)
+    if kept is None:
+        return refit_log_hazard(trained.latents, trained.latents.test)
+    return _kept({0: kept.risk_ratio} if kept.risk_ratio else {})
+
+
+def _kept(ratios: dict[int, HazardRatio]) -> CoxFit:
+    return CoxFit(ratios, {}, 0, 0, "the run was imported without it")
 
 
 def silent_dimensions_of(trained: TrainedModel) -> list[int]:

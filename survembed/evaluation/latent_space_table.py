@@ -75,7 +75,7 @@ def _share(space: MeanLatentSpace, name: str) -> str:
     if name not in space.explained:
         return ""
     share = f" ({space.of_vae[name]:.0%} of the VAE)" if name in space.of_vae else ""
-    return f"{space.explained[name]:.3f}{share}"
+    return f"{space.explained[name]:z.3f}{share}"
 
 
 def _mean_explained(spaces: Sequence[LatentSpace]) -> dict[str, float]:

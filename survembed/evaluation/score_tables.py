@@ -97,7 +97,7 @@ def decision_table(curves: Sequence[tuple[str, DecisionCurve]], time_unit: str) 
 
 
 def _benefit(value: float) -> str:
-    return f"{value:.3f}" if np.isfinite(value) else f"{NONE}: the follow-up of those above the threshold is too short"
+    return f"{value:z.3f}" if np.isfinite(value) else f"{NONE}: the follow-up of those above the threshold is too short"
 
 
 def group_table(groups: Sequence[GroupScores]) -> TextTable:

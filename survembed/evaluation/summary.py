@@ -6,7 +6,7 @@ import numpy as np
 
 from survembed.errors import RunError
 from survembed.evaluation.development_set import development_set
-from survembed.evaluation.latent_hazard import ratios_on_test, risk_ratio_on_test, silent_dimensions_of
+from survembed.evaluation.latent_hazard import fit_on_test, risk_fit_on_test, silent_dimensions_of
 from survembed.evaluation.out_of_distribution import compared_with, reference_errors
 from survembed.evaluation.projection import principal_axes
 from survembed.evaluation.survival_band import SurvivalBand
@@ -78,6 +78,6 @@ def summarise(trained: TrainedModel, reporter: Reporter = QUIET) -> Reference:
         n_compared=compared.n,
         distances=compared.distances,
         silent=tuple(silent_dimensions_of(trained)),
-        ratios=ratios_on_test(trained),
-        risk_ratio=risk_ratio_on_test(trained) if head is not None else None,
+        ratios=fit_on_test(trained).ratios,
+        risk_ratio=risk_fit_on_test(trained).ratios.get(0) if head is not None else None,
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from survembed.cohort.captions import data_name
 from survembed.figures.latents import colour_scale, draw_projection
-from survembed.figures.style import BLUE, GREEN, ORANGE, RED, drawing, entitle, new_figure, save
+from survembed.figures.style import BLUE, GREEN, GREY, ORANGE, RED, drawing, entitle, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +46,9 @@ def _draw_curves(axes: Sequence[Axes], advice: TauAdvice) -> None:
         value, low, high = np.array([[each.value, each.low, each.high] for each in metrics]).T
         axis.errorbar(position, value, [value - low, high - value], color=BLUE, marker="o", ms=4, capsize=2)
         axis.set_title(title, fontsize=9)
+        if advice.nested and np.isfinite((own := getattr(advice.nested, name)).value):
+            axis.axhline(own.value, color=GREY, lw=1, ls="--")
+            axis.set_title(f"{title} (dashed: nested choice)", fontsize=8)
     axes[2].plot(position, [row.explained for row in advice.rows], color=GREEN, marker="o", ms=4, label="explained")
     if any(row.dice is not None for row in advice.rows):
         dice = [np.nan if row.dice is None else row.dice for row in advice.rows]

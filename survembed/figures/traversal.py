@@ -95,7 +95,9 @@ def hazard_ratio_lines(walk: Walk) -> list[str]:
     if walk.hr_per_sd is None:
         return []
     ratio, test = [f"HR per SD {walk.hr_per_sd:.3g}"], walk.test
-    return ratio if test is None else [*ratio, f"test set {test.text}"]
+    if test is None:
+        return [*ratio, "test set: none"] if walk.test_reason else ratio
+    return [*ratio, f"test set {test.text}"]
 
 
 def _notes(traversal: Traversal) -> list[str]:
@@ -105,6 +107,7 @@ def _notes(traversal: Traversal) -> list[str]:
     red = overlay_text(traversal.header)
     return [
         *(notes if has_head else []),
+        *traversal.unrated,
         *([red] if red else []),
         *([silent_text(traversal.silent)] if traversal.silent else []),
     ]

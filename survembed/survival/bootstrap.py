@@ -117,5 +117,5 @@ def with_interval(metric: Metric) -> str:
     """`0.646 (0.580 to 0.712)`; the reason where there is no value."""
     if not math.isfinite(metric.value):
         return f"none: {metric.reason}"
-    interval = f" ({metric.low:.3f} to {metric.high:.3f})" if math.isfinite(metric.low) else ""
-    return f"{metric.value:.3f}{interval}"
+    interval = f" ({metric.low:z.3f} to {metric.high:z.3f})" if math.isfinite(metric.low) else ""
+    return f"{metric.value:z.3f}{interval}"

@@ -74,6 +74,10 @@ class CoxFit:
     reason: str = ""
     notes: tuple[str, ...] = ()
 
+    def why(self, dimension: int) -> str:
+        """Why a dimension has no ratio; empty where it has one."""
+        return "" if dimension in self.ratios else self.dropped.get(dimension) or self.reason
+
 
 def fit_cox_on_latents(mu: Float, outcome: Outcome, scaler: LatentScaler) -> CoxFit:
     """Fit a Cox model without penalty (lifelines) on latents μ (n, L) in units of the training μ.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -23,7 +24,7 @@ from survembed.runs.jobs.sweep import Sweep, row_name
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.result import Result
-from survembed.survival.bootstrap import N_RESAMPLES, Metric, paired_difference
+from survembed.survival.bootstrap import N_RESAMPLES, Metric, paired_difference, with_interval
 from survembed.survival.outcome import Float
 
 SHARE = 0.8
@@ -68,6 +69,33 @@ class TauRow:
 
 
 @dataclass(frozen=True)
+class NestedChoice:
+    """Scores of the rule itself: τ is chosen anew in each fold, without the test subjects of the fold.
+
+    Attributes
+    ----------
+    chosen
+        The value of each fold and repeat, in their order; None where no reconstruction is meaningful.
+    harrell_c, ibs
+        Of the chosen runs, on their test subjects; NaN with a reason where a fold has no choice.
+    """
+
+    chosen: tuple[float | None, ...]
+    harrell_c: Metric
+    ibs: Metric
+
+    def __str__(self) -> str:
+        counts = Counter(self.chosen)
+        folds = ", ".join(
+            f"{'none' if tau is None else f'{tau:g}'} in {n}" for tau, n in sorted(counts.items(), key=str)
+        )
+        scores = f"C {with_interval(self.harrell_c)}, IBS {with_interval(self.ibs)}"
+        if not np.isfinite(self.harrell_c.value):
+            scores = f"no score: {self.harrell_c.reason}"
+        return f"{scores}: tau chosen anew in each fold without its test subjects ({folds})"
+
+
+@dataclass(frozen=True)
 class TauAdvice(Result):
     """Result of a sweep over τ.
 
@@ -85,6 +113,9 @@ class TauAdvice(Result):
         The smallest τ whose reconstruction is meaningful; None where there is none.
     reason
         Reason of the recommendation, in a sentence.
+    nested
+        What the rule achieves on subjects that take no part in the choice; None without folds, where no test subject
+        takes part.
     embedded
         For the figure: the test subjects of one run of each row.
     """
@@ -99,6 +130,7 @@ class TauAdvice(Result):
     chosen_on: str
     recommended: float | None
     reason: str
+    nested: NestedChoice | None
     embedded: tuple[Projection, ...] = field(metadata={"json": False})
 
 
@@ -134,34 +166,56 @@ def advise(
     """
     model, taus = varied((job.model, job.tau) for job in sweep.jobs)
     all_runs = sweep.runs()
-    runs = {tau: [run for cell, run in all_runs.items() if cell.tau == tau] for tau in taus}
-    trained = [tau for tau in taus if runs[tau]]
+    cells = {tau: [cell for cell in all_runs if cell.tau == tau] for tau in taus}
+    trained = [tau for tau in taus if cells[tau]]
     if len(trained) < 2:
         raise RunError(
             f"{len(trained)} value(s) of tau have a finished run", where=str(sweep.folder.path), try_="survembed sweep"
         )
-    with open_cohort(runs[trained[0]][0], reporter) as cohort:
+    first = all_runs[cells[trained[0]][0]]
+    n_folds = first.read("config.json")["split"]["folds"]
+    with open_cohort(first, reporter) as cohort:
         table = Table(sweep, all_runs, cohort.subjects, {}, (), n_resamples, seed, device, reporter)
-        scores = {cell.row: cell.scores for cell in table.cells(Task()) if cell.column == BASE}
+        scores = {each.row: each.scores for each in table.cells(Task()) if each.column == BASE}
         rows, projections = [], []
-        with reporter.task("decoding", sum(len(runs[tau]) for tau in trained), "runs") as task:
+        by_fold: dict[tuple[int, int], dict[float, list[_Quality]]] = {}
+        with reporter.task("decoding", sum(len(cells[tau]) for tau in trained), "runs") as task:
             for tau in trained:
                 qualities = []
-                for run in runs[tau]:
-                    qualities.append(_Quality.of(run, cohort, device))
+                for cell in cells[tau]:
+                    qualities.append(_Quality.of(all_runs[cell], cohort, device))
+                    by_fold.setdefault((cell.repeat, cell.fold), {}).setdefault(tau, []).append(qualities[-1])
                     task.advance()
-                projections.append(project(embed(runs[tau][0], device=device), colour="truth"))
+                projections.append(project(embed(all_runs[cells[tau][0]], device=device), colour="truth"))
                 missing = Metric(np.nan, reason=NO_SEED)
                 scored = scores.get(row_name(model, tau), {})
                 rows.append(_row(tau, qualities, scored.get("harrell_c", missing), scored.get("ibs", missing)))
+        nested = _nested(table, model, by_fold, share) if n_folds else None
         header = cohort.header
         colour = "true log-hazard" if cohort.subjects.truth is not None else f"duration ({header.time_unit})"
     chosen, reason = recommend(rows, share)
-    first = runs[trained[0]][0]
-    basis = chosen_on(first.read("config.json")["split"]["folds"], len(first.read("split.json")["validation"]))
+    basis = chosen_on(n_folds, len(first.read("split.json")["validation"]))
     return TauAdvice(
-        *(model, header.title, header.synthetic, colour, tuple(rows), basis, chosen, reason, tuple(projections))
+        *(model, header.title, header.synthetic, colour, tuple(rows), basis, chosen, reason, nested),
+        embedded=tuple(projections),
     )
+
+
+def _nested(
+    table: Table, model: str, by_fold: Mapping[tuple[int, int], Mapping[float, Sequence[_Quality]]], share: float
+) -> NestedChoice:
+    """Choose τ in each fold by the reconstructions of its own runs, and score the chosen runs on its test subjects."""
+    nothing = Metric(np.nan, reason="not looked at")
+    chosen = {
+        fold: recommend([_row(tau, runs, nothing, nothing) for tau, runs in sorted(of.items())], share)[0]
+        for fold, of in sorted(by_fold.items())
+    }
+    rows = {fold: row_name(model, tau) for fold, tau in chosen.items() if tau is not None}
+    if set(rows) != set(table.divisions):
+        missing = Metric(np.nan, reason="a fold has no meaningful reconstruction, or no finished run")
+        return NestedChoice(tuple(chosen.values()), missing, missing)
+    scores = table.of_choice(f"{model}, τ chosen in each fold", rows).scores
+    return NestedChoice(tuple(chosen.values()), scores["harrell_c"], scores["ibs"])
 
 
 def chosen_on(n_folds: int, n_validation: int) -> str:
@@ -170,8 +224,8 @@ def chosen_on(n_folds: int, n_validation: int) -> str:
         return "training subjects, for want of a validation part: a large tau is favoured; no test subject takes part"
     if n_folds:
         return (
-            "validation subjects of each fold, who are test subjects of other folds: their images take part in the "
-            "choice, their outcomes do not"
+            "validation subjects of each fold, who are test subjects of other folds: their images take part in this "
+            "choice, their outcomes do not; quote the C that is nested"
         )
     return "validation subjects; no test subject takes part in the choice"
 

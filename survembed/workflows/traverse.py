@@ -15,7 +15,7 @@ from survembed.cohort.physical_space import centred_affine, physical
 from survembed.cohort.subjects import CohortHeader
 from survembed.errors import UsageError
 from survembed.evaluation import reencoding
-from survembed.evaluation.latent_hazard import ratios_on_test, risk_ratio_on_test, silent_dimensions_of
+from survembed.evaluation.latent_hazard import fit_on_test, risk_fit_on_test, silent_dimensions_of
 from survembed.progress import QUIET, Reporter
 from survembed.runs.given_covariates import given_covariates
 from survembed.runs.latent_axes import Float
@@ -23,7 +23,7 @@ from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.nifti import write_nifti
 from survembed.storage.result import Result
-from survembed.survival.cox_inference import HazardRatio
+from survembed.survival.cox_inference import CoxFit, HazardRatio
 
 HAZARD_AXIS = "risk"
 
@@ -53,6 +53,8 @@ class Walk(Result):
     test
         Hazard ratio per SD of a Cox model refitted on the test set, with its interval: adjusted for the other
         dimensions; for the hazard axis that of the log-hazard alone. None where there is no such fit.
+    test_reason
+        Why `test` is None; empty where it is not, or without a head.
     volumes_ml
         (k,) decoded volumes by channel name: the sum of the decoded fractions of a mask.
     volumes_above_half_ml
@@ -67,6 +69,7 @@ class Walk(Result):
     psi: float | None
     hr_per_sd: float | None
     test: HazardRatio | None
+    test_reason: str
     volumes_ml: dict[str, Float]
     volumes_above_half_ml: dict[str, Float]
 
@@ -115,6 +118,15 @@ class Traversal(Result):
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values, for JSON; no images."""
         return {**super().to_dict(), "title": self.header.title, "synthetic": self.header.synthetic}
+
+    @property
+    def unrated(self) -> list[str]:
+        """Sentences on the rows without a hazard ratio on the test set, one for each reason."""
+        rows: dict[str, list[str]] = {}
+        for walk in self.walks:
+            if walk.test_reason:
+                rows.setdefault(walk.test_reason, []).append(walk.name)
+        return [f"no hazard ratio on the test set for {', '.join(names)}: {why}" for why, names in rows.items()]
 
     @property
     def warning(self) -> str | None:
@@ -183,15 +195,15 @@ def traverse(
         if risk and slope is not None:
             psi = axes.hazard_sd(slope)
             path = axes.along_hazard(base, trained.gradient, steps)
-            walks.append(_walk(trained, HAZARD_AXIS, base, path, (psi, psi), risk_ratio_on_test(trained)))
+            walks.append(_walk(trained, HAZARD_AXIS, base, path, (psi, psi), (risk_fit_on_test(trained), 0)))
             task.advance()
-        on_test = ratios_on_test(trained) if wanted and slope is not None else {}
+        fit = fit_on_test(trained) if wanted and slope is not None else None
         for dimension in wanted:
             path = axes.along_dimension(base, dimension, steps)
             effect = None
             if slope is not None:
                 effect = (slope[dimension] * axes.scale[dimension], slope[dimension] * axes.deviation[dimension])
-            walks.append(_walk(trained, f"z{dimension}", base, path, effect, on_test.get(dimension)))
+            walks.append(_walk(trained, f"z{dimension}", base, path, effect, (fit, dimension) if fit else None))
             task.advance()
     origin, units = start or ("zero" if raw else "mean of training"), "raw" if raw else "standardised"
     at = "".join(given_covariates(run).texts)
@@ -228,9 +240,17 @@ def _walk(
     base: Float,
     path: Float,
     effect: tuple[float, float] | None,
-    test: HazardRatio | None,
+    test: tuple[CoxFit, int] | None,
 ) -> Walk:
-    """The row of one path (k, L); `effect` is the slope of the log-hazard for one unit as shown, and for one SD."""
+    """The row of one path (k, L).
+
+    Parameters
+    ----------
+    effect
+        Slope of the log-hazard for one unit as shown, and for one SD.
+    test
+        Cox model on the test set, and the dimension of the row in it.
+    """
     images = trained.decode(path)
     hazard = again = psi = hr_per_sd = None
     if effect is not None:
@@ -238,7 +258,8 @@ def _walk(
         hazard, again = np.split(raw[1:] - raw[0], 2)
         psi, hr_per_sd = float(effect[0]), float(np.exp(effect[1]))
     volumes, above_half = trained.volumes_ml(images), trained.volumes_above_half_ml(images)
-    return Walk(name, path, images, hazard, again, psi, hr_per_sd, test, volumes, above_half)
+    ratio, reason = (None, "") if test is None else (test[0].ratios.get(test[1]), test[0].why(test[1]))
+    return Walk(name, path, images, hazard, again, psi, hr_per_sd, ratio, reason, volumes, above_half)
 
 
 def save_volumes(traversal: Traversal, folder: Path) -> list[Path]:

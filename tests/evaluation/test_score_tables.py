@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from survembed.evaluation.score_tables import horizon_table, score_table, with_reasons_below
+from survembed.evaluation.score_tables import decision_table, horizon_table, score_table, with_reasons_below
 from survembed.evaluation.scores import Calibration, ModelScores, without_scores
 from survembed.survival.bootstrap import Metric
 from survembed.survival.calibration import CalibrationCurve, DCalibration
+from survembed.survival.decision_curve import DecisionCurve
 
 
 def test_models_without_scores_have_a_reason_and_no_horizons() -> None:
@@ -37,3 +38,12 @@ def test_a_missing_score_is_short_with_the_reason_below() -> None:
     assert columns == ["model", "C", "IBS"]
     assert shown == [["base", "0.7", 1.5], ["coxph", "none", "none"], ["rsf", "none", "none"]]
     assert reasons == ["coxph: singular matrix", "rsf: a", "rsf: b"]
+
+
+def test_a_net_benefit_of_nearly_zero_has_no_sign() -> None:
+    p = np.array([0.1, 0.2, 0.3, 0.5, 0.7])
+    curve = DecisionCurve(100.0, p, np.array([-0.0002, 0.0003, -0.0006, np.nan, -0.2]), -p, p)
+    _, rows = decision_table([("coxph", curve)], "days")
+    assert rows[0][1:4] == ["0.000", "0.000", "-0.001"]
+    assert rows[0][5] == "-0.200"
+    assert rows[0][4].startswith("none: the follow-up")

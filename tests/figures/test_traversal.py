@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from survembed.cli.traverse import show_traversal
 from survembed.cohort.subjects import Channel, CohortHeader
 from survembed.figures import traversal as module
 from survembed.figures.slices import OVERLAY
@@ -33,7 +34,7 @@ def header_of(kind: str) -> CohortHeader:
     )
 
 
-def made(kind: str, n_rows: int = 2, steps: np.ndarray = STEPS, head: bool = True) -> Traversal:
+def made(kind: str, n_rows: int = 2, steps: np.ndarray = STEPS, head: bool = True, unrated: str = "") -> Traversal:
     rng = np.random.default_rng(0)
     header = header_of(kind)
     walks = [
@@ -45,7 +46,8 @@ def made(kind: str, n_rows: int = 2, steps: np.ndarray = STEPS, head: bool = Tru
             steps * 0.02 if head else None,
             0.109 if head else None,
             1.22 if head else None,
-            HazardRatio(1.4, 0.9, 2.1, 0.1, 0.5) if head else None,
+            HazardRatio(1.4, 0.9, 2.1, 0.1, 0.5) if head and not unrated else None,
+            unrated,
             {"tumour": np.linspace(10, 60, len(steps))} if kind == "volume" else {},
             {"tumour": np.linspace(0, 40, len(steps))} if kind == "volume" else {},
         )
@@ -64,6 +66,19 @@ def drawn(traversal: Traversal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def texts(traversal: Traversal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [text.get_text() for text in drawn(traversal, tmp_path, monkeypatch)]
+
+
+def test_rows_without_a_hazard_ratio_on_the_test_set_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    traversal = made("image", unrated="only 1 event(s)")
+    assert traversal.unrated == ["no hazard ratio on the test set for risk, z0: only 1 event(s)"]
+    found = texts(traversal, tmp_path, monkeypatch)
+    assert sum("test set: none" in text for text in found) == 2
+    assert any("for risk, z0: only 1 event(s)" in text for text in found)
+    show_traversal(traversal, [])
+    assert "risk, z0: only 1 event(s)" in " ".join(capsys.readouterr().out.split())
+    assert made("image").unrated == []
 
 
 @pytest.mark.parametrize("kind", ["table", "image", "volume"])

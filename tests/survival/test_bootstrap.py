@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from survembed.survival.bootstrap import Metric, bootstrap, paired_difference
+from survembed.survival.bootstrap import Metric, bootstrap, paired_difference, with_interval
 
 
 def weighted_mean(x):
@@ -60,3 +60,8 @@ def test_difference_with_an_undefined_metric_keeps_the_reason():
     good = bootstrap(weighted_mean(np.ones(5)), 5)
     missing = Metric(np.nan, reason="no survival function")
     assert paired_difference(good, missing).reason == "no survival function"
+
+
+def test_nothing_is_printed_as_minus_zero():
+    assert with_interval(Metric(-0.0001, -0.0004, 0.2)) == "0.000 (0.000 to 0.200)"
+    assert with_interval(Metric(-0.001, -0.02, -0.0)) == "-0.001 (-0.020 to 0.000)"

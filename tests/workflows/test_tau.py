@@ -82,10 +82,60 @@ def test_advice_and_figure_of_a_sweep(swept: Sweep, tmp_path) -> None:
     assert advice.rows[1].explained > advice.rows[0].explained  # more weight on reconstruction
     assert advice.to_dict()["recommended"] == advice.recommended
     assert "validation subjects of each fold" in advice.to_dict()["chosen_on"]
+    assert "quote the C that is nested" in advice.chosen_on
+    nested = advice.nested
+    assert nested is not None
+    assert nested.chosen == (0.1, 0.1)  # the same in both folds: then the scores are those of its row
+    assert nested.harrell_c.value == advice.rows[0].harrell_c.value
+    assert nested.ibs.low == advice.rows[0].ibs.low
+    assert "0.1 in 2" in str(nested)
+    assert advice.to_dict()["nested"]["harrell_c"]["value"] == nested.harrell_c.value
     files = draw_tau(advice, tmp_path / "tau.png")
     assert [path.suffix for path in files] == [".png", ".pdf"]
     first = files[0].read_bytes()
     assert draw_tau(advice, tmp_path / "tau.png")[0].read_bytes() == first
+
+
+def test_the_choice_of_each_fold_is_scored_on_its_test_subjects(swept: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against pairs that are counted here: fold 0 chooses one τ, fold 1 the other, by reconstructions of their own."""
+    only = replace(swept, jobs=tuple(job for job in swept.jobs if job.model == "coxvae"))
+    runs = only.runs()
+    asked: list[list[TauRow]] = []
+
+    def spy(rows: list[TauRow], share: float = 0.8) -> tuple[float | None, str]:
+        asked.append(rows)
+        return (0.1, 0.9)[len(asked) - 1] if len(asked) <= 2 else 0.1, ""
+
+    monkeypatch.setattr(tau, "recommend", spy)
+    nested = advise(only, n_resamples=20, device="cpu").nested
+    assert nested is not None
+    assert nested.chosen == (0.1, 0.9)
+    assert [each.n_runs for rows in asked[:2] for each in rows] == [2] * 4  # the seeds of one fold
+    by_seed = []
+    for seed in (0, 1):
+        concordant = comparable = 0.0
+        for fold, value in ((0, 0.1), (1, 0.9)):
+            run = next(run for job, run in runs.items() if (job.tau, job.fold, job.seed) == (value, fold, seed))
+            latents = Latents.load(run.path / "latents.h5")
+            test = np.flatnonzero(latents.test)
+            assert latents.log_hazard is not None
+            for i in test[latents.event[test]]:
+                later = test[latents.duration[test] > latents.duration[i]]
+                ties = test[(latents.duration[test] == latents.duration[i]) & ~latents.event[test]]
+                others = latents.log_hazard[np.concatenate([later, ties])]
+                comparable += len(others)
+                concordant += (latents.log_hazard[i] > others).sum() + 0.5 * (latents.log_hazard[i] == others).sum()
+        by_seed.append(concordant / comparable)
+    assert nested.harrell_c.value == pytest.approx(np.mean(by_seed), abs=1e-12)
+    assert nested.harrell_c.low < nested.harrell_c.value < nested.harrell_c.high
+
+
+def test_a_fold_without_a_choice_has_no_nested_score(swept: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    only = replace(swept, jobs=tuple(job for job in swept.jobs if job.model == "coxvae"))
+    monkeypatch.setattr(tau, "recommend", lambda rows, share=0.8: (None, "no value"))
+    nested = advise(only, n_resamples=0, device="cpu").nested
+    assert nested is not None
+    assert "no meaningful reconstruction" in str(nested)
 
 
 def test_images_of_test_subjects_do_not_decide(swept: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:

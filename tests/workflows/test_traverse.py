@@ -15,6 +15,7 @@ from survembed.errors import DataError, UsageError
 from survembed.evaluation.reencoding import differing
 from survembed.runs.embedding import embed, load_model
 from survembed.storage.files import read_json
+from survembed.survival.cox_inference import CoxFit, HazardRatio
 from survembed.workflows.traverse import save_volumes, traverse
 from tests.trained import Made
 
@@ -167,6 +168,17 @@ def test_the_interval_is_that_of_lifelines_on_the_test_set(trained_on: Made) -> 
     score = {"r": latents.log_hazard[test] / latents.log_hazard[~test].std()}
     fit = CoxPHFitter().fit(pd.DataFrame({**score, **outcome}), "t", "e")
     assert risk.test.value == pytest.approx(np.exp(fit.params_["r"]), rel=1e-6)
+
+
+def test_a_missing_hazard_ratio_has_its_reason(a_run: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = HazardRatio(1.4, 0.9, 2.1, 0.1, 0.5)
+    monkeypatch.setattr("survembed.workflows.traverse.fit_on_test", lambda _: CoxFit({1: one}, {0: "constant"}, 9, 5))
+    monkeypatch.setattr("survembed.workflows.traverse.risk_fit_on_test", lambda _: CoxFit({}, {}, 9, 1, "only 1 event"))
+    found = traverse(a_run("volume"), [0, 1], risk=True)
+    reasons = {walk.name: (walk.test, walk.test_reason) for walk in found.walks}
+    assert reasons == {"risk": (None, "only 1 event"), "z0": (None, "constant"), "z1": (one, "")}
+    assert len(found.unrated) == 2
+    assert found.to_dict()["rows"][0]["test_reason"] == "only 1 event"
 
 
 def test_silent_dimensions_have_no_row(a_run: Made, monkeypatch: pytest.MonkeyPatch) -> None:

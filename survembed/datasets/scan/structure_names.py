@@ -73,9 +73,9 @@ def composed(text: str) -> str:
 
 def words_of(name: str) -> list[str]:
     """Words and numbers of a name in lower case, without accents: `LiverTumor_2` gives `liver`, `tumor`, `2`."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    plain = "".join(c for c in unicodedata.normalize("NFKD", apart) if not unicodedata.combining(c)).casefold()
-    return re.findall(r"[^\W\d_]+|\d+", plain.replace("gall bladder", "gallbladder"))
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).casefold()
+    return re.findall(r"[^\W\d_]+|\d+", apart.replace("gall bladder", "gallbladder"))
 
 
 def is_uninformative(name: str) -> bool:
@@ -104,6 +104,11 @@ def role_of(name: str, organ: str = "liver") -> Role:
     if organ_of(name) == organ:
         return Role.ORGAN
     return Role.OTHER if has(EXCLUDED) or has(STRUCTURE) or is_elsewhere or organ_of(name) else Role.UNKNOWN
+
+
+def places_in(name: str, organ: str) -> bool:
+    """Whether a name has a word that places the structure in an organ, such as `liver tumor` or `HCC` in the liver."""
+    return any(matches(word, REGIONS.get(organ, "")) for word in words_of(name))
 
 
 def may_be_lesion(name: str) -> bool:

@@ -12,8 +12,8 @@ MASS = r"mass(es|a|e)?|masas?"
 LESION = (
     r"\w*(tumou?r|tumeur|lesion|laesion|lasion|metasta|neoplas|carcino|karzinom|krebs|geschwulst|malignan|blastoma)\w*"
     rf"|cancers?|cancro|kanker|uitzaaiing\w*|hepatoma|hccs?|icc|ccc|crlms?|clms?|mets?|{MASS}|lesao|lesoes"
-    r"|raumforderung(en)?|(leber)?herde?|(liver|hepatic)mets?|filiae?|i?cca|chc|nodul\w*|i?gtv\w*|\w*sarcoma|lymphoma"
-    r"|guzy?|nowotw\w*|опухол\w*|метаста\w*"
+    r"|raumforderung(en)?|(leber|rund)?herde?|(leber)?tu|(liver|hepatic)mets?|(leber)?filiae?|\w*laesies?|i?cca|chc|nodul\w*|i?gtv\w*|\w*sarcoma|lymphoma"
+    r"|recurrences?|rezidive?|kasva\w*|svulst\w*|nador|ογκο\w*|guzy?|nowotw\w*|опухол\w*|метаста\w*"
     r"|новообразован\w*|\w*(肿瘤|腫瘤|腫瘍|病灶|病变|癌|转移瘤)\w*"
 )
 """A lesion that is counted as tumour. GTV is the gross tumour volume of radiotherapy."""
@@ -35,8 +35,8 @@ JOINED = r"and|with|und|mit|et|con|plus|incl\w*|or|oder"
 """A name of several structures, such as `liver_and_tumor`."""
 
 ORGANS = {
-    "liver": r"livers?|liver(mask|seg|label)s?|leber|hepar|foie|higado|fegato|figado|lever|watroba|печень"
-    r"|肝|肝脏|肝臓|肝臟",
+    "liver": r"livers?|liver(mask|seg|label)s?|(gesamt)?leber|leber(maske|segmentation|parenchym)|hepar|foie"
+    r"|higado|fegato|figado|lever|watroba|печень|肝|肝脏|肝臓|肝臟",
     "kidney": r"kidneys?|nieren?|reins?|rinon(es)?|ren|rene|reni|rins?",
     "pancreas": r"pancreas|pankreas|bauchspeicheldruse",
     "spleen": r"spleen|milz|bazo|milza|baco",
@@ -51,8 +51,9 @@ ORGANS = {
 }
 """Organs by name. `organ` is a name for any."""
 REGIONS = {
-    "liver": r"liver\w*|leber\w*|h?epat\w*|hepar|foie|higado|fegato|figado|lever\w*|watrob\w*|печен\w*|肝\w*",
-    "kidney": r"kidney\w*|renal\w*|ren[ei]?|nier\w*|reins?|nephr\w*|rinon\w*|rins?",
+    "liver": r"liver\w*|leber\w*|h?epat\w*|hepar|foie|higado|fegato|figado|lever\w*|watrob\w*|печен\w*|肝\w*"
+    r"|hccs?|crlms?|i?cca|chc",
+    "kidney": r"[lr]k|kidney\w*|renal\w*|ren[ei]?|nier\w*|reins?|nephr\w*|rinon\w*|rins?",
     "pancreas": r"pan[ck]rea\w*|bauchspeicheldruse\w*",
     "spleen": r"spleen|splen\w*|milza?\w*|bazo|baco",
     "lung": r"lung\w*|pulmo\w*|poumons?|bronch\w*|pleura\w*",
@@ -62,12 +63,11 @@ REGIONS = {
     "brain": r"brain|cerebr\w*|gehirn\w*|hirn\w*|cerveau|glio\w*",
     "breast": r"breasts?|mamma\w*|brust\w*",
     "heart": r"hearts?|cardia\w*|herz\w*|coeur|atri\w*|ventric\w*|myocard\w*",
-    "": r"gall\w*|vesicul\w*|cholecyst\w*|bladder|\w*blase|vessie|vejiga|adrenal\w*|nebenniere\w*|su[pr]+arenal\w*"
-    r"|surrenal\w*|uter\w*|ovar\w*|thyr\w*|o?esophag\w*|speiseroh?re|trachea|thymus|bones?|oss\w*|knochen\w*|spin\w*"
+    "": r"[lr]ag|trunk|gall\w*|vesicul\w*|cholecyst\w*|bladder|\w*blase|vessie|vejiga|adrenal\w*|nebenniere\w*"
+    r"|su[pr]+arenal\w*|surrenal\w*|uter\w*|ovar\w*|thyr\w*|o?esophag\w*|speiseroh?re|trachea|thymus|bones?|oss\w*|knochen\w*|spin\w*"
     r"|vertebra\w*|ribs?|femur|hips?|sacrum|pelvi\w*|muscle\w*|iliopsoas|fat|adipos\w*|skin|bod(y|ies)|torso|abdom\w*"
     r"|lymph|lymphatic|nodes?|periton\w*|tooth|teeth|eyes?|head|neck|scapula|clavicula|humerus|skull|autochthon|gluteus"
-    r"|sternum|cartilages?|cartilago|face|patella|tibia|fibula|tarsal|carpal|ulna|radius|quadriceps|thigh|sartorius|discs?"
-    r"|trunk",
+    r"|sternum|cartilages?|cartilago|face|patella|tibia|fibula|tarsal|carpal|ulna|radius|quadriceps|thigh|sartorius|discs?",
 }
 """Words that place a structure in an organ; the last are those of other parts of the body."""
 STRUCTURE = (

@@ -78,6 +78,7 @@ def durations(table: Table, column: str, ids: NDArray[np.str_]) -> Column:
             f"column '{column}' has durations with a unit ({_first_bad(united, ids, cells)})",
             where=table.where,
             expected="numbers alone; the name of the column or the option duration_unit tells the unit",
+            try_="remove the units from the cells, and name the column 'os_days', 'os_months' or the like",
         )
     read = numbers(table, column)
     assert read is not None  # every cell is a number

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.datasets.tabular.candidates import Candidate, duration_named, event_named
+from survembed.datasets.tabular.candidates import ENDPOINTS_OF_EVENT, Candidate, duration_named, event_named
 from survembed.datasets.tabular.event_codes import EVENT_WORDS, NO, YES, is_censored_word, is_event_word, normalised
 from survembed.datasets.tabular.numerals import numeral
 from survembed.datasets.tabular.table import Table
@@ -119,30 +119,34 @@ def require_column(table: Table, column: str) -> str:
 def find_outcome(table: Table, duration: str | None, event: str | None) -> tuple[str, str]:
     """Columns of durations and events: the given ones, or the best pair of candidates.
 
-    A pair of the same endpoint (`PFI.time` and `PFI`) ranks above two columns that only fit by name. Columns with equal
-    contents (the same durations in another unit, the same events in other words) are no conflict.
+    A pair of the same endpoint (`PFI.time` and `PFI`) ranks above two columns that only fit by name. Death is no event
+    of another endpoint (`PFS_days` and `death`); a recurrence is that of `RFS` if no column holds deaths. Columns with
+    equal contents (the same durations in another unit, the same events in other words) are no conflict.
 
     Raises
     ------
     DataError
         If a given column does not exist, no column is a candidate, or several are equally good.
     """
+    if duration is not None and event is not None:
+        return duration, event
     durations = _candidates(table, duration, duration_named, is_duration, {event})
     events = _candidates(table, event, event_named, is_event, {duration})
     if not durations or not events:
         raise _not_found("duration" if not durations else "event", table)
-    general = [candidate for candidate in durations if candidate.endpoint not in ENDPOINTS]
     pairs = {
         (first, second): first.score + second.score + (3 if first.endpoint and first.endpoint == second.endpoint else 0)
-        for first, second in product(general or durations, events)
-        if first.name != second.name and _may_belong_together(first.endpoint, second.endpoint)
+        for first, second in product(durations, events)
+        if first.name != second.name and _may_belong_together(first, second, None if event else events)
     }
     if not pairs:
-        raise _not_found("event", table)
+        raise _no_pair(durations, events, table)
+    if event is None:
+        pairs = {pair: score for pair, score in pairs.items() if pair[0].endpoint not in ENDPOINTS} or pairs
     best = [pair for pair, score in pairs.items() if score == max(pairs.values())]
     firsts = list(dict.fromkeys(first.name for first, _ in best))
     seconds = list(dict.fromkeys(second.name for _, second in best))
-    for role, names, are_equal in (("duration", firsts, _same_durations), ("event", seconds, _same_events)):
+    for role, names, are_equal in (("duration", firsts, same_durations), ("event", seconds, _same_events)):
         different = [name for name in names[1:] if not are_equal(table, names[0], name)]
         if different:
             raise DataError(
@@ -168,8 +172,26 @@ def _candidates(
     return [candidate for candidate in found if candidate is not None and holds(table, candidate)]
 
 
-def _may_belong_together(first: str, second: str) -> bool:
+def _may_belong_together(duration: Candidate, event: Candidate, events: Collection[Candidate] | None) -> bool:
+    """Whether two columns can be an outcome; `events` are all candidates, None if the event is given."""
+    first, second = duration.endpoint, event.endpoint
+    if second in ENDPOINTS_OF_EVENT:
+        is_only = events is None or not any(other.is_death for other in events)
+        return (first in ENDPOINTS_OF_EVENT[second] and is_only) or (first == "" and events is None)
+    if first in ENDPOINTS and event.is_death:
+        return False
     return first == second or {first, second} <= {"", "os"} or "" in (first, second)
+
+
+def _no_pair(durations: Collection[Candidate], events: Collection[Candidate], table: Table) -> DataError:
+    first, second = next(iter(durations)), next(iter(events))
+    return DataError(
+        f"column '{first.name}' holds durations, but '{second.name}' need not be their event",
+        where=table.where,
+        expected="durations and events of one endpoint, such as OS_months and death",
+        try_=f"--set 'data.duration_column={first.name}' --set 'data.event_column={second.name}', if they belong "
+        f"together; else another of {', '.join(map(str, table.frame.columns[:30]))}",
+    )
 
 
 def _not_found(role: str, table: Table) -> DataError:
@@ -212,14 +234,15 @@ def first_readings(table: Table, column: str) -> NDArray[np.float64]:
     return np.array([next(iter(one.readings.values())) if one else np.nan for one in numerals], dtype=np.float64)
 
 
-def _same_durations(table: Table, one: str, other: str) -> bool:
-    """Whether two columns hold the same durations in their units, up to one unit of rounding."""
+def same_durations(table: Table, one: str, other: str, rows: NDArray[np.bool_] | None = None) -> bool:
+    """Whether two columns hold the same durations in their units, up to one unit of rounding; in all `rows` (n,)."""
     first, second = first_readings(table, one), first_readings(table, other)
     factors = [DAYS.get(unit_in(name) or "days", np.nan) for name in (one, other)]
     scaled = first * factors[0], second * factors[1]
     both = np.isfinite(scaled[0]) & np.isfinite(scaled[1])
     tolerance = 0.51 * sum(factors) if factors[0] != factors[1] else 1e-6
-    return bool(both.all() and (np.abs(scaled[0] - scaled[1]) <= tolerance + 0.01 * scaled[0]).all())
+    are_same = both & (np.abs(scaled[0] - scaled[1]) <= tolerance + 0.01 * scaled[0])
+    return bool(are_same[... if rows is None else rows].all())
 
 
 def _same_events(table: Table, one: str, other: str) -> bool:

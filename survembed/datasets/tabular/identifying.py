@@ -33,7 +33,8 @@ _ALONE = word_set(
     "cpf bsn nir svnr nhs chi patid patnr patno kvnr versichertennummer versicherungsnummer "
     "sozialversicherungsnummer krankenkasse patientennummer patientennr fallnummer accession patientid "
     "patientno patientnumber codicefiscale fiscale dob dobyear birthdate birthday birthyear birthplace "
-    "fallnr latitude longitude gps kin "
+    "aufnahmenummer aufnahmenr versichertennr versichertennummer fallzahl piz hicn mbi yob birthyr jahrgang kisnummer "
+    "kisnr sapnr sapnummer fallnr latitude longitude gps kin "
     "dateofbirth yearofbirth geburtsdatum geburtstag geburtsjahr geburtsort gebdat gebdatum geboortedatum "
     "geboortejaar geboorteplaats fechanacimiento datanascita datanascimento datenaissance ddn"
 )
@@ -42,11 +43,12 @@ _BIRTH_PARTS = word_set(
     "date day year month place city country time dt datum tag jahr ort fecha ano lugar data anno luogo local "
     "annee lieu jour jaar plaats of de di do da del du patient pt"
 )
-_NUMBER = word_set("id no nr num number code numero nummer n ident identifier")
+_NUMBER = word_set("id no nr num number code numero nummer n ident identifier pid")
 _NUMBERED = word_set(
     "patient patients pat pt medical record hospital chart accession national social health nhs insurance "
     "mobile cell phone license licence passport account security member civil identity secu securite seguridad "
-    "seguro sanitaria historia dossier cartella fiscal file fall akte"
+    "seguro sanitaria historia dossier cartella fiscal file fall akte kis "
+    "sap aufnahme versicherten insured beneficiary"
 )
 _PHRASES = re.compile(
     r"(medical_record|social_security|health_insurance|securite_sociale|seguridad_social|code_postal|codigo_postal|"

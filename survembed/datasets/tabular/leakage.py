@@ -12,6 +12,9 @@ copy of the event         Each content belongs to one event status only (for 100
 copy of the duration      Spearman's \\|ρ\\| of 0.999 or more with the duration, among all subjects, those with, or
                           those without the event; at least 10 subjects and 8 different values. Any change of unit,
                           and any monotone map, keeps \\|ρ\\| at 1.
+another endpoint          Equal to the duration, in any unit, for 10 subjects or more, a fifth of all, and five times
+                          as many as any two of them would agree by chance: a time to recurrence is the follow-up
+                          where there is no recurrence.
 order of the outcome      Harrell's C of the column alone, among pairs that differ in it, of at least 0.99 with 10
                           events or 0.97 with 30 (always 30 for fewer than 8 different values: a few levels fall in
                           order by chance); at least a quarter of the comparable pairs differ. Among 400 simulated
@@ -30,13 +33,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.datasets.tabular.candidates import duration_named, event_named
-from survembed.datasets.tabular.time_unit import UNIT_OF_WORD
+from survembed.datasets.tabular.time_unit import DAYS, UNIT_OF_WORD
 from survembed.datasets.tabular.words import ENDPOINTS, canonical, word_set
 
 ONE_IN = 1000
 ERRORS = 0.01
 MAX_LEVELS = 20
 MIN_RHO, MIN_RANKED, MIN_DISTINCT = 0.999, 10, 8
+MIN_EQUAL, MIN_EQUAL_SHARE, MIN_EQUAL_RATIO = 10, 0.2, 5
 MIN_C = ((10, 0.99), (30, 0.97))
 MIN_UNTIED = 0.25
 MAX_ROWS = 1500
@@ -45,8 +49,9 @@ MAX_ROWS = 1500
 _BEFORE = word_set("prior previous previously history hx before baseline family familial pre preop preoperative")
 _OUTCOME = word_set(
     "event death dead alive censored followup recurrence progression date outcome endpoint survival fustat "
-    "futime os ltfu dod cod ned lrr lrc"
+    "futime os ltfu dod cod ned lrr lrc autopsy relaps"
 )
+_DIES = re.compile(r"\w*(dead|death|died|deceas|mortal|verst[oe]rb|surviv)\w*")
 _SITES = word_set("local regional locoregional distant biochemical disease tumor tumour cancer metastasis")
 _LAST = word_set("contact contacto kontakt visit seen known news")
 _DATE = re.compile(
@@ -70,6 +75,12 @@ def names_outcome(name: str) -> bool:
     parts = set(found)
     if parts & _BEFORE:
         return False
+    if any(_DIES.fullmatch(part) for part in parts):
+        return True
+    if "discharge" in parts and parts & {"status", "disposition", "destination", "alive"}:
+        return True
+    if parts & {"end", "exit"} and parts & {"age", "year", "time"}:
+        return True
     if parts & (_OUTCOME | ENDPOINTS) or ("last" in parts and parts & _LAST) or {"lost"} == parts:
         return True
     if parts & {"survival", "time", *UNIT_OF_WORD} and parts & {"to", "since", "until", "till", "seit", "depuis"}:
@@ -123,6 +134,8 @@ def association(values: NDArray[Any], duration: NDArray[np.float64], event: NDAr
         is_varied = part.sum() >= MIN_RANKED and len(np.unique(numbers[part])) >= MIN_DISTINCT
         if is_varied and abs(_spearman(numbers[part], duration[part])) >= MIN_RHO:
             return "it has the order of the durations"
+    if equal := _n_equal(numbers[known], duration[known]):
+        return f"it equals the durations of {equal} subjects, like a time to another event"
     return "it orders the outcome almost perfectly" if _orders(numbers[known], duration[known], event[known]) else None
 
 
@@ -135,6 +148,24 @@ def _copies_event(codes: NDArray[np.int64], event: NDArray[np.bool_]) -> bool:
         return False
     wrong = np.minimum(events, totals - events).sum()
     return bool(wrong <= int(ERRORS * n) and wrong < 0.1 * min(n_events, n - n_events))
+
+
+def _n_equal(values: NDArray[np.float64], duration: NDArray[np.float64]) -> int:
+    """Number of values (n,) that are the duration (n,) in some unit; 0 if that may be chance."""
+    if not len(values):
+        return 0
+    are_whole = bool((values == np.rint(values)).all())
+    for factor in sorted({first / second for first in DAYS.values() for second in DAYS.values()}):
+        tolerance = 0.0 if factor == 1 else 0.5 * factor if are_whole else 0.002 * duration
+        equal = int((np.abs(values * factor - duration) <= tolerance).sum())
+        if equal < max(MIN_EQUAL, MIN_EQUAL_SHARE * len(values)):
+            continue
+        rows = np.linspace(0, len(values) - 1, min(len(values), MAX_ROWS)).astype(np.int64)
+        limit = np.broadcast_to(tolerance, duration.shape)[rows]
+        by_chance = float((np.abs(values[rows, None] * factor - duration[rows]) <= limit).mean())
+        if equal >= MIN_EQUAL_RATIO * by_chance * len(values):
+            return equal
+    return 0
 
 
 def _spearman(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -165,14 +196,16 @@ def _orders(values: NDArray[np.float64], duration: NDArray[np.float64], event: N
 def are_row_numbers(name: str, values: NDArray[Any]) -> bool:
     """Whether a column counts the rows: an index that pandas or R wrote, or numbers of the records.
 
-    True for all of 0…n-1 or 1…n (in any order from 10 rows), for consecutive numbers in order from 10 rows, and for
-    different whole numbers under a name of an index.
+    True for all of 0…n-1 or 1…n (in any order from 10 rows), for consecutive numbers in order from 10 rows, and under a
+    name of an index for different whole numbers, or such that mostly go up by 1 (numbered anew in each group).
     """
     if values.dtype.kind in "OUS" or len(values) < 3 or not np.isfinite(values).all():
         return False
     n = len(values)
-    if (values != np.rint(values)).any() or len(np.unique(values)) < n:
+    if (values != np.rint(values)).any():
         return False
+    if len(np.unique(values)) < n:
+        return is_index_name(name) and 10 * int((np.diff(values) == 1).sum()) >= 8 * n
     in_order = bool((np.diff(values) == 1).all())
     counts_all = values.min() in (0, 1) and values.max() - values.min() == n - 1
     return bool(is_index_name(name) or (counts_all and (n >= 10 or (in_order and n >= 5))) or (in_order and n >= 10))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.datasets.tabular.missing import NONE_WORDS, is_missing, word
-from survembed.datasets.tabular.numerals import DECIMALS, Numeral, numeral
+from survembed.datasets.tabular.numerals import DECIMALS, Numeral, numeral, plain
 from survembed.datasets.tabular.table import Column, Table
 from survembed.datasets.tabular.texts import SPREADSHEET_ERRORS, is_typed_number, missing_note, texts
 from survembed.errors import DataError
@@ -144,7 +145,7 @@ class _WrittenColumn:
         others = [
             mark for other in self.table.frame.columns if other != self.name for mark in _forced(self.table, other)
         ]
-        if len({decimal for decimal, _ in others}) == 1:
+        if len({decimal for decimal, _ in others}) == 1 and not _are_grouped(numerals, others[0][0]):
             return others[0][0], f", as in {others[0][1]}"
         point, comma = (f"{numerals[ambiguous].readings[mark]:.15g}" for mark in DECIMALS)
         raise self.error(
@@ -179,6 +180,13 @@ class _WrittenColumn:
 def _ambiguous(numerals: Mapping[str, Numeral]) -> str | None:
     """The first text whose value depends on the decimal mark."""
     return next((text for text, one in numerals.items() if len(set(one.readings.values())) > 1), None)
+
+
+def _are_grouped(numerals: Mapping[str, Numeral], decimal: str) -> bool:
+    """Whether a mark looks like one of thousands: beside whole numbers below 1000, `1.500` has a needless digit."""
+    whole = [one.readings[decimal] for text, one in numerals.items() if re.fullmatch(r"[-+]?\d+", plain(text))]
+    marked = [text for text in numerals if decimal in text]
+    return bool(whole) and max(map(abs, whole)) < 1000 and any(plain(text).endswith("0") for text in marked)
 
 
 def _forced(table: Table, name: str) -> list[tuple[str, str]]:

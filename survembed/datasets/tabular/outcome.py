@@ -8,9 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.exclusions import Exclusion
+from survembed.datasets.tabular.candidates import is_time_to_death
 from survembed.datasets.tabular.causes import caused_codes, decode_causes
 from survembed.datasets.tabular.cells import durations, identifiers, unusable_durations
-from survembed.datasets.tabular.columns import Columns, find_outcome, require_column
+from survembed.datasets.tabular.columns import (
+    Columns,
+    find_outcome,
+    first_readings,
+    require_column,
+    same_durations,
+)
 from survembed.datasets.tabular.dates import with_durations
 from survembed.datasets.tabular.descriptions import Description
 from survembed.datasets.tabular.entry import read_entry, require_same_unit, unusable_entries
@@ -20,6 +27,10 @@ from survembed.datasets.tabular.table import Table
 from survembed.datasets.tabular.texts import categories, texts
 from survembed.datasets.tabular.time_unit import time_unit, unit_warning
 from survembed.errors import DataError
+
+JOIN = (
+    "join the time to the event and the time to the last contact in one column, and set --set data.duration_column=NAME"
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,8 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
     events = categories(table, event_column)
     codes = _codes(table, event_column, asked)
     _refuse_one_sided(table, duration_column, event_column, codes)
+    if asked.duration is None:
+        _refuse_other_deaths(table, duration_column, event_column, codes)
     bad = _bad_rows(table, id_column, events.values, duration_column)
     if asked.entry is not None:
         bad |= unusable_entries(table, asked.entry, duration_column)
@@ -118,9 +131,10 @@ def read_outcome(table: Table, asked: Columns, *, needs_id: bool, converted: boo
         event = _events(table, event_column, codes, ids)
         entry = None if asked.entry is None else read_entry(table, asked.entry, duration.values, ids)
     except DataError as error:
-        if skip_bad or not bad.any() or error.try_ or not needs_id:
+        if skip_bad or not bad.any() or error.try_:
             raise
-        remedy = "correct the table, or exclude such rows with --set data.skip_bad=true"
+        remedy = "correct the table, or "
+        remedy += "exclude such rows with --set data.skip_bad=true" if needs_id else "remove these rows"
         raise DataError(error.message, where=table.where, expected=error.expected, try_=remedy) from error
     unit, phrase = asked.unit or "", f"in {asked.unit} (given)"
     if asked.unit is None:
@@ -166,7 +180,7 @@ def _refuse_one_sided(table: Table, duration_column: str, event_column: str, cod
     """Refuse durations that most subjects with the event have and most others lack, or the reverse: `days_to_death`."""
     events = categories(table, event_column).values
     is_event = codes.decode(events)
-    missing = texts(table, duration_column) == ""
+    missing = ~np.isfinite(first_readings(table, duration_column))
     for part, other in ((is_event, ~is_event), (~is_event, is_event)):
         n, rest = int((missing & part).sum()), int((missing & other).sum())
         if n >= 3 and 2 * n > part.sum() and 10 * rest < max(1, int(other.sum())):
@@ -175,8 +189,23 @@ def _refuse_one_sided(table: Table, duration_column: str, event_column: str, cod
                 f"column '{duration_column}' has no duration for {n} of {int(part.sum())} subjects {who} the event",
                 where=table.where,
                 expected=f"one column with the follow-up of all subjects, also of those {who} the event",
-                try_="join the time to the event and the time to the last contact in one column, and set "
-                "--set data.duration_column=NAME",
+                try_=JOIN,
+            )
+
+
+def _refuse_other_deaths(table: Table, duration_column: str, event_column: str, codes: EventCodes) -> None:
+    """Refuse the last contact as the duration where another column has later or earlier times of death."""
+    is_event = codes.decode(categories(table, event_column).values)
+    for name in map(str, table.frame.columns):
+        if name == duration_column or not is_time_to_death(name):
+            continue
+        dead = is_event & np.isfinite(first_readings(table, name))
+        if 2 * dead.sum() > is_event.sum() and not same_durations(table, duration_column, name, dead):
+            raise DataError(
+                f"column '{duration_column}' may be the duration, but for subjects with the event '{name}' differs",
+                where=table.where,
+                expected="one column with the time to death, or to the last contact of the others",
+                try_=f"{JOIN}, or --set 'data.duration_column={duration_column}', if it is that",
             )
 
 

@@ -38,7 +38,9 @@ ENDPOINTS = word_set("dss css pfs pfi dfs dfi rfs rfi efs ttp ttr mfs dmfs drfs 
 """Abbreviations of endpoints other than overall survival."""
 
 _SAME = {
-    "time": "zeit tiempo temps tempo tijd times",
+    "time": "zeit tiempo temps tempo tijd times delai",
+    "status": "stato estado statut",
+    "vital": "vitale",
     "duration": "dauer duree duracion durata duracao duur length",
     "survival": "surv survie supervivencia sopravvivenza sobrevida sobrevivencia overleving uberleben ueberleben "
     "uberlebenszeit ueberlebenszeit gesamtuberleben gesamtueberleben lifetime",
@@ -59,13 +61,30 @@ _SAME = {
 _CANONICAL = {word: key for key, names in _SAME.items() for word in names.split()}
 
 
+_FREE = {
+    ("progression", "free"): "pfs",
+    ("disease", "free"): "dfs",
+    ("recurrence", "free"): "rfs",
+    ("event", "free"): "efs",
+    ("metastasis", "free"): "mfs",
+    ("disease", "specific"): "dss",
+    ("cancer", "specific"): "css",
+}
+"""Endpoints in words."""
+
+
 def canonical(name: str) -> tuple[str, ...]:
-    """Words of `name`, one English word for each idea: `OS.Zeit` gives os and time, `follow-up` followup."""
+    """Words of `name`, one English word for each idea: `OS.Zeit` gives os and time, `follow-up` followup.
+
+    Endpoints are abbreviated: `Progression-free survival` gives pfs and survival.
+    """
     found = [_CANONICAL.get(word, word) for word in words(name)]
     joined: list[str] = []
     for word in found:
         if word == "up" and joined and joined[-1] in ("follow", "followed"):
             joined[-1] = "followup"
+        elif joined and (joined[-1], word) in _FREE:
+            joined[-1] = _FREE[joined[-1], word]
         else:
             joined.append(word)
     if "5" in found or "flu" in found:  # 5-FU is a drug

@@ -148,6 +148,8 @@ def _cause(
     is_soft = window[0] >= SOFT_WINDOW
     lowest, highest = SOFT_TISSUE_HU if is_soft else window
     is_plausible = lowest <= median <= highest
+    if low == high:
+        return "all its voxels are equal"
     if not np.isfinite(median):
         return None  # refused as NaN inside the organ
     if ct.dtype.kind in "iu" and _span(ct) < SPAN_HU:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from survembed.datasets.scan.structure_names import Role, organ_of, role_of, words_of
+from survembed.datasets.scan.structure_names import Role, organ_of, places_in, role_of, words_of
 from survembed.datasets.scan.words import MASS, matches
 from survembed.datasets.volume.label_names import LabelNames
 from survembed.errors import DataError
@@ -29,12 +29,15 @@ class LabelRoles:
         Other labels that a mask may contain; None for any.
     sentence
         The choice and its reason.
+    doubts
+        Warnings about it.
     """
 
     organ: tuple[int, ...]
     tumour: tuple[int, ...]
     ignored: tuple[int, ...] | None
     sentence: str
+    doubts: tuple[str, ...] = ()
 
 
 def choose_labels(
@@ -74,9 +77,10 @@ def choose_labels(
         )
     others = {label for values in names.values.values() for label in values} - {*chosen, *lesions}
     is_exact = bool(organ) and tumour is not None
-    return LabelRoles(
-        chosen, lesions, None if is_exact else tuple(sorted(others)), _sentence(names, chosen, lesions, others)
-    )
+    ignored = None if is_exact else tuple(sorted(others))
+    named = [name for name, role in roles.items() if role is Role.LESION] if tumour is None else []
+    doubts = _unplaced(names, named, _organ(names, organ))
+    return LabelRoles(chosen, lesions, ignored, _sentence(names, chosen, lesions, others), doubts)
 
 
 def _by_convention(organ: tuple[int, ...], tumour: tuple[int, ...] | None) -> LabelRoles:
@@ -93,8 +97,7 @@ def _by_convention(organ: tuple[int, ...], tumour: tuple[int, ...] | None) -> La
 
 def _roles(names: LabelNames, declared: tuple[int, ...]) -> dict[str, Role]:
     """Role of each name; the organ is that of the declared labels, else the liver, else the only one."""
-    here = [name for name, values in names.values.items() if not declared or set(values) <= set(declared)]
-    organs = {organ: None for name in here if (organ := organ_of(name))}
+    organs = _organs(names, declared)
     if not declared and "liver" not in organs and len(organs) != 1:
         named = [name for name in names.values if organ_of(name)] or list(names.values)
         raise DataError(
@@ -103,7 +106,7 @@ def _roles(names: LabelNames, declared: tuple[int, ...]) -> dict[str, Role]:
             expected="a label 'liver', or one organ",
             try_=f"--set data.organ_labels={_labels_text(names.values[named[0]])}, or another label that is the organ",
         )
-    organ = "liver" if "liver" in organs or not organs else next(iter(organs))
+    organ = _organ(names, declared)
     roles = {name: role_of(name, organ) for name in names.values}
     lesions = {name for name, role in roles.items() if role is Role.LESION}
     for name in lesions:
@@ -111,6 +114,29 @@ def _roles(names: LabelNames, declared: tuple[int, ...]) -> dict[str, Role]:
         if parts and parts != set(names.values[name]) and any(matches(word, MASS) for word in words_of(name)):
             roles[name] = Role.PART  # the masses of KiTS are tumours and cysts
     return roles
+
+
+def _organs(names: LabelNames, declared: tuple[int, ...]) -> list[str]:
+    """Organs that the names of the declared labels mean, or of all if none is declared."""
+    here = [name for name, values in names.values.items() if not declared or set(values) <= set(declared)]
+    return list(dict.fromkeys(organ for name in here if (organ := organ_of(name))))
+
+
+def _organ(names: LabelNames, declared: tuple[int, ...]) -> str:
+    organs = _organs(names, declared)
+    return "liver" if "liver" in organs or not organs else organs[0]
+
+
+def _unplaced(names: LabelNames, lesions: list[str], organ: str) -> tuple[str, ...]:
+    """A warning of a `tumor` beside labels of several organs: it may be in any of them."""
+    others = [name for name in names.values if organ_of(name) not in (None, "organ", organ)]
+    anywhere = [name for name in lesions if not places_in(name, organ)]
+    if not others or not anywhere:
+        return ()
+    return (
+        f"{names.source} names several organs ({organ}, {_listed(names, others)}): {_listed(names, anywhere)} is taken "
+        f"as a lesion of the {organ}; if it may be in another, {NO_TUMOUR}",
+    )
 
 
 def _contains(names: LabelNames, region: str, other: str) -> bool:

@@ -55,6 +55,7 @@ def choose_masks(
         If the names of labels contradict each other, or leave organ or tumour open.
     """
     sentences: list[str] = []
+    doubts: tuple[str, ...] = ()
     if any(map(is_label_map, cases)):
         names = find_label_names(root, cases, options.preset)
         if names is None and trained and not options.organ_labels and options.tumour_labels is None:
@@ -63,12 +64,13 @@ def choose_masks(
             roles = choose_labels(names, options.organ_labels, options.tumour_labels)
         preprocessing = _with_labels(preprocessing, roles)
         sentences.append(roles.sentence)
+        doubts = roles.doubts
     by_name = [_roles_or_none(case, preprocessing) for case in cases]
     described = describe_masks(by_name)
     return MaskChoice(
         preprocessing,
         (*sentences, *([described] if described else [])),
-        tuple(cohort_naming_warnings(by_name)),
+        (*doubts, *cohort_naming_warnings(by_name)),
     )
 
 

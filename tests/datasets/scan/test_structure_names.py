@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from survembed.datasets.scan.structure_names import MaskNames, Role, composed, counted, organ_of, role_of, words_of
@@ -15,7 +15,7 @@ LESIONS = (
     "cancer; CRLM; mets; Mass; Metastasis_3; metastases; lesion_0001; Lebermetastasen; Lebertumor; "
     "Läsion; Leberläsion; tumeur; Krebs; 肿瘤; 肝脏肿瘤; опухоль; Liver tumor; Hepatic lesion 1; "
     "lésion hépatique; metástasis; tumore epatico; hepatocellular carcinoma; "
-    "livermets; CHC; iCCA; Filiae; Leberherd; "
+    "livermets; CHC; iCCA; Filiae; Leberherd; Rundherd; Leberfiliae; Lebertu; Tu 1; leverlaesie; recurrence; "
     "colorectal liver metastases; breast cancer liver metastasis; Viable tumor; Tumor (segment VIII)"
 )
 OTHERS = (
@@ -35,7 +35,19 @@ OTHERS = (
         (Role.OTHER, OTHERS.split("; ")),
         (
             Role.ORGAN,
-            ["liver", "Liver", "LEBER", "liver_mask", "livermask", "foie", "hígado", "肝脏", "Liver parenchyma"],
+            [
+                "liver",
+                "Liver",
+                "LEBER",
+                "Gesamtleber",
+                "Leberparenchym",
+                "liver_mask",
+                "livermask",
+                "foie",
+                "hígado",
+                "肝脏",
+                "Liver parenchyma",
+            ],
         ),
         (Role.PART, ["cyst", "liver_cysts", "Hemangioma", "benign lesion", "Leberzyste"]),
         (Role.UNKNOWN, ["foo", "Segment_1", "1", "", "ROI-2", "liver_and_tumor", "liver_0012"]),
@@ -64,6 +76,7 @@ def test_declared_patterns_come_before_words_and_replace_them() -> None:
 
 
 @given(st.text(max_size=30))
+@example("w\u00d2")
 def test_any_name_has_a_role_that_does_not_depend_on_its_unicode_form(name: str) -> None:
     assert role_of(name) is role_of(unicodedata.normalize("NFD", name)) is role_of(composed(name))
     assert all(word == word.casefold() for word in words_of(name))

@@ -55,6 +55,12 @@ def here(**columns: list[Any]) -> Table:
         ({"time": DAYS, "event": EVENTS, "Todesursache": ["tumour", "", "heart", "", "", ""]}, ("time", "event")),
         ({"survie_mois": MONTHS, "décès": EVENTS}, ("survie_mois", "décès")),
         ({"OS_days": DAYS, "OS_months": [x / 30.4375 for x in DAYS], "event": EVENTS}, ("OS_days", "event")),
+        ({"Relapse": EVENTS, "RFS": DAYS}, ("RFS", "Relapse")),
+        ({"Progression": EVENTS, "Progression free survival": DAYS}, ("Progression free survival", "Progression")),
+        ({"OS_months": MONTHS, "dead": EVENTS, "RFS": DAYS, "Relapse": EVENTS}, ("OS_months", "dead")),
+        ({"Délai de suivi (mois)": MONTHS, "Décès (oui/non)": EVENTS}, ("Délai de suivi (mois)", "Décès (oui/non)")),
+        ({"Sopravvivenza (mesi)": MONTHS, "Stato vitale": EVENTS}, ("Sopravvivenza (mesi)", "Stato vitale")),
+        ({"tempo de sobrevida (meses)": MONTHS, "óbito": EVENTS}, ("tempo de sobrevida (meses)", "óbito")),
     ],
 )
 def test_best_pair(columns: dict[str, list[Any]], expected: tuple[str, str]) -> None:
@@ -83,6 +89,25 @@ def test_codes_stages_and_years_are_no_durations(columns: dict[str, list[Any]]) 
     with pytest.raises(DataError, match="which column is the duration") as refused:
         find_outcome(here(**columns, event=(EVENTS * 3)[:n]), None, None)
     assert "--set data.duration_column" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("durations", "event"),
+    [
+        *(("PFS_days", name) for name in ("death", "vital_status", "OS", "Relapse")),
+        *(("DFS_time", name) for name in ("dead", "Relapse", "alive")),
+    ],
+)
+def test_another_event_does_not_end_the_durations(durations: str, event: str) -> None:
+    table = here(**{durations: DAYS, event: EVENTS})
+    with pytest.raises(DataError, match="need not be their event"):
+        find_outcome(table, None, None)
+    assert find_outcome(table, durations, event) == (durations, event)  # the remedy works
+
+
+def test_recurrences_are_not_taken_where_deaths_are_recorded() -> None:
+    with pytest.raises(DataError):
+        find_outcome(here(RFS=DAYS, Relapse=EVENTS, death=EVENTS), None, None)
 
 
 def test_given_columns_are_used() -> None:

@@ -28,6 +28,7 @@ from survembed.datasets.tabular.ids import are_names
         *("nom", "prénom", "date_de_naissance", "adresse", "code postal", "nom_de_famille", "numero_secu"),
         *("apellidos", "nombre", "fecha_nacimiento", "dirección", "teléfono", "DNI"),
         *("cognome", "nome", "data_di_nascita", "codice fiscale", "indirizzo"),
+        *("KIS-Nummer", "Pat_ID_KIS", "SAP-Nr", "Aufnahmenummer", "Versichertennr", "PIZ", "HICN", "yob", "Jahrgang"),
         *("latitude", "Fallnr.", "Hausarzt", "surgeon", "treating physician", "next_of_kin"),
         *("sobrenome", "data de nascimento", "endereço", "CPF", "achternaam", "voornaam", "geboortedatum", "BSN"),
     ],

@@ -41,6 +41,14 @@ from survembed.datasets.tabular.leakage import are_dates, are_row_numbers, assoc
             "Todesursache",
         ),
         *("status_5y", "Status at 24 months", "off_study", "time on study", "NED", "recaída", "ripresa di malattia"),
+        *(
+            "hospdead",
+            "in_hospital_mortality",
+            "Autopsy",
+            "discharge_status",
+            "age_at_end",
+            "Progression free survival",
+        ),
         *("recurrence", "relapse", "progression", "Rezidiv", "tumor_status", "overall_survival", "time", "futime"),
     ],
 )
@@ -149,6 +157,8 @@ COPIES = {
     "event coded 2 and 1": np.where(EVENT, 1.0, 2.0),
     "event in words": np.where(EVENT, "gone", "here"),
     "status with competing event": np.where(EVENT, 2.0, (NOISE > 0).astype(float)),
+    "time to recurrence": np.minimum(TIME, np.exp(NOISE)),
+    "time to recurrence in months": np.minimum(TIME, np.exp(NOISE)) / 30.4375,
     "known for the dead": np.where(EVENT, NOISE, np.nan),
     "cause": np.where(EVENT, np.where(NOISE > 0, "a", "b"), ""),
     "long survivor": (np.median(TIME) < TIME).astype(float),
@@ -173,6 +183,7 @@ def test_row_numbers() -> None:
         assert are_row_numbers(name, np.arange(30.0))
         assert are_row_numbers(name, np.arange(1.0, 31.0))
         assert are_row_numbers(name, rng.permutation(30) + 1.0)
+    assert are_row_numbers("No.", np.array([*range(1, 12), *range(1, 7)], dtype=float))  # anew in each group
     assert are_row_numbers("record", np.arange(1001.0, 1031.0))
     assert are_row_numbers("index", np.array([0.0, 3, 4, 9]))  # rows were dropped
     for name, values in (
@@ -180,6 +191,7 @@ def test_row_numbers() -> None:
         ("index", rng.normal(size=30)),
         ("age", rng.integers(30, 80, 30).astype(float)),
         ("n", np.array([1.0, 2, 3])),
+        ("number", np.array([1.0, 2, 3, 1, 1, 2, 5, 1, 2, 1, 1, 3])),
         ("afp", np.where(np.arange(30) == 3, np.nan, np.arange(30.0))),
     ):
         assert not are_row_numbers(name, values)

@@ -74,6 +74,18 @@ def test_two_readings_are_refused_declared_or_decided_by_other_columns(cells: li
             )
 
 
+@pytest.mark.parametrize(
+    ("cells", "other"),
+    [(["1.500", "813"], ["6.19", "3.5"]), (["1,500", "20"], ["6,19", "3,5"])],
+)
+def test_thousands_beside_whole_numbers_are_not_decided_by_another_column(cells: list[Any], other: list[Any]) -> None:
+    with pytest.raises(DataError, match="two ways"):
+        values(cells, other)
+    mark = other[0][1]
+    assert values(cells, other, decimal="," if mark == "." else ".")[0] == 1500
+    assert values(["1" + mark + "525", "813"], other[:2]) == [1.525, 813]  # no needless digit
+
+
 def test_other_columns_that_differ_decide_nothing() -> None:
     frame = pd.DataFrame({"x": ["1.234"], "y": ["0.5"], "z": ["12,75"]})
     with pytest.raises(DataError, match="two ways") as caught:

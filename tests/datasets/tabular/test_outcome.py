@@ -91,6 +91,20 @@ def test_durations_of_the_dead_alone_are_refused(tmp_path: Path, skip_bad: bool)
         read(tmp_path, columns, skip_bad, duration="days_to_death")
 
 
+def test_the_last_contact_is_not_taken_for_the_time_of_death(tmp_path: Path) -> None:
+    death = np.where(EVENT, DAYS.astype(str), "'--")
+    columns = {"days_to_last_follow_up": np.where(EVENT, DAYS // 2, DAYS), "vital_status": EVENT}
+    with pytest.raises(DataError, match="'days_to_death' differs") as refused:
+        read(tmp_path, {**columns, "days_to_death": death})
+    assert "data.duration_column" in str(refused.value.try_)
+    declared = read(tmp_path, {**columns, "days_to_death": death}, duration="days_to_last_follow_up")
+    np.testing.assert_array_equal(declared.duration, columns["days_to_last_follow_up"])
+    joined = read(tmp_path, {**columns, "days_to_last_follow_up": DAYS, "days_to_death": death})
+    np.testing.assert_array_equal(joined.duration, DAYS)
+    with pytest.raises(DataError, match="subjects without the event"):
+        read(tmp_path, {"days_to_death": death, "vital_status": EVENT}, duration="days_to_death")
+
+
 def test_only_rows_without_a_value_are_bad(tmp_path: Path) -> None:
     status = [str(code) for code in EVENT]
     status[3], status[7] = "", "unknown"

@@ -58,6 +58,7 @@ WRONG: dict[str, tuple[Callable[[NDArray[np.float64]], NDArray[Any]], str]] = {
     "attenuation": (lambda hu: ((hu / 1000 + 1) * 0.0192).astype(np.float32), "attenuation"),
     "attenuation per m": (lambda hu: ((hu / 1000 + 1) * 19.2).astype(np.float32), "not in Hounsfield"),
     "standardised": (lambda hu: ((hu - hu.mean()) / hu.std()).astype(np.float32), "not in Hounsfield"),
+    "constant": (lambda hu: np.full(hu.shape, 50, np.int16), "all its voxels are equal"),
     "shifted window": (lambda hu: (hu + 150).clip(0, 400).astype(np.int16), "not in Hounsfield"),
 }
 

@@ -67,6 +67,16 @@ def test_the_choice_is_said(tmp_path: Path) -> None:
     assert "by convention" in choose_labels(None).sentence
 
 
+@pytest.mark.parametrize("labels", [{"liver": 1, "tumor": 2, "spleen": 3}, {"liver": 1, "kidney": 2, "lesion": [3, 4]}])
+def test_a_tumour_beside_several_organs_is_a_warning(tmp_path: Path, labels: Any) -> None:
+    (doubt,) = chosen(tmp_path, labels).doubts
+    assert "may be in another" in doubt
+    assert "data.tumour_labels=none" in doubt
+    assert not chosen(tmp_path, labels, tumour=(2,)).doubts  # declared
+    for clear in ({"liver": 1, "liver tumor": 2, "spleen": 3}, {"liver": 1, "vessels": 2, "tumor": 3}, FLARE):
+        assert not chosen(tmp_path, clear).doubts
+
+
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
