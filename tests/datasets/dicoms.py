@@ -19,6 +19,7 @@ from pydicom.uid import (  # noqa: E402
     CTImageStorage,
     ExplicitVRLittleEndian,
     PositronEmissionTomographyImageStorage,
+    RTStructureSetStorage,
     generate_uid,
 )
 
@@ -202,3 +203,53 @@ def write_study(root: Path, patients: tuple[str, ...] = ("P1", "P2", "P3")) -> P
     rows = [f"{patient},{100 + 10 * i},{i % 2}" for i, patient in enumerate(patients)]
     (root / "clinical.csv").write_text("\n".join(["id,days,event", *rows]) + "\n")
     return root
+
+
+def write_rtstruct(
+    path: Path, slices: Sequence[Path], regions: Mapping[str, Sequence[NDArray[np.float64]]], refers: bool = True
+) -> Path:
+    """Write regions by name, each a list of contours (n, 3) in LPS mm, drawn on `slices`.
+
+    Parameters
+    ----------
+    refers
+        Whether the file names their series, or only has their frame of reference.
+    """
+    image = pydicom.dcmread(slices[0], stop_before_pixels=True)
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = RTStructureSetStorage, generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    file = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    file.SOPClassUID, file.SOPInstanceUID = RTStructureSetStorage, meta.MediaStorageSOPInstanceUID
+    file.Modality, file.PatientID, file.SeriesInstanceUID = "RTSTRUCT", image.PatientID, generate_uid()
+    file.FrameOfReferenceUID = image.FrameOfReferenceUID
+
+    def item(**elements: Any) -> Any:
+        dataset = pydicom.Dataset()
+        for name, value in elements.items():
+            setattr(dataset, name, value)
+        return dataset
+
+    series = item(SeriesInstanceUID=image.SeriesInstanceUID if refers else generate_uid())
+    study = item(RTReferencedSeriesSequence=[series])
+    file.ReferencedFrameOfReferenceSequence = [
+        item(FrameOfReferenceUID=image.FrameOfReferenceUID, RTReferencedStudySequence=[study])
+    ]
+    file.StructureSetROISequence = [item(ROINumber=number, ROIName=name) for number, name in enumerate(regions, 1)]
+    file.ROIContourSequence = [
+        item(
+            ReferencedROINumber=number,
+            ContourSequence=[
+                item(
+                    ContourGeometricType="CLOSED_PLANAR",
+                    NumberOfContourPoints=len(contour),
+                    ContourData=[f"{value:.6g}" for value in contour.ravel()],
+                )
+                for contour in contours
+            ],
+        )
+        for number, contours in enumerate(regions.values(), 1)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file.save_as(path, enforce_file_format=True)
+    return path

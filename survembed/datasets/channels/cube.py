@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from survembed.datasets.channels.find import LABELS, ChannelCase
 from survembed.datasets.channels.recipe import ImageRecipe, LabelRecipe, VolumeRecipe
 from survembed.datasets.channels.sampling import CubeGrid, Values, average
+from survembed.datasets.dicom.series import open_series
+from survembed.datasets.dicom.structures import Structures, read_structures
+from survembed.datasets.scan.case import DicomFiles
 from survembed.datasets.scan.files import open_volume
 from survembed.datasets.scan.grid import Float, Volume
 from survembed.datasets.volume.cube import Cube
@@ -31,11 +36,11 @@ def make_cube(case: ChannelCase, recipe: VolumeRecipe) -> Cube:
         the cube, or an image is constant, has NaN, seems to be a mask, or lies elsewhere than the first.
     """
     masks = {label.name: read_label(case, label, recipe) for label in recipe.labels}
-    first = open_volume(case.images[0][1], recipe.voxel_limit)
+    first = open_first(case, recipe)
     corners = extent(case, recipe, first, masks)
     assert recipe.fov_mm is not None
     grid = _grid(first, corners, recipe)
-    warnings: list[str] = list(first.warnings)
+    warnings: list[str] = []
     inside = average(np.ones(first.shape, np.float32), first, grid)
     channels = []
     for image in recipe.images:
@@ -44,7 +49,8 @@ def make_cube(case: ChannelCase, recipe: VolumeRecipe) -> Cube:
             channels.append(np.zeros(recipe.size, np.uint8))
             warnings.append(f"no channel {image.name}: it is 0")
             continue
-        volume = open_volume(path, recipe.voxel_limit)
+        volume = open_part(path, recipe.voxel_limit, to_suv=image.normalise == "suv")
+        warnings += [warning for warning in volume.warnings if warning not in warnings]
         channels.append(_image(volume, image, grid, inside))
     outside, volumes_ml = 0.0, []
     for label_volume, mask in masks.values():
@@ -67,6 +73,18 @@ def make_cube(case: ChannelCase, recipe: VolumeRecipe) -> Cube:
     return Cube(np.stack(channels), grid.affine, 0.0, sum(lesions), outside, tuple(warnings), tuple(volumes_ml))
 
 
+def open_part(part: Path | DicomFiles, voxel_limit: int, *, to_suv: bool = False) -> Volume:
+    """Read and check the header of a volume or a DICOM series; only a series is converted to SUV."""
+    if isinstance(part, DicomFiles):
+        return open_series(part, voxel_limit, to_suv=to_suv)
+    return open_volume(part, voxel_limit)
+
+
+def open_first(case: ChannelCase, recipe: VolumeRecipe) -> Volume:
+    """The first channel, whose axes are those of the cube."""
+    return open_part(case.images[0][1], recipe.voxel_limit)
+
+
 def read_label(case: ChannelCase, label: LabelRecipe, recipe: VolumeRecipe) -> Mask:
     """The voxels of a label, and their grid.
 
@@ -75,7 +93,10 @@ def read_label(case: ChannelCase, label: LabelRecipe, recipe: VolumeRecipe) -> M
     DataError
         If the file is invalid or has fractions.
     """
-    volume = open_volume(dict(case.masks_by_name)[LABELS if label.values else label.name], recipe.voxel_limit)
+    part = dict(case.masks_by_name)[LABELS if label.values else label.file]
+    if isinstance(part, Structures):
+        return read_structures(part, recipe.voxel_limit)
+    volume = open_part(part, recipe.voxel_limit)
     values = volume.read().astype(np.float64) * volume.slope + volume.intercept
     if not np.array_equal(values, np.rint(values)):
         raise DataError(f"{volume.name} is no label map: it has fractions", where=str(volume.path), expected="integers")

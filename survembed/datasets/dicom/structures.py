@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.datasets.dicom.contours import Contour, draw_contours, read_contours
+from survembed.datasets.dicom.image_slice import read_slice_header
 from survembed.datasets.dicom.parsing import parsing
 from survembed.datasets.dicom.segment_names import segment_name
 from survembed.datasets.dicom.segmentation import DESCRIPTION, draw_file
@@ -66,16 +67,19 @@ def read_structures(structures: Structures, voxel_limit: int) -> tuple[ImageSeri
             expected="the series on which it was drawn",
             try_="complete the download",
         )
-    opened = [open_series(files, voxel_limit) for files in structures.series]
-    opened.sort(key=lambda each: float(np.prod(each.slices[0].spacing_mm)))
     contours = read_contours(structures.files.files[0], structures.names) if structures.modality == "RTSTRUCT" else ()
     errors = []
-    for series in opened:
+    for files in sorted(structures.series, key=_pixel_area):
+        series = open_series(files, voxel_limit)
         try:
             return series, np.asarray(series.to_ras(_drawn(structures, series, contours)))
         except DataError as error:
             errors.append(error)
     raise errors[0]
+
+
+def _pixel_area(files: DicomFiles) -> float:
+    return float(np.prod(read_slice_header(files.files[0]).spacing_mm))
 
 
 def _drawn(structures: Structures, series: ImageSeries, contours: tuple[Contour, ...]) -> NDArray[np.bool_]:
