@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -28,6 +28,7 @@ from survembed.progress import Reporter
 
 if TYPE_CHECKING:
     from survembed.cohort.form import CohortForm
+    from survembed.cohort.study_check import StudyCheck
     from survembed.datasets import Volumes
 
 
@@ -49,21 +50,12 @@ class VolumesSource(CubeSource):
 
     def find(self, reporter: Reporter) -> Study:
         """Find the volumes, decide on the channels, and join the subjects with the clinical table."""
-        root = self.options.root
-        if root is None:
-            raise DataError("option root is not set", where="option root", expected="a folder", try_="--root FOLDER")
-        found = find_volumes(root)
-        series, damaged = find_series(root)
-        recipe, sentences = choose_channels(root, found, series, self.options, cast(VolumeRecipe, self.preprocessing))
-        self.preprocessing = recipe
-        masks = [label.file for label in recipe.labels if not label.values]
-        needs_map = any(label.values for label in recipe.labels)
-        images = [image.file for image in recipe.images]
-        cases, problems, dropped = to_cases(found, images, masks, needs_map, self.options.missing)
+        root = self._root()
+        self.preprocessing, cases, problems, dropped, sentences = self.files(root)
         for sentence in sentences:
             reporter.say(sentence)
         study = join_study(
-            root, self.options, Layout("volumes", tuple(cases), (*damaged, *problems)), None, reporter, dropped
+            root, self.options, Layout("volumes", tuple(cases), tuple(problems)), None, reporter, dropped
         )
         exclusions = study.exclusions
         if dropped:
@@ -71,6 +63,29 @@ class VolumesSource(CubeSource):
             sentences = (*sentences, f"{len(dropped)} subject(s) without one of the channels are left out.")
             reporter.warn(sentences[-1])
         return replace(study, notes=(*study.notes, *sentences), exclusions=exclusions)
+
+    def files(self, root: Path) -> tuple[VolumeRecipe, list[ChannelCase], list[DataError], list[str], tuple[str, ...]]:
+        """The recipe with its channels, the cases, what forms none, ids of dropped subjects, and what was decided."""
+        found = find_volumes(root)
+        series, damaged = find_series(root)
+        recipe, sentences = choose_channels(root, found, series, self.options, cast(VolumeRecipe, self.preprocessing))
+        masks = [label.file for label in recipe.labels if not label.values]
+        needs_map = any(label.values for label in recipe.labels)
+        images = [image.file for image in recipe.images]
+        cases, problems, dropped = to_cases(found, images, masks, needs_map, self.options.missing)
+        return recipe, cases, damaged + problems, dropped, sentences
+
+    def check(self, reporter: Reporter) -> StudyCheck:
+        """Read all files and report problems and warnings. No file is written."""
+        from survembed.datasets.channels.check import check_volumes
+
+        return check_volumes(self, self._root(), reporter)
+
+    def _root(self) -> Path:
+        root = self.options.root
+        if root is None:
+            raise DataError("option root is not set", where="option root", expected="a folder", try_="--root FOLDER")
+        return root
 
     def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Read the volumes of one new subject from a folder."""
@@ -130,16 +145,21 @@ class VolumesSource(CubeSource):
         return {label.name: label.values for label in cast(VolumeRecipe, preprocessing).labels}
 
     def choose_edge(self, study: Study, problems: dict[str, DataError], reporter: Reporter) -> tuple[float, str]:
+        """The edge of `edge_of` for the subjects of a study."""
+        return self.edge_of(cast(tuple[ChannelCase, ...], study.cases), problems, reporter)
+
+    def edge_of(
+        self, cases: Sequence[ChannelCase], problems: dict[str, DataError], reporter: Reporter
+    ) -> tuple[float, str]:
         """The smallest edge, a multiple of 20 mm, of a cube that holds the labels, or the first image, of everyone."""
         recipe = cast(VolumeRecipe, self.preprocessing)
 
-        def span(case: Case) -> float:
-            assert isinstance(case, ChannelCase)
+        def span(case: ChannelCase) -> float:
             masks = {label.name: read_label(case, label, recipe) for label in recipe.labels}
             low, high = extent(case, recipe, open_first(case, recipe), masks)
             return float((high - low).max())
 
-        spans = map_cases(span, study.cases, "Measuring volumes", problems, reporter)
+        spans = map_cases(span, cases, "Measuring volumes", problems, reporter)
         edge = edge_for_extent(np.array([max(spans.values(), default=20.0)]))
         what = "all labels" if recipe.centre == "labels" else f"all of channel {recipe.images[0].name}"
         return edge, (
