@@ -20,6 +20,8 @@ from survembed.datasets.volume.field_of_view import REFUSE_OUTSIDE, WARN_OUTSIDE
 from survembed.datasets.volume.resample import fractions_to_bytes
 from survembed.errors import DataError
 
+PLAUSIBLE_SUV, MAX_ABOVE = 20.0, 0.1
+"""A PET with more than this share of its voxels above 0 beyond this SUV is in another unit, such as Bq/ml."""
 MIN_OVERLAP = 0.5
 """Share of the cube inside the first channel that each other channel must cover."""
 
@@ -137,26 +139,34 @@ def _grid(first: Volume, corners: tuple[Float, Float], recipe: VolumeRecipe) -> 
     return CubeGrid(recipe.size, affine)
 
 
-def _image(volume: Volume, image: ImageRecipe, grid: CubeGrid, inside_first: Values) -> NDArray[np.uint8]:
-    """One channel of the cube as bytes; 0 where the image covers less than half of a voxel."""
-    values = volume.read().astype(np.float32) * np.float32(volume.slope) + np.float32(volume.intercept)
-    distinct = np.unique(values[:: max(1, values.shape[0] // 32)])
-    problem = (
-        "contains NaN or infinity"
-        if not np.isfinite(values).all()
-        else "is constant"
-        if values.min() == values.max()
-        else "holds only two values, such as a mask"
-        if len(distinct) <= 2 and len(np.unique(values)) <= 2
-        else None
-    )
+def _require_image(values: Values, volume: Volume, image: ImageRecipe) -> None:
+    """Refuse NaN, a constant, a mask, and a PET that is not in SUV."""
+    remedy = "correct the file, or leave the channel out with --set data.channels=NAMES"
+    problem = None
+    if not np.isfinite(values).all():
+        problem = "contains NaN or infinity"
+    elif values.min() == values.max():
+        problem = "is constant"
+    elif len(np.unique(values[:: max(1, values.shape[0] // 32)])) <= 2 and len(np.unique(values)) <= 2:
+        problem = "holds only two values, such as a mask"
+    elif image.normalise == "suv":
+        body = values[values > 0]
+        if np.count_nonzero(body > max(PLAUSIBLE_SUV, image.window[1])) > MAX_ABOVE * len(body):
+            problem = f"is not in SUV: its median above 0 is {np.median(body):.3g}"
+            remedy = "convert it with the weight and the dose of the patient, or give its DICOM series"
     if problem:
         raise DataError(
             f"{volume.name}, channel {image.name}, {problem}",
             where=str(volume.path),
-            expected="an image with finite values",
-            try_="correct the file, or leave the channel out with --set data.channels=NAMES",
+            expected="SUV by body weight, about 1" if problem.startswith("is not") else "an image with finite values",
+            try_=remedy,
         )
+
+
+def _image(volume: Volume, image: ImageRecipe, grid: CubeGrid, inside_first: Values) -> NDArray[np.uint8]:
+    """One channel of the cube as bytes; 0 where the image covers less than half of a voxel."""
+    values = volume.read().astype(np.float32) * np.float32(volume.slope) + np.float32(volume.intercept)
+    _require_image(values, volume, image)
     coverage = average(np.ones(values.shape, np.float32), volume, grid)
     covered = float(((coverage >= 0.5) & (inside_first >= 0.5)).sum()) / max(1.0, float((inside_first >= 0.5).sum()))
     if covered < MIN_OVERLAP:

@@ -22,21 +22,21 @@ HEADER = (
 
 
 def write_hecktor_phantoms(root: Path, n: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Write n patients; return the uptake of each tumour, and the ml (n, 2) of tumour and nodes."""
+    """Write n patients; return the uptake and the HU of each tumour (n, 2), and the ml (n, 2) of tumour and nodes."""
     rng = np.random.default_rng(seed)
     hidden = rng.normal(size=n)
-    uptake = 8 * np.exp(0.35 * hidden)
+    uptake, density = 8 * np.exp(0.35 * hidden), rng.normal(70, 30, n)
     ct_grid, pet_grid = grid(CT_SHAPE, CT_MM), grid(PET_SHAPE, PET_MM, 0.9)
     volumes, rows = np.zeros((n, 2)), [HEADER]
     for number in range(n):
         name = f"CHUM-{number:03d}"
-        radius, density = 14 + rng.uniform(-2, 2), rng.normal(60, 25)
+        radius = 14 + rng.uniform(-1, 1)
         primary = ball(CT_SHAPE, ct_grid, radius)
         labels = primary.astype(np.uint8)
         edge = int(rng.integers(2, 5))
         labels[2 : 2 + edge, 3:6, 3:6] = 2
         volumes[number] = [primary.sum() * 0.036, (labels == 2).sum() * 0.036]
-        ct = np.where(primary, density, 20) + rng.normal(0, 8, CT_SHAPE)
+        ct = np.where(primary, density[number], 0) + rng.normal(0, 8, CT_SHAPE)
         pet = np.where(ball(PET_SHAPE, pet_grid, radius), uptake[number], 1.5) + rng.uniform(0, 0.3, PET_SHAPE)
         write_nifti(root / "imagesTr" / f"{name}__CT.nii.gz", ct.astype(np.int16), ct_grid)
         write_nifti(root / "imagesTr" / f"{name}__PT.nii.gz", pet.astype(np.float32), pet_grid)
@@ -49,4 +49,4 @@ def write_hecktor_phantoms(root: Path, n: int, seed: int = 0) -> tuple[NDArray[n
             f"{'' if blank else number % 2},0,1,{int(life <= limit)},{max(1, round(min(life, limit)))}"
         )
     (root / "hecktor_ehr.csv").write_text("\n".join(rows) + "\n")
-    return uptake, volumes
+    return np.stack([uptake, density], axis=1), volumes
