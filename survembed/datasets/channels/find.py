@@ -116,9 +116,10 @@ def to_cases(
         twice = [name for name in names if len(files.get(name, [])) > 1]
         absent = [name for name in images if not files.get(name)]
         no_mask = [name or "label map" for name in names[len(images) :] if not files.get(name)]
-        first = next((path for paths in files.values() for path in paths), None)
-        if first is None:
+        part = next((path for paths in files.values() for path in paths), None)
+        if part is None:
             continue
+        first = part.files if isinstance(part, Structures) else part
         if twice:
             listed = ", ".join(path.name for path in files[twice[0]])
             reason, remedy = f"several files of one channel: {listed}", "keep one"
