@@ -63,10 +63,12 @@ def check(
         workflow.write_check_page(study_check, page)
         say(f"wrote {page}")
     if study_check.n_bad:
+        n_cases = len(study_check.cases)
         raise DataError(
-            f"{study_check.n_bad} problem(s) in {len(study_check.cases)} cases",
+            f"{study_check.n_bad} problem(s)" + (f" in {n_cases} cases" if n_cases else ""),
             where=command,
-            try_="correct the problems listed above, or exclude these cases with --set data.skip_bad=true",
+            try_="correct the problems listed above"
+            + ("" if study_check.columns else ", or exclude these cases with --set data.skip_bad=true"),
         )
 
 
@@ -88,12 +90,19 @@ def _show(study_check: StudyCheck, every: bool) -> None:
             and ("not reached" if follow_up.median_follow_up is None else f"{follow_up.median_follow_up:.0f} days"),
         }
     )
-    show_lines([follow_up.choice] if follow_up else [])
+    show_lines([*study_check.contents, *([follow_up.choice] if follow_up else [])])
+    if study_check.columns:
+        fields = ["column", "kind", "missing", "distinct", "use"]
+        show_table(
+            fields, [[each.name, each.kind, each.missing, each.distinct, each.use] for each in study_check.columns]
+        )
     cases = study_check.cases
     shown = [case for case in cases if every or len(cases) <= SHORT or case.is_doubtful]
     columns = ["case", "grid", "spacing_mm", "orientation", "organ_ml", "tumour_ml", "organ_hu", "outside", "state"]
     if shown:
-        show_table(columns, [_row(case) for case in shown])
+        rows = [_row(case) for case in shown]
+        known = [at for at in range(len(columns)) if any(row[at] is not None for row in rows)]
+        show_table([columns[at] for at in known], [[row[at] for at in known] for row in rows])
     if len(shown) < len(cases):
         show_lines([f"{len(cases) - len(shown)} of {len(cases)} cases are good and not shown: --all shows them"])
     problems = [(case.id, _sentence(case.problem)) for case in cases if case.problem]

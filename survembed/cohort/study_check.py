@@ -96,6 +96,29 @@ class FollowUpCheck:
 
 
 @dataclass(frozen=True)
+class ColumnCheck:
+    """A column of a table.
+
+    Attributes
+    ----------
+    name
+        Of the column.
+    kind
+        `numbers`, `text` or `dates`.
+    missing, distinct
+        Numbers of empty cells and of different contents.
+    use
+        `id`, `duration`, `event`, … or `feature`; or why it is none.
+    """
+
+    name: str
+    kind: str
+    missing: int
+    distinct: int
+    use: str
+
+
+@dataclass(frozen=True)
 class StudyCheck(Result):
     """Result of the check of a study.
 
@@ -110,13 +133,17 @@ class StudyCheck(Result):
     suggested_fov_mm
         Edge of the smallest cube that holds at least 99 % of every organ; None if no organ could be read.
     cases
-        One per subject with images.
+        One per subject with images; of pictures, only those with a problem or a warning.
     follow_up
         None if the clinical table could not be read or joined.
     problems
         Problems not of a readable case: unpaired files, the clinical table.
     warnings
         Warnings for the study as a whole.
+    contents
+        Sentences on what the files contain, such as the channels, or the sizes of pictures.
+    columns
+        Columns of a study that is a table.
     """
 
     title: str
@@ -129,6 +156,8 @@ class StudyCheck(Result):
     follow_up: FollowUpCheck | None
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
+    contents: tuple[str, ...] = ()
+    columns: tuple[ColumnCheck, ...] = ()
 
     @property
     def n_bad(self) -> int:

@@ -33,7 +33,7 @@ def check(dataset: Component, name: str, *, reporter: Reporter = QUIET) -> Study
     if not isinstance(source, Checkable):
         raise UsageError(
             f"dataset {name} has no check",
-            expected="a dataset of images, such as liver",
+            expected="liver, volumes, images or tabular",
             try_=f"survembed data prepare {name}, which reads and checks all files",
         )
     return source.check(reporter)

@@ -15,7 +15,13 @@ hd = pytest.importorskip("highdicom", reason="DICOM needs the extra 'dicom'")
 
 from highdicom.sr.coding import CodedConcept  # noqa: E402
 from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid  # noqa: E402
+from pydicom.uid import (  # noqa: E402
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    PositronEmissionTomographyImageStorage,
+    RTStructureSetStorage,
+    generate_uid,
+)
 
 from survembed.datasets.scan.case import DicomFiles  # noqa: E402
 
@@ -35,6 +41,7 @@ def write_series(
     positions: Sequence[float] | None = None,
     axes: Sequence[float] = (1, 0, 0, 0, 1, 0),
     changes: Mapping[int, Mapping[str, Any]] | None = None,
+    private: Mapping[tuple[int, str, int], tuple[str, Any]] | None = None,
     **common: Any,
 ) -> list[Path]:
     """Write slices (k, rows, columns) int16, one a file, in an order and under names that say nothing.
@@ -47,6 +54,8 @@ def write_series(
         ImageOrientationPatient.
     changes, common
         Header elements of single slices, and of all.
+    private
+        Type and value of private elements of all slices, by group, creator and element.
     """
     folder.mkdir(parents=True, exist_ok=True)
     uids = {name: generate_uid() for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")}
@@ -78,10 +87,39 @@ def write_series(
                 delattr(file, name)
             else:
                 setattr(file, name, value)
+        for (group, creator, element), (vr, value) in (private or {}).items():
+            file.private_block(group, creator, create=True).add_new(element, vr, value)
         path = folder / f"{(k * 7) % 997:03d}.dcm"
         file.save_as(path, enforce_file_format=True)
         paths.append(path)
     return paths
+
+
+def pet_elements(**changes: Any) -> dict[str, Any]:
+    """Elements of a PET of 70 kg, an hour after 350 MBq of 18F; changes of the dose's elements, None removes one."""
+    dose = pydicom.Dataset()
+    elements = {
+        "RadionuclideTotalDose": 350e6,
+        "RadionuclideHalfLife": 6586.2,
+        "RadiopharmaceuticalStartTime": "101500",
+        **changes,
+    }
+    for name, value in elements.items():
+        if value is not None:
+            setattr(dose, name, value)
+    return {
+        "Modality": "PT",
+        "SOPClassUID": PositronEmissionTomographyImageStorage,
+        "SeriesDescription": "PET AC",
+        "Units": "BQML",
+        "DecayCorrection": "START",
+        "CorrectedImage": ["DECY", "ATTN", "SCAT"],
+        "PatientWeight": 70.0,
+        **{f"{name}Date": "20200101" for name in ("Series", "Acquisition")},
+        **{f"{name}Time": "111500" for name in ("Series", "Acquisition")},
+        "RescaleIntercept": 0,
+        "RadiopharmaceuticalInformationSequence": [dose],
+    }
 
 
 def write_seg(
@@ -165,3 +203,53 @@ def write_study(root: Path, patients: tuple[str, ...] = ("P1", "P2", "P3")) -> P
     rows = [f"{patient},{100 + 10 * i},{i % 2}" for i, patient in enumerate(patients)]
     (root / "clinical.csv").write_text("\n".join(["id,days,event", *rows]) + "\n")
     return root
+
+
+def write_rtstruct(
+    path: Path, slices: Sequence[Path], regions: Mapping[str, Sequence[NDArray[np.float64]]], refers: bool = True
+) -> Path:
+    """Write regions by name, each a list of contours (n, 3) in LPS mm, drawn on `slices`.
+
+    Parameters
+    ----------
+    refers
+        Whether the file names their series, or only has their frame of reference.
+    """
+    image = pydicom.dcmread(slices[0], stop_before_pixels=True)
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = RTStructureSetStorage, generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    file = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    file.SOPClassUID, file.SOPInstanceUID = RTStructureSetStorage, meta.MediaStorageSOPInstanceUID
+    file.Modality, file.PatientID, file.SeriesInstanceUID = "RTSTRUCT", image.PatientID, generate_uid()
+    file.FrameOfReferenceUID = image.FrameOfReferenceUID
+
+    def item(**elements: Any) -> Any:
+        dataset = pydicom.Dataset()
+        for name, value in elements.items():
+            setattr(dataset, name, value)
+        return dataset
+
+    series = item(SeriesInstanceUID=image.SeriesInstanceUID if refers else generate_uid())
+    study = item(RTReferencedSeriesSequence=[series])
+    file.ReferencedFrameOfReferenceSequence = [
+        item(FrameOfReferenceUID=image.FrameOfReferenceUID, RTReferencedStudySequence=[study])
+    ]
+    file.StructureSetROISequence = [item(ROINumber=number, ROIName=name) for number, name in enumerate(regions, 1)]
+    file.ROIContourSequence = [
+        item(
+            ReferencedROINumber=number,
+            ContourSequence=[
+                item(
+                    ContourGeometricType="CLOSED_PLANAR",
+                    NumberOfContourPoints=len(contour),
+                    ContourData=[f"{value:.6g}" for value in contour.ravel()],
+                )
+                for contour in contours
+            ],
+        )
+        for number, contours in enumerate(regions.values(), 1)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file.save_as(path, enforce_file_format=True)
+    return path

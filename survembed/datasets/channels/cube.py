@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from survembed.datasets.channels.find import LABELS, ChannelCase
 from survembed.datasets.channels.recipe import ImageRecipe, LabelRecipe, VolumeRecipe
 from survembed.datasets.channels.sampling import CubeGrid, Values, average
+from survembed.datasets.dicom.series import open_series
+from survembed.datasets.dicom.structures import Structures, read_structures
+from survembed.datasets.scan.case import DicomFiles
 from survembed.datasets.scan.files import open_volume
 from survembed.datasets.scan.grid import Float, Volume
 from survembed.datasets.volume.cube import Cube
@@ -15,6 +20,8 @@ from survembed.datasets.volume.field_of_view import REFUSE_OUTSIDE, WARN_OUTSIDE
 from survembed.datasets.volume.resample import fractions_to_bytes
 from survembed.errors import DataError
 
+PLAUSIBLE_SUV, MAX_ABOVE = 20.0, 0.1
+"""A PET with more than this share of its voxels above 0 beyond this SUV is in another unit, such as Bq/ml."""
 MIN_OVERLAP = 0.5
 """Share of the cube inside the first channel that each other channel must cover."""
 
@@ -31,11 +38,11 @@ def make_cube(case: ChannelCase, recipe: VolumeRecipe) -> Cube:
         the cube, or an image is constant, has NaN, seems to be a mask, or lies elsewhere than the first.
     """
     masks = {label.name: read_label(case, label, recipe) for label in recipe.labels}
-    first = open_volume(case.images[0][1], recipe.voxel_limit)
+    first = open_first(case, recipe)
     corners = extent(case, recipe, first, masks)
     assert recipe.fov_mm is not None
     grid = _grid(first, corners, recipe)
-    warnings: list[str] = list(first.warnings)
+    warnings: list[str] = []
     inside = average(np.ones(first.shape, np.float32), first, grid)
     channels = []
     for image in recipe.images:
@@ -44,7 +51,8 @@ def make_cube(case: ChannelCase, recipe: VolumeRecipe) -> Cube:
             channels.append(np.zeros(recipe.size, np.uint8))
             warnings.append(f"no channel {image.name}: it is 0")
             continue
-        volume = open_volume(path, recipe.voxel_limit)
+        volume = open_part(path, recipe.voxel_limit, to_suv=image.normalise == "suv")
+        warnings += [warning for warning in volume.warnings if warning not in warnings]
         channels.append(_image(volume, image, grid, inside))
     outside, volumes_ml = 0.0, []
     for label_volume, mask in masks.values():
@@ -67,6 +75,18 @@ def make_cube(case: ChannelCase, recipe: VolumeRecipe) -> Cube:
     return Cube(np.stack(channels), grid.affine, 0.0, sum(lesions), outside, tuple(warnings), tuple(volumes_ml))
 
 
+def open_part(part: Path | DicomFiles, voxel_limit: int, *, to_suv: bool = False) -> Volume:
+    """Read and check the header of a volume or a DICOM series; only a series is converted to SUV."""
+    if isinstance(part, DicomFiles):
+        return open_series(part, voxel_limit, to_suv=to_suv)
+    return open_volume(part, voxel_limit)
+
+
+def open_first(case: ChannelCase, recipe: VolumeRecipe) -> Volume:
+    """The first channel, whose axes are those of the cube."""
+    return open_part(case.images[0][1], recipe.voxel_limit)
+
+
 def read_label(case: ChannelCase, label: LabelRecipe, recipe: VolumeRecipe) -> Mask:
     """The voxels of a label, and their grid.
 
@@ -75,7 +95,10 @@ def read_label(case: ChannelCase, label: LabelRecipe, recipe: VolumeRecipe) -> M
     DataError
         If the file is invalid or has fractions.
     """
-    volume = open_volume(dict(case.masks_by_name)[LABELS if label.values else label.name], recipe.voxel_limit)
+    part = dict(case.masks_by_name)[LABELS if label.values else label.file]
+    if isinstance(part, Structures):
+        return read_structures(part, recipe.voxel_limit)
+    volume = open_part(part, recipe.voxel_limit)
     values = volume.read().astype(np.float64) * volume.slope + volume.intercept
     if not np.array_equal(values, np.rint(values)):
         raise DataError(f"{volume.name} is no label map: it has fractions", where=str(volume.path), expected="integers")
@@ -116,26 +139,34 @@ def _grid(first: Volume, corners: tuple[Float, Float], recipe: VolumeRecipe) -> 
     return CubeGrid(recipe.size, affine)
 
 
-def _image(volume: Volume, image: ImageRecipe, grid: CubeGrid, inside_first: Values) -> NDArray[np.uint8]:
-    """One channel of the cube as bytes; 0 where the image covers less than half of a voxel."""
-    values = volume.read().astype(np.float32) * np.float32(volume.slope) + np.float32(volume.intercept)
-    distinct = np.unique(values[:: max(1, values.shape[0] // 32)])
-    problem = (
-        "contains NaN or infinity"
-        if not np.isfinite(values).all()
-        else "is constant"
-        if values.min() == values.max()
-        else "holds only two values, such as a mask"
-        if len(distinct) <= 2 and len(np.unique(values)) <= 2
-        else None
-    )
+def _require_image(values: Values, volume: Volume, image: ImageRecipe) -> None:
+    """Refuse NaN, a constant, a mask, and a PET that is not in SUV."""
+    remedy = "correct the file, or leave the channel out with --set data.channels=NAMES"
+    problem = None
+    if not np.isfinite(values).all():
+        problem = "contains NaN or infinity"
+    elif values.min() == values.max():
+        problem = "is constant"
+    elif len(np.unique(values[:: max(1, values.shape[0] // 32)])) <= 2 and len(np.unique(values)) <= 2:
+        problem = "holds only two values, such as a mask"
+    elif image.normalise == "suv":
+        body = values[values > 0]
+        if np.count_nonzero(body > max(PLAUSIBLE_SUV, image.window[1])) > MAX_ABOVE * len(body):
+            problem = f"is not in SUV: its median above 0 is {np.median(body):.3g}"
+            remedy = "convert it with the weight and the dose of the patient, or give its DICOM series"
     if problem:
         raise DataError(
             f"{volume.name}, channel {image.name}, {problem}",
             where=str(volume.path),
-            expected="an image with finite values",
-            try_="correct the file, or leave the channel out with --set data.channels=NAMES",
+            expected="SUV by body weight, about 1" if problem.startswith("is not") else "an image with finite values",
+            try_=remedy,
         )
+
+
+def _image(volume: Volume, image: ImageRecipe, grid: CubeGrid, inside_first: Values) -> NDArray[np.uint8]:
+    """One channel of the cube as bytes; 0 where the image covers less than half of a voxel."""
+    values = volume.read().astype(np.float32) * np.float32(volume.slope) + np.float32(volume.intercept)
+    _require_image(values, volume, image)
     coverage = average(np.ones(values.shape, np.float32), volume, grid)
     covered = float(((coverage >= 0.5) & (inside_first >= 0.5)).sum()) / max(1.0, float((inside_first >= 0.5).sum()))
     if covered < MIN_OVERLAP:

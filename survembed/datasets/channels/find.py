@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from survembed.datasets.scan.case import Case
+from survembed.datasets.dicom.structures import Structures
+from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.datasets.scan.files import files_of, volume_stem
 from survembed.datasets.scan.structure_names import composed
 from survembed.datasets.volume.file_names import IMAGE_FOLDERS, MASK_FOLDERS, case_problem
 from survembed.errors import DataError
 
+Part = Path | DicomFiles | Structures
+"""A volume, or DICOM files."""
 LABELS = ""
 """Name of the label map of a subject among its volumes."""
 
@@ -31,26 +34,32 @@ class ChannelCase(Case):
         Name and file of each mask; the name of the label map is "".
     """
 
-    images: tuple[tuple[str, Path], ...] = ()
-    masks_by_name: tuple[tuple[str, Path], ...] = ()
+    images: tuple[tuple[str, Path | DicomFiles], ...] = ()
+    masks_by_name: tuple[tuple[str, Part], ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files, the images first."""
-        return tuple(file for _, path in (*self.images, *self.masks_by_name) for file in files_of(path))
+        return tuple(file for _, part in (*self.images, *self.masks_by_name) for file in _files(part))
 
 
-Volumes = dict[str, dict[str, list[Path]]]
+def _files(part: Part) -> tuple[Path, ...]:
+    if isinstance(part, Structures):
+        return (*part.files.files, *(file for series in part.series for file in series.files))
+    return part.files if isinstance(part, DicomFiles) else files_of(part)
+
+
+Volumes = defaultdict[str, defaultdict[str, list[Part]]]
 """Files by subject and by the name of the channel."""
 
 
 def find_volumes(root: Path) -> Volumes:
-    """All volumes below `root` by subject and channel; see `place_of`.
+    """All volumes below `root` by subject and channel, without DICOM; see `place_of`.
 
     Raises
     ------
     DataError
-        If `root` is not a folder, or has no volumes.
+        If `root` is not a folder.
     """
     if not root.is_dir():
         raise DataError(f"no folder '{root.name}'", where=str(root), expected="a folder of volumes")
@@ -63,12 +72,6 @@ def find_volumes(root: Path) -> Volumes:
             if stem is not None:
                 subject, channel = place_of(path.relative_to(root).parts[:-1], stem)
                 volumes[subject][channel].append(path)
-    if not volumes:
-        raise DataError(
-            f"no volumes in '{root.name}'",
-            where=str(root),
-            expected="CASE_0000.nii.gz, CASE__CT.nii.gz, sub-ID/anat/sub-ID_T1w.nii.gz, or a folder for each subject",
-        )
     return volumes
 
 
@@ -113,10 +116,18 @@ def to_cases(
         twice = [name for name in names if len(files.get(name, [])) > 1]
         absent = [name for name in images if not files.get(name)]
         no_mask = [name or "label map" for name in names[len(images) :] if not files.get(name)]
-        first = next(path for paths in files.values() for path in paths)
+        part = next((path for paths in files.values() for path in paths), None)
+        if part is None:
+            continue
+        first = part.files if isinstance(part, Structures) else part
         if twice:
             listed = ", ".join(path.name for path in files[twice[0]])
-            problems.append(case_problem(subject, first, f"several files of one channel: {listed}", "keep one"))
+            reason, remedy = f"several files of one channel: {listed}", "keep one"
+            if not isinstance(files[twice[0]][0], Path):
+                kind, option = ("structures", "labels") if twice[0] in masks else ("series", "channels")
+                reason = f"several DICOM {kind} are '{twice[0]}': {listed}"
+                remedy = f"--set data.{option}=NAME=NAME OF THE {kind.upper()}, where * is any text"
+            problems.append(case_problem(subject, first, reason, remedy))
         elif absent and (missing == "error" or len(absent) == len(images)):
             reason = f"no channel {', '.join(absent)}"
             remedy = "add the file, or --set data.missing=drop or zero"
@@ -126,8 +137,11 @@ def to_cases(
         elif absent and missing == "drop":
             dropped.append(subject)
         else:
-            chosen = [(name, files[name][0]) for name in images if files.get(name)]
+            chosen = [
+                (name, part) for name in images for part in files.get(name, ()) if not isinstance(part, Structures)
+            ]
             labels = [(name, files[name][0]) for name in names[len(images) :]]
             mask = labels[0][1] if labels else chosen[0][1]
-            cases.append(ChannelCase(subject, chosen[0][1], mask, images=tuple(chosen), masks_by_name=tuple(labels)))
+            shown = mask.files if isinstance(mask, Structures) else mask
+            cases.append(ChannelCase(subject, chosen[0][1], shown, images=tuple(chosen), masks_by_name=tuple(labels)))
     return cases, problems, dropped

@@ -22,6 +22,8 @@ BY_WORD: Mapping[str, Normalise] = {
     **dict.fromkeys(("mr", "mri", "t1", "t2", "t1w", "t2w", "t1c", "t1ce", "t1gd", "flair", "dwi", "adc"), "zscore"),
 }
 """Normalisation by a word in the name of a channel."""
+LESIONS = "lesions"
+"""The structures of DICOM that are lesions by their names."""
 DEVIATIONS = 3.0
 """A channel in standard deviations is clipped to ± this."""
 
@@ -33,7 +35,7 @@ class ImageRecipe:
     Attributes
     ----------
     file
-        Name of the channel in the names of the files, such as `0001`.
+        Name of the channel in the names of the files, such as `0001`; of DICOM, the modality or the description.
     name
         The same, or the name that dataset.json gives it.
     normalise
@@ -56,10 +58,14 @@ class ImageRecipe:
 
 @dataclass(frozen=True)
 class LabelRecipe:
-    """One label channel: `values` of the label map, or all values above 0 of the file `name` if there are none."""
+    """One label channel: `values` of the label map, or all values above 0 of the file `file` if there are none.
+
+    In DICOM, `file` is the name of the structures, with patterns between `|`, or `LESIONS`.
+    """
 
     name: str
     values: tuple[int, ...] = ()
+    file: str = ""
 
     @property
     def channel(self) -> Channel:
@@ -91,8 +97,15 @@ class VolumeRecipe(Preprocessing):
         return (*(image.channel for image in self.images), *(label.channel for label in self.labels))
 
 
-def image_recipes(files: Sequence[str], names: Sequence[str], options: Volumes) -> tuple[ImageRecipe, ...]:
-    """How the image channels of these files and names are normalised: as given, else by the words of each name.
+def image_recipes(
+    files: Sequence[str], names: Sequence[str], options: Volumes, known: Mapping[str, Normalise]
+) -> tuple[ImageRecipe, ...]:
+    """How the image channels of these files and names are normalised: as given, as known, or by the words of each name.
+
+    Parameters
+    ----------
+    known
+        Normalisation by file, of DICOM series.
 
     Raises
     ------
@@ -108,7 +121,7 @@ def image_recipes(files: Sequence[str], names: Sequence[str], options: Volumes) 
         )
     recipes = []
     for position, name in enumerate(names):
-        method = (given * len(names))[position] if given else _by_name(name)
+        method = (given * len(names))[position] if given else known.get(files[position]) or _by_name(name)
         if method not in NORMALISATIONS:
             raise UsageError(
                 f"the normalisation of channel '{name}' is {f'unknown: {method}' if method else 'not clear'}",
@@ -133,7 +146,7 @@ def _by_name(name: str) -> str:
 
 
 def label_recipes(given: Sequence[str], named: Mapping[str, Sequence[int]]) -> tuple[LabelRecipe, ...]:
-    """Label channels: `gtvp=1` or `liver=1+2` of the label map, `liver` of a file of this name; else those `named`.
+    """Label channels: `gtvp=1` or `liver=1+2` of the label map, `liver` or `liver=Leber` of a file; else those `named`.
 
     Raises
     ------
@@ -143,13 +156,17 @@ def label_recipes(given: Sequence[str], named: Mapping[str, Sequence[int]]) -> t
     recipes = [LabelRecipe(name, tuple(values)) for name, values in named.items()] if not given else []
     for text in given if tuple(given) != ("none",) else ():
         name, equals, values = text.partition("=")
-        parts = values.split("+") if equals else []
-        if not name or not all(part.strip().isdecimal() and int(part) > 0 for part in parts) or (equals and not parts):
+        labels = [part.strip() for part in values.split("+")]
+        are_numbers = all(part.isdecimal() for part in labels)
+        if not name or (equals and not values.strip()) or (are_numbers and "0" in labels):
             raise UsageError(
                 f"'{text}' is no label",
                 where="data.labels",
-                expected="NAME=LABEL, NAME=LABEL+LABEL, or the name of a file of masks",
+                expected="NAME=LABEL, NAME=LABEL+LABEL, NAME=FILE, or the name of a file of masks",
                 try_="--set data.labels=primary=1,nodes=2",
             )
-        recipes.append(LabelRecipe(name, tuple(int(part) for part in parts)))
+        is_file = not equals or not are_numbers
+        recipes.append(
+            LabelRecipe(name, () if is_file else tuple(map(int, labels)), (values or name) if is_file else "")
+        )
     return tuple(recipes)

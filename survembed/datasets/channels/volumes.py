@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,24 +11,24 @@ import numpy as np
 
 from survembed.cohort.exclusions import Exclusion
 from survembed.cohort.source import NewCases, require_files
-from survembed.datasets.channels.cube import extent, make_cube, read_label
-from survembed.datasets.channels.find import LABELS, ChannelCase, find_volumes, to_cases
-from survembed.datasets.channels.find import Volumes as Found
-from survembed.datasets.channels.recipe import VolumeRecipe, image_recipes, label_recipes
+from survembed.datasets.channels.choice import choose_channels, split_name
+from survembed.datasets.channels.cube import extent, make_cube, open_first, read_label
+from survembed.datasets.channels.find import ChannelCase, find_volumes, to_cases
+from survembed.datasets.channels.recipe import LESIONS, LabelRecipe, VolumeRecipe, image_recipes, label_recipes
+from survembed.datasets.channels.series import normalisations, place_images, place_labels
+from survembed.datasets.dicom.series_tree import find_series
 from survembed.datasets.scan.case import Case, Layout
-from survembed.datasets.scan.files import open_volume
 from survembed.datasets.volume.cube import Cube
 from survembed.datasets.volume.cubes import CubeSource, map_cases
 from survembed.datasets.volume.field_of_view import edge_for_extent, field_of_view
-from survembed.datasets.volume.label_names import find_label_names
 from survembed.datasets.volume.preprocessing import Preprocessing
 from survembed.datasets.volume.study import Study, join_study
 from survembed.errors import DataError
 from survembed.progress import Reporter
-from survembed.storage.files import read_json
 
 if TYPE_CHECKING:
     from survembed.cohort.form import CohortForm
+    from survembed.cohort.study_check import StudyCheck
     from survembed.datasets import Volumes
 
 
@@ -51,16 +50,8 @@ class VolumesSource(CubeSource):
 
     def find(self, reporter: Reporter) -> Study:
         """Find the volumes, decide on the channels, and join the subjects with the clinical table."""
-        root = self.options.root
-        if root is None:
-            raise DataError("option root is not set", where="option root", expected="a folder", try_="--root FOLDER")
-        found = find_volumes(root)
-        recipe, sentences = self._channels(root, found)
-        self.preprocessing = recipe
-        masks = [label.name for label in recipe.labels if not label.values]
-        needs_map = any(label.values for label in recipe.labels)
-        images = [image.file for image in recipe.images]
-        cases, problems, dropped = to_cases(found, images, masks, needs_map, self.options.missing)
+        root = self._root()
+        self.preprocessing, cases, problems, dropped, sentences = self.files(root)
         for sentence in sentences:
             reporter.say(sentence)
         study = join_study(
@@ -73,22 +64,55 @@ class VolumesSource(CubeSource):
             reporter.warn(sentences[-1])
         return replace(study, notes=(*study.notes, *sentences), exclusions=exclusions)
 
+    def files(self, root: Path) -> tuple[VolumeRecipe, list[ChannelCase], list[DataError], list[str], tuple[str, ...]]:
+        """The recipe with its channels, the cases, what forms none, ids of dropped subjects, and what was decided."""
+        found = find_volumes(root)
+        series, damaged = find_series(root)
+        recipe, sentences = choose_channels(root, found, series, self.options, cast(VolumeRecipe, self.preprocessing))
+        masks = [label.file for label in recipe.labels if not label.values]
+        needs_map = any(label.values for label in recipe.labels)
+        images = [image.file for image in recipe.images]
+        cases, problems, dropped = to_cases(found, images, masks, needs_map, self.options.missing)
+        return recipe, cases, damaged + problems, dropped, sentences
+
+    def check(self, reporter: Reporter) -> StudyCheck:
+        """Read all files and report problems and warnings. No file is written."""
+        from survembed.datasets.channels.check import check_volumes
+
+        return check_volumes(self, self._root(), reporter)
+
+    def _root(self) -> Path:
+        root = self.options.root
+        if root is None:
+            raise DataError("option root is not set", where="option root", expected="a folder", try_="--root FOLDER")
+        return root
+
     def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Read the volumes of one new subject from a folder."""
         require_files(files, ("folder",))
         header, labels = cohort.header, cohort.header.mask_labels
         names = [channel.name for channel in header.channels if channel.name not in labels]
         found = find_volumes(files["folder"])
+        series, _ = find_series(files["folder"])
         present = {name for volumes in found.values() for name in volumes}
-        keys = names if present & set(names) else [f"{number:04d}" for number in range(len(names))]  # of nnU-Net
+        file_of = dict(map(split_name, self.options.channels))
+        keys = [file_of.get(name, name) for name in names]
+        if not series and not present & set(keys):
+            keys = [f"{number:04d}" for number in range(len(names))]  # of nnU-Net
+        given = {label.name: label for label in label_recipes(self.options.labels, {})}
         recipe = replace(
             cast(VolumeRecipe, self.preprocessing),
-            images=image_recipes(keys, names, self.options),
-            labels=label_recipes((), labels),
+            images=image_recipes(keys, names, self.options, normalisations(series, keys)),
+            labels=tuple(
+                LabelRecipe(name, tuple(values), "" if values else given[name].file if name in given else LESIONS)
+                for name, values in labels.items()
+            ),
             centre=self.options.centre or ("labels" if labels else "image"),
             fov_mm=field_of_view(header),
         )
-        masks = [label.name for label in recipe.labels if not label.values]
+        place_images(found, series, recipe.images)
+        place_labels(found, series, recipe.labels)
+        masks = [label.file for label in recipe.labels if not label.values]
         needs_map = any(label.values for label in recipe.labels)
         cases, problems, _ = to_cases(found, keys, masks, needs_map, self.options.missing)
         if problems or len(cases) != 1:
@@ -121,82 +145,24 @@ class VolumesSource(CubeSource):
         return {label.name: label.values for label in cast(VolumeRecipe, preprocessing).labels}
 
     def choose_edge(self, study: Study, problems: dict[str, DataError], reporter: Reporter) -> tuple[float, str]:
+        """The edge of `edge_of` for the subjects of a study."""
+        return self.edge_of(cast(tuple[ChannelCase, ...], study.cases), problems, reporter)
+
+    def edge_of(
+        self, cases: Sequence[ChannelCase], problems: dict[str, DataError], reporter: Reporter
+    ) -> tuple[float, str]:
         """The smallest edge, a multiple of 20 mm, of a cube that holds the labels, or the first image, of everyone."""
         recipe = cast(VolumeRecipe, self.preprocessing)
 
-        def span(case: Case) -> float:
-            assert isinstance(case, ChannelCase)
+        def span(case: ChannelCase) -> float:
             masks = {label.name: read_label(case, label, recipe) for label in recipe.labels}
-            low, high = extent(case, recipe, open_volume(case.images[0][1], recipe.voxel_limit), masks)
+            low, high = extent(case, recipe, open_first(case, recipe), masks)
             return float((high - low).max())
 
-        spans = map_cases(span, study.cases, "Measuring volumes", problems, reporter)
+        spans = map_cases(span, cases, "Measuring volumes", problems, reporter)
         edge = edge_for_extent(np.array([max(spans.values(), default=20.0)]))
         what = "all labels" if recipe.centre == "labels" else f"all of channel {recipe.images[0].name}"
         return edge, (
             f"field of view {edge:.0f} mm, the smallest that contains {what}: chosen from all {len(spans)} subjects, "
             "including those of a later test part; outcomes are not used"
         )
-
-    def _channels(self, root: Path, found: Found) -> tuple[VolumeRecipe, tuple[str, ...]]:
-        """The recipe with the channels of the study, and sentences that say them.
-
-        Raises
-        ------
-        DataError
-            If it is not clear which files are images, or what the labels are.
-        """
-        options, counts = self.options, Counter(name for files in found.values() for name in files)
-        names_of_map = find_label_names(root, (), None)
-        has_map = counts[LABELS] > 0
-        labels = label_recipes(options.labels, names_of_map.values if names_of_map and has_map else {})
-        if has_map and not options.labels and not labels:
-            raise DataError(
-                f"{counts[LABELS]} label map(s), and nothing says what their labels are",
-                where=str(root),
-                expected="the labels to read, by name",
-                try_="--set data.labels=tumour=1,nodes=2, or --set data.labels=none",
-            )
-        others = [name for name in counts if name != LABELS and name not in {label.name for label in labels}]
-        images = list(options.channels)
-        if not images:
-            named = [name for name in others if name.isdecimal()] or others
-            unclear = len(named) > 1 and not all(name.isdecimal() or name.isupper() for name in named)
-            if not named or unclear:
-                raise DataError(
-                    f"it is not clear which files are images: {', '.join(sorted(others)) or 'none'}",
-                    where=str(root),
-                    expected="the names of the image channels, in order",
-                    try_=f"--set data.channels={','.join(sorted(others)) or 'NAMES'}",
-                )
-            images = sorted(named)
-        missing = [
-            name for name in [*images, *(label.name for label in labels if not label.values)] if not counts[name]
-        ]
-        if missing:
-            raise DataError(
-                f"no subject has a channel '{missing[0]}'",
-                where=str(root),
-                expected=f"one of {', '.join(sorted(filter(None, counts)))}",
-                try_="--set data.channels=NAMES, --set data.labels=NAMES",
-            )
-        recipes = image_recipes(images, [_title(root, name) for name in images], options)
-        centre = options.centre or ("labels" if labels else "image")
-        if centre == "labels" and not labels:
-            raise DataError("no labels to centre the cube on", where="data.centre", try_="--set data.centre=image")
-        recipe = replace(cast(VolumeRecipe, self.preprocessing), images=recipes, labels=labels, centre=centre)
-        described = ", ".join(f"{each.name} ({each.normalise}, {counts[each.file]})" for each in recipes)
-        listed = ", ".join(
-            f"{each.name} ({'+'.join(map(str, each.values)) if each.values else 'a file'})" for each in labels
-        )
-        passed = sorted(set(others) - set(images))
-        rest = f" Not read: {', '.join(passed)}." if passed else ""
-        return recipe, (f"Images: {described}. Labels: {listed or 'none'}.{rest}",)
-
-
-def _title(root: Path, name: str) -> str:
-    """The name of a numbered channel in `dataset.json` of nnU-Net, else the name itself."""
-    path = root / "dataset.json"
-    content = read_json(path) if name.isdecimal() and path.is_file() else None
-    names = content.get("channel_names", content.get("modality")) if isinstance(content, dict) else None
-    return str(names[str(int(name))]) if isinstance(names, dict) and str(int(name)) in names else name

@@ -1,4 +1,4 @@
-"""Roles of DICOM segments: by their labels, and by their codes where a label says nothing."""
+"""Roles of DICOM segments and regions: by their names, and by their codes where a name says nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from survembed.datasets.dicom.parsing import parsing
 from survembed.datasets.scan.case import DicomFiles
-from survembed.datasets.scan.structure_names import MaskNames, Role, is_uninformative, role_of
+from survembed.datasets.scan.structure_names import MaskNames, Role, is_lesion, is_uninformative, role_of
 
 LESION_CODES = {
     ("SCT", code)
@@ -38,6 +38,26 @@ def segment_roles(files: DicomFiles, names: MaskNames) -> dict[str, Role]:
             seg = dcmread(path, stop_before_pixels=True, specific_tags=["SegmentSequence"])
             roles |= {segment_name(item): segment_role(item, names) for item in seg.SegmentSequence}
     return roles
+
+
+def structures_of(header: Any) -> tuple[tuple[str, bool], ...]:
+    """Name of each segment of a SEG, or each region of an RTSTRUCT, and whether it is a lesion of any organ."""
+    regions = header.get("StructureSetROISequence") or ()
+    types = {
+        int(item.ReferencedROINumber): str(item.get("RTROIInterpretedType") or "").strip()
+        for item in header.get("RTROIObservationsSequence") or ()
+    }
+    named = [(region_name(item), types.get(int(item.ROINumber), "")) for item in regions]
+    named += [
+        (segment_name(item), "GTV" if _role_of_type(item, MaskNames()) is Role.LESION else "")
+        for item in header.get("SegmentSequence") or ()
+    ]
+    return tuple((name, is_lesion(name) or (is_uninformative(name) and kind == "GTV")) for name, kind in named)
+
+
+def region_name(item: Any) -> str:
+    """Name of a region of an RTSTRUCT."""
+    return str(item.get("ROIName") or "").strip() or f"region {item.ROINumber}"
 
 
 def segment_name(item: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from survembed.datasets.dicom.parsing import parsing
 from survembed.datasets.dicom.segment_names import segment_name, segment_role
-from survembed.datasets.dicom.series import CTSeries
+from survembed.datasets.dicom.series import ImageSeries
 from survembed.datasets.scan.case import DicomFiles
 from survembed.datasets.scan.structure_names import MaskNames, Role
 from survembed.errors import DataError
@@ -23,7 +23,7 @@ DESCRIPTION = "a DICOM segmentation"
 
 
 def read_segments(
-    files: DicomFiles, series: CTSeries, organ: Sequence[str] = (), tumour: Sequence[str] = ()
+    files: DicomFiles, series: ImageSeries, organ: Sequence[str] = (), tumour: Sequence[str] = ()
 ) -> NDArray[np.uint8]:
     """Read the segments of organ and tumour on the grid of their CT.
 
@@ -53,8 +53,15 @@ def read_segments(
     segments: list[tuple[str, Role]] = []
     n_with_organ = 0
     for path in files.files:
+        drawn: list[tuple[str, Role]] = []
+
+        def code_of(item: Any, drawn: list[tuple[str, Role]] = drawn) -> int:
+            role = segment_role(item, names)
+            drawn.append((segment_name(item), role))
+            return CODES.get(role, 0)
+
         with parsing(path, DESCRIPTION):
-            drawn = _draw_file(path, series, names, codes)
+            draw_file(path, series, code_of, codes)
         segments += drawn
         n_with_organ += any(role is Role.ORGAN for _, role in drawn)
     labels = ", ".join(label for label, _ in segments) or "none"
@@ -76,17 +83,23 @@ def read_segments(
     return np.asarray(series.to_ras(codes))
 
 
-def _draw_file(path: Path, series: CTSeries, names: MaskNames, codes: NDArray[np.uint8]) -> list[tuple[str, Role]]:
-    """Draw the segments of one file into `codes` (slice, row, column); return name and role of all its segments."""
+def draw_file(path: Path, series: ImageSeries, code_of: Callable[[Any], int], codes: NDArray[np.uint8]) -> None:
+    """Draw the segments of one file into `codes` (slice, row, column); the highest code of a pixel is kept.
+
+    Parameters
+    ----------
+    code_of
+        Code of an item of the segment sequence; 0 is not drawn.
+    """
     from highdicom.seg import segread
 
     with path.open("rb") as file:  # given a path, highdicom would leave its file open
-        return _draw_segments(segread(file, lazy_frame_retrieval=True), path, series, names, codes)
+        _draw_segments(segread(file, lazy_frame_retrieval=True), path, series, code_of, codes)
 
 
 def _draw_segments(
-    seg: Any, path: Path, series: CTSeries, names: MaskNames, codes: NDArray[np.uint8]
-) -> list[tuple[str, Role]]:
+    seg: Any, path: Path, series: ImageSeries, code_of_item: Callable[[Any], int], codes: NDArray[np.uint8]
+) -> None:
     from highdicom.seg import SegmentationTypeValues
 
     frame_of_reference = str(seg.get("FrameOfReferenceUID", series.slices[0].frame_of_reference))
@@ -98,8 +111,7 @@ def _draw_segments(
         )
     if (int(seg.Rows), int(seg.Columns)) != codes.shape[1:]:
         raise _other_grid(path, f"{seg.Rows} × {seg.Columns} pixels, the CT has {codes.shape[1]} × {codes.shape[2]}")
-    roles = {int(item.SegmentNumber): segment_role(item, names) for item in seg.SegmentSequence}
-    code_of = {number: CODES.get(role, 0) for number, role in roles.items()}
+    code_of = {int(item.SegmentNumber): code_of_item(item) for item in seg.SegmentSequence}
     is_label_map = seg.segmentation_type == SegmentationTypeValues.LABELMAP
     half = float(seg.get("MaximumFractionalValue", 1)) / 2
     shared = seg.SharedFunctionalGroupsSequence[0]
@@ -113,7 +125,6 @@ def _draw_segments(
             inside = pixels == value if segment is None else pixels > half
             if code:
                 np.maximum(slice_codes, np.uint8(code), out=slice_codes, where=inside)
-    return [(segment_name(item), roles[int(item.SegmentNumber)]) for item in seg.SegmentSequence]
 
 
 def _functional_group(frame: Any, shared: Any, name: str) -> Any:
@@ -126,7 +137,7 @@ def _segment_number(frame: Any, shared: Any) -> int:
     return int(_functional_group(frame, shared, "SegmentIdentificationSequence").ReferencedSegmentNumber)
 
 
-def _slice_index(frame: Any, shared: Any, series: CTSeries, path: Path) -> int:
+def _slice_index(frame: Any, shared: Any, series: ImageSeries, path: Path) -> int:
     """Index of the slice at the position of a frame.
 
     Raises
@@ -154,7 +165,7 @@ def _slice_index(frame: Any, shared: Any, series: CTSeries, path: Path) -> int:
     return index
 
 
-def _source_index(frame: Any, shared: Any, series: CTSeries) -> int | None:
+def _source_index(frame: Any, shared: Any, series: ImageSeries) -> int | None:
     """Index of the slice that the frame refers to; None if it refers to no slice, or to several."""
     derivation = _functional_group(frame, shared, "DerivationImageSequence")
     images = derivation.get("SourceImageSequence") if derivation is not None else None

@@ -1,4 +1,4 @@
-"""CT series: slices sorted by position, rescaled to Hounsfield units."""
+"""CT, MR and PET series: slices sorted by position, rescaled to Hounsfield units or SUV."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survembed.datasets.dicom.ct_slice import ACQUISITION, CTSlice, read_pixels, read_slice_header
+from survembed.datasets.dicom.image_slice import ACQUISITION, ImageSlice, read_pixels, read_slice_header
 from survembed.datasets.dicom.parsing import require_pydicom
+from survembed.datasets.dicom.suv import in_suv
 from survembed.datasets.scan.case import DicomFiles
 from survembed.datasets.scan.grid import Float, Volume, require_valid_affine
 from survembed.errors import DataError
@@ -26,8 +27,8 @@ MAX_UNEVEN = 0.05
 
 
 @dataclass(frozen=True)
-class CTSeries(Volume):
-    """A CT series with valid headers.
+class ImageSeries(Volume):
+    """A series with valid headers.
 
     Attributes
     ----------
@@ -35,25 +36,25 @@ class CTSeries(Volume):
         Sorted by position along the normal of the slices.
     """
 
-    slices: tuple[CTSlice, ...]
+    slices: tuple[ImageSlice, ...]
 
     @property
     def name(self) -> str:
         """Name for messages, without file names, which are often identifiers of patients."""
-        return "the CT series"
+        return f"the {self.slices[0].modality} series"
 
     def slabs(self, planes: slice) -> Iterator[tuple[int, NDArray[Any]]]:
-        """Yield single slices; in Hounsfield units, if slices differ in their rescale."""
+        """Yield single slices; in the units of the series, if slices differ in their rescale."""
         for index in range(planes.start, planes.stop):
-            ct_slice = self.slices[index]
-            pixels = read_pixels(ct_slice)
-            if (self.slope, self.intercept) != ct_slice.scale:
-                pixels = pixels * np.float32(ct_slice.scale[0]) + np.float32(ct_slice.scale[1])
+            image_slice = self.slices[index]
+            pixels = read_pixels(image_slice)
+            if (self.slope, self.intercept) != image_slice.scale:
+                pixels = pixels * np.float32(image_slice.scale[0]) + np.float32(image_slice.scale[1])
             yield index, pixels[None].astype(self.dtype, copy=False)
 
 
-def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
-    """Read the headers of a CT series and sort its slices.
+def open_series(files: DicomFiles, voxel_limit: int, *, to_suv: bool = False) -> ImageSeries:
+    """Read the headers of a series and sort its slices.
 
     The spacing is that of the positions; the slice thickness differs from it if slices overlap or have gaps.
 
@@ -63,13 +64,15 @@ def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
         One file per slice.
     voxel_limit
         Largest number of voxels that the series may have.
+    to_suv
+        Convert a PET to SUV by body weight.
 
     Raises
     ------
     DataError
         If a file is damaged, or the series has fewer than two slices, slices of different grids or frames of reference,
-        two different slices at one position, uneven distances (a missing slice), a rescale in some slices only, or axes
-        that are not at right angles.
+        two different slices at one position, uneven distances (a missing slice), a rescale in some slices only, axes
+        that are not at right angles, or no way to SUV.
     PluginError
         If pydicom is not installed.
     """
@@ -78,11 +81,12 @@ def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
     where = str(files)
     _require_same_grid(slices, where)
     first = slices[0]
+    series = f"a {first.modality} series"
     rows, columns = first.shape
     n_voxels = rows * columns * len(slices)
     if n_voxels > voxel_limit:
         raise DataError(
-            f"a CT series declares {n_voxels:,} voxels",
+            f"{series} declares {n_voxels:,} voxels",
             where=where,
             expected=f"at most {voxel_limit:,}",
             try_=f"--set data.voxel_limit={n_voxels} if the size is correct",
@@ -90,24 +94,27 @@ def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
     normal = np.cross(*first.axes)
     slices.sort(key=lambda each: float(each.position @ normal))
     slices, warnings = _without_copies(slices, normal, where)
-    _require_even_distances(np.array([each.position @ normal for each in slices]), where)
+    _require_even_distances(np.array([each.position @ normal for each in slices]), series, where)
     n_bare = sum(not each.has_rescale for each in slices)
     if 0 < n_bare < len(slices):
         raise DataError(
-            f"{n_bare} of {len(slices)} slices of a CT series have no rescale",
+            f"{n_bare} of {len(slices)} slices of {series} have no rescale",
             where=where,
             expected="slope and intercept in every slice, or in none",
             try_="export the series again from the archive",
         )
-    if n_bare:
+    if n_bare and first.modality == "CT":
         warnings += ("slices without a rescale: stored numbers are taken as Hounsfield units",)
     affine = _series_affine(slices)
-    require_valid_affine(affine, "the CT series", Path(where))
-    scales = {each.scale for each in slices}
+    require_valid_affine(affine, f"the {first.modality} series", Path(where))
+    if to_suv:
+        slices, notes = in_suv(slices, where)
+        warnings += notes
+    first, scales = slices[0], {each.scale for each in slices}
     if len(intercepts := {intercept for _, intercept in scales}) > 1:
         warnings += (f"slices differ in their rescale intercept: {', '.join(f'{at:g}' for at in sorted(intercepts))}",)
     fits_int16 = all(each.bits < 16 or (each.is_signed and each.bits == 16) for each in slices)
-    return CTSeries(
+    return ImageSeries(
         path=Path(where),
         stored_shape=(columns, rows, len(slices)),
         stored_affine=affine,
@@ -119,9 +126,9 @@ def open_series(files: DicomFiles, voxel_limit: int) -> CTSeries:
     )
 
 
-def _require_same_grid(slices: Sequence[CTSlice], where: str) -> None:
+def _require_same_grid(slices: Sequence[ImageSlice], where: str) -> None:
     if len(slices) < 2:
-        raise DataError("a CT series of one slice", where=where, expected="two slices or more")
+        raise DataError(f"a {slices[0].modality} series of one slice", where=where, expected="two slices or more")
     first = slices[0]
     for each in slices:
         is_same = (
@@ -132,14 +139,16 @@ def _require_same_grid(slices: Sequence[CTSlice], where: str) -> None:
         )
         if not is_same:
             raise DataError(
-                "a CT series mixes slices of different size, direction or frame of reference",
+                f"a {slices[0].modality} series mixes slices of different size, direction or frame of reference",
                 where=str(each.path),
                 expected="slices of one scan",
                 try_="export the series again, without localizers and reformats",
             )
 
 
-def _without_copies(slices: Sequence[CTSlice], normal: Float, where: str) -> tuple[list[CTSlice], tuple[str, ...]]:
+def _without_copies(
+    slices: Sequence[ImageSlice], normal: Float, where: str
+) -> tuple[list[ImageSlice], tuple[str, ...]]:
     """The slices without copies at the same position, and a note; `slices` are sorted along `normal`.
 
     Raises
@@ -147,7 +156,7 @@ def _without_copies(slices: Sequence[CTSlice], normal: Float, where: str) -> tup
     DataError
         If slices at one position differ in their pixels or rescale, as those of two phases do.
     """
-    kept: list[CTSlice] = []
+    kept: list[ImageSlice] = []
     n_differing = 0
     for each in slices:
         if not kept or abs(float((each.position - kept[-1].position) @ normal)) >= SAME_POSITION_MM:
@@ -156,7 +165,8 @@ def _without_copies(slices: Sequence[CTSlice], normal: Float, where: str) -> tup
             n_differing += 1
     if n_differing:
         raise DataError(
-            f"a CT series has {n_differing} slice(s) at the position of another with other pixels{_candidates(slices)}",
+            f"a {slices[0].modality} series has {n_differing} slice(s) at the position of another with other pixels"
+            f"{_candidates(slices)}",
             where=where,
             expected="one slice at each position",
             try_="keep the slices of one phase or one reconstruction in a folder of its own",
@@ -165,7 +175,7 @@ def _without_copies(slices: Sequence[CTSlice], normal: Float, where: str) -> tup
     return kept, (f"{n_copies} slice(s) with the pixels of another at their position are left out",) if n_copies else ()
 
 
-def _candidates(slices: Sequence[CTSlice]) -> str:
+def _candidates(slices: Sequence[ImageSlice]) -> str:
     """Phases or reconstructions among slices, by the first element with a few values that each have several slices."""
     for name, values in zip(ACQUISITION, zip(*(each.acquisition for each in slices), strict=True), strict=True):
         counts = Counter(values)
@@ -174,14 +184,14 @@ def _candidates(slices: Sequence[CTSlice]) -> str:
     return ""
 
 
-def _require_even_distances(positions: Float, where: str) -> None:
+def _require_even_distances(positions: Float, series: str, where: str) -> None:
     """Refuse missing slices; `positions` in mm are sorted."""
     steps = np.diff(positions)
     median = float(np.median(steps))
     if (np.abs(steps - median) > max(MAX_UNEVEN * median, 0.02)).any():
         worst = int(np.abs(steps - median).argmax())
         raise DataError(
-            f"a CT series has a gap: {steps[worst]:g} mm after slice {worst + 1} of {len(positions)}, elsewhere "
+            f"{series} has a gap: {steps[worst]:g} mm after slice {worst + 1} of {len(positions)}, elsewhere "
             f"{median:g} mm",
             where=where,
             expected="evenly spaced slices",
@@ -189,7 +199,7 @@ def _require_even_distances(positions: Float, where: str) -> None:
         )
 
 
-def _series_affine(slices: Sequence[CTSlice]) -> Float:
+def _series_affine(slices: Sequence[ImageSlice]) -> Float:
     """(4, 4) from column, row and slice index to RAS mm."""
     first, last = slices[0], slices[-1]
     affine = np.eye(4)

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from survembed.cohort.exclusions import SubjectError
 from survembed.datasets.dicom.parsing import parsing, require_pydicom
+from survembed.datasets.dicom.segment_names import structures_of
 from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.datasets.scan.structure_names import composed
 from survembed.errors import DataError
 
 TAGS = ["Modality", "PatientID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "ImageType"]
-REFERENCES = ["ReferencedSeriesSequence", "SourceImageSequence"]
+DESCRIPTIONS = ["SeriesDescription", "SegmentSequence", "StructureSetROISequence", "RTROIObservationsSequence"]
+REFERENCES = ["ReferencedSeriesSequence", "SourceImageSequence", "ReferencedFrameOfReferenceSequence"]
 
 
 @dataclass(frozen=True)
-class _FileHeader:
-    """Header fields that assign a file to a subject and series; only `subject` is used outside this module."""
+class FileHeader:
+    """Header fields that assign a file to a subject and series.
+
+    Attributes
+    ----------
+    path, modality
+        The file, and its modality.
+    subject, series, uid
+        PatientID, and UIDs of the series and the file.
+    frame_of_reference
+        UID of the coordinate system.
+    referenced
+        UIDs of the series and images on which structures were drawn.
+    description
+        Of the series.
+    structures
+        Name of each segment or region, and whether it is a lesion.
+    """
 
     path: Path
     modality: str
@@ -29,6 +47,8 @@ class _FileHeader:
     uid: str
     frame_of_reference: str
     referenced: frozenset[str]
+    description: str = ""
+    structures: tuple[tuple[str, bool], ...] = ()
 
 
 def find_dicom_cases(root: Path) -> tuple[list[Case], list[DataError]]:
@@ -47,20 +67,10 @@ def find_dicom_cases(root: Path) -> tuple[list[Case], list[DataError]]:
     PluginError
         If there are DICOM files and pydicom is not installed.
     """
-    paths = [path for path in sorted(root.rglob("*")) if _is_dicom(path)]
-    if not paths:
-        return [], []
-    require_pydicom()
-    problems: list[DataError] = []
-    by_subject: dict[str, list[_FileHeader]] = defaultdict(list)
-    for path in paths:
-        try:
-            header = _read_header(path)
-        except DataError as error:
-            problems.append(error)
-            continue
-        if header is not None:
-            by_subject[header.subject].append(header)
+    found, problems = read_headers(root, ("CT", "SEG"))
+    by_subject: dict[str, list[FileHeader]] = defaultdict(list)
+    for header in found:
+        by_subject[header.subject].append(header)
     cases = []
     for subject, headers in sorted(by_subject.items()):
         try:
@@ -68,6 +78,29 @@ def find_dicom_cases(root: Path) -> tuple[list[Case], list[DataError]]:
         except DataError as error:
             problems.append(error)
     return cases, problems
+
+
+def read_headers(root: Path, modalities: Collection[str]) -> tuple[list[FileHeader], list[DataError]]:
+    """Headers of the DICOM files of these modalities in a tree, without localizers; and damaged files.
+
+    Raises
+    ------
+    PluginError
+        If there are DICOM files and pydicom is not installed.
+    """
+    paths = [path for path in sorted(root.rglob("*")) if _is_dicom(path)]
+    if paths:
+        require_pydicom()
+    headers, problems = [], []
+    for path in paths:
+        try:
+            header = _read_header(path, modalities)
+        except DataError as error:
+            problems.append(error)
+            continue
+        if header is not None:
+            headers.append(header)
+    return headers, problems
 
 
 def _is_dicom(path: Path) -> bool:
@@ -80,35 +113,40 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _read_header(path: Path) -> _FileHeader | None:
-    """Read the header of a CT slice or segmentation; None for other files."""
+def _read_header(path: Path, modalities: Collection[str]) -> FileHeader | None:
+    """Read the header of a file of these modalities; None for other files."""
     from pydicom import dcmread
 
     with parsing(path, "a DICOM file"):
-        header = dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS, *REFERENCES])
+        header = dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS, *DESCRIPTIONS, *REFERENCES])
         modality = str(header.get("Modality", ""))
-        if modality not in ("CT", "SEG") or "LOCALIZER" in (header.get("ImageType") or ()):
+        if modality not in modalities or "LOCALIZER" in (header.get("ImageType") or ()):
             return None
-        return _FileHeader(
+        return FileHeader(
             path=path,
             modality=modality,
             subject=composed(str(header.get("PatientID") or "").strip()),
             series=str(header.get("SeriesInstanceUID", "")),
             uid=str(header.get("SOPInstanceUID", "")),
             frame_of_reference=str(header.get("FrameOfReferenceUID", "")),
+            description=str(header.get("SeriesDescription") or "").strip(),
+            structures=structures_of(header),
             referenced=frozenset(_referenced_uids(header)),
         )
 
 
 def _referenced_uids(header: Any) -> Iterator[str]:
-    """UIDs of the series and images on which a segmentation was drawn."""
+    """UIDs of the series and images on which structures were drawn."""
+    for frame in header.get("ReferencedFrameOfReferenceSequence") or ():
+        for study in frame.get("RTReferencedStudySequence") or ():
+            yield from (str(item.SeriesInstanceUID) for item in study.get("RTReferencedSeriesSequence") or ())
     for series in header.get("ReferencedSeriesSequence") or ():
         yield str(series.get("SeriesInstanceUID", ""))
         yield from (str(item.ReferencedSOPInstanceUID) for item in series.get("ReferencedInstanceSequence") or ())
     yield from (str(item.ReferencedSOPInstanceUID) for item in header.get("SourceImageSequence") or ())
 
 
-def _segmented_case(subject: str, headers: Iterable[_FileHeader]) -> Case:
+def _segmented_case(subject: str, headers: Iterable[FileHeader]) -> Case:
     """The only segmented CT of a subject.
 
     Raises
@@ -116,7 +154,7 @@ def _segmented_case(subject: str, headers: Iterable[_FileHeader]) -> Case:
     DataError
         If there is none, or more than one.
     """
-    series: dict[str, list[_FileHeader]] = defaultdict(list)
+    series: dict[str, list[FileHeader]] = defaultdict(list)
     segmentations = []
     for header in headers:
         segmentations.append(header) if header.modality == "SEG" else series[header.series].append(header)
@@ -151,7 +189,7 @@ def _segmented_case(subject: str, headers: Iterable[_FileHeader]) -> Case:
     return Case(subject, ct, DicomFiles("DICOM SEG", tuple(seg.path for seg in segmentations)))
 
 
-def _series_of_segmentation(seg: _FileHeader, series: dict[str, list[_FileHeader]]) -> set[str]:
+def _series_of_segmentation(seg: FileHeader, series: dict[str, list[FileHeader]]) -> set[str]:
     """UIDs of the series that a segmentation refers to; without references, those of its frame of reference."""
     if seg.referenced:
         return {uid for uid, slices in series.items() if {uid, *(each.uid for each in slices)} & seg.referenced}

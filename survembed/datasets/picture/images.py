@@ -28,6 +28,7 @@ from survembed.storage.files import HashIndex
 
 if TYPE_CHECKING:
     from survembed.cohort.form import CohortForm
+    from survembed.cohort.study_check import StudyCheck
     from survembed.datasets import Images
 
 VERSION = 1
@@ -109,6 +110,17 @@ class ImageSource:
             )
             with writing_cohort(path, header, fingerprint) as writer:
                 self._write(writer, study, recipe, reporter)
+
+    def check(self, reporter: Reporter) -> StudyCheck:
+        """Decode all pictures and report problems and warnings. No file is written."""
+        from survembed.datasets.picture.check import check_pictures, unreadable_study
+
+        try:
+            study = self._found(reporter)
+            recipe = self._recipe(study)
+        except DataError as error:
+            return unreadable_study(self.options, error)
+        return check_pictures(study, recipe, self.options, reporter)
 
     def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Read one picture as those of the cohort were read."""

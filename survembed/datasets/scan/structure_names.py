@@ -117,6 +117,11 @@ def may_be_lesion(name: str) -> bool:
     return any(matches(word, LESION) for word in words) and not any(matches(word, NEGATED) for word in words)
 
 
+def is_lesion(name: str) -> bool:
+    """Whether a name means a lesion of any organ: not its absence, its surroundings (`GTV+5mm`), or several things."""
+    return "+" not in name and any(role_of(name, organ) is Role.LESION for organ in REGIONS)
+
+
 def organ_of(name: str) -> str | None:
     """The organ that a name means as a whole, a key of `ORGANS`; None for `liver_segment_3` or `tumor`."""
     words = words_of(name)

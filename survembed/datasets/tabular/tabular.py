@@ -19,13 +19,14 @@ from survembed.datasets.tabular.covariates import read_covariates, refuse_unclea
 from survembed.datasets.tabular.descriptions import sidecar
 from survembed.datasets.tabular.outcome import read_outcome
 from survembed.datasets.tabular.reading import read_table
-from survembed.errors import DataError
+from survembed.errors import DataError, UsageError
 from survembed.progress import Reporter
 from survembed.storage.files import HashIndex, unreadable
 
 if TYPE_CHECKING:
     from survembed.cohort.form import CohortForm
     from survembed.cohort.source import NewCases
+    from survembed.cohort.study_check import StudyCheck
     from survembed.datasets import Tabular
 
 MAX_LEVELS = 20
@@ -208,6 +209,19 @@ class TableSource:
         with writing_cohort(path, header, fingerprint) as writer:
             writer.add(values.astype(np.float32)[:, None])
             writer.finish(subjects, where=str(source))
+
+    def check(self, reporter: Reporter) -> StudyCheck:
+        """Report all columns, problems and warnings. No file is written."""
+        from survembed.datasets.tabular.check import check_table
+
+        if self.path.suffix.lower() in HDF5_SUFFIXES:
+            raise UsageError(
+                f"{self.path.name} has no columns to check",
+                where=str(self.path),
+                expected="a .csv, .tsv, .xlsx or .parquet table",
+                try_="survembed data prepare tabular, which reads and checks it",
+            )
+        return check_table(self.path, self.options)
 
     def read_new(self, files: Mapping[str, Path], cohort: CohortForm) -> NewCases:
         """Features of the rows of another table with the same columns."""

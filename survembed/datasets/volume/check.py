@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from survembed.cohort.study_check import CaseCheck, FollowUpCheck, Problem, StudyCheck
-from survembed.datasets.joining import rows_by_subject, unmatched
-from survembed.datasets.scan.case import Case, DicomFiles, Layout
+from survembed.cohort.study_check import CaseCheck, Problem, StudyCheck
+from survembed.datasets.outcome_check import check_outcomes, to_problem
+from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.datasets.scan.files import open_volume
 from survembed.datasets.scan.orientation import orientation_of
-from survembed.datasets.tabular.clinical_table import find_table, read_clinical
-from survembed.datasets.tabular.time_unit import unit_in
 from survembed.datasets.volume.cube import Cube, make_cube, open_ct
 from survembed.datasets.volume.field_of_view import (
     FIELDS_OF_VIEW,
@@ -32,14 +30,13 @@ from survembed.datasets.volume.layouts import find_cases
 from survembed.datasets.volume.mask_choice import choose_masks
 from survembed.datasets.volume.organ_mask import read_mask
 from survembed.datasets.volume.preprocessing import Preprocessing
-from survembed.datasets.volume.sanity_checks import cohort_warnings, duplicates, organ_warnings, outcome_warnings
+from survembed.datasets.volume.sanity_checks import cohort_warnings, duplicates, organ_warnings
 from survembed.datasets.volume.study import clinical_columns, study_title
 from survembed.datasets.volume.thumbnail import THUMBNAIL, thumbnail_png
 from survembed.errors import DataError
 from survembed.progress import Reporter
 from survembed.storage.cores import map_in_threads
 from survembed.storage.files import sha256
-from survembed.survival.kaplan_meier import follow_up
 
 if TYPE_CHECKING:
     from survembed.datasets import Liver
@@ -87,7 +84,9 @@ def check_study(root: Path, options: Liver, preprocessing: Preprocessing, report
         replace(check, warnings=(*check.warnings, *(each[check.id] for each in more if check.id in each)))
         for check in checks
     )
-    follow_up_check, problems, warnings = _check_outcomes(root, options, layout)
+    follow_up_check, problems, warnings = check_outcomes(
+        root, options, clinical_columns(root, options), [case.id for case in layout.cases], options.preset
+    )
     return StudyCheck(
         title=study_title(root, options),
         synthetic=clinical_columns(root, options).truth is not None,
@@ -97,17 +96,13 @@ def check_study(root: Path, options: Liver, preprocessing: Preprocessing, report
         suggested_fov_mm=edge,
         cases=cases,
         follow_up=follow_up_check,
-        problems=(*(_to_problem(error, layout.name == "DICOM") for error in layout.problems), *problems),
+        problems=(*(to_problem(error, layout.name == "DICOM") for error in layout.problems), *problems),
         warnings=(
             *choice.warnings,
             *cohort_warnings(list(organ_ml.values()), [case.tumour_ml for case in cases if case.tumour_ml is not None]),
             *warnings,
         ),
     )
-
-
-def _to_problem(error: DataError, hide_path: bool = False) -> Problem:
-    return Problem(error.message, error.remedy, None if hide_path else error.where)
 
 
 def _with_problem(check: CaseCheck, error: DataError | None, where: str | None) -> CaseCheck:
@@ -142,7 +137,7 @@ def _read_case(case: Case, preprocessing: Preprocessing) -> _CaseContent:
             content, check=_with_problem(check, error, where), hashes=_image_hashes(case, cube), density=cube.density
         )
     except DataError as error:
-        problem = _to_problem(error, isinstance(case.ct, DicomFiles))
+        problem = to_problem(error, isinstance(case.ct, DicomFiles))
         return replace(content, check=replace(content.check, problem=problem))
 
 
@@ -205,37 +200,3 @@ def _with_outside(
         return replace(check, outside=outside, problem=Problem(message, f"--set data.fov_mm={needed:.0f}"))
     warnings = (*check.warnings, message) if outside > WARN_OUTSIDE else check.warnings
     return replace(check, outside=outside, warnings=warnings)
-
-
-def _check_outcomes(
-    root: Path, options: Liver, layout: Layout
-) -> tuple[FollowUpCheck | None, list[Problem], list[str]]:
-    """Outcomes of the subjects with images; problems and warnings of the clinical table."""
-    columns, problems = clinical_columns(root, options), []
-    try:
-        path = options.clinical or find_table(root)
-        try:
-            clinical = read_clinical(path, columns, options.preset)
-        except DataError as error:
-            problems.append(_to_problem(error))
-            clinical = read_clinical(path, columns, options.preset, skip_bad=True)  # to check the other rows
-    except DataError as error:
-        return None, problems or [_to_problem(error)], []
-    row_of = rows_by_subject(clinical)
-    problems += [_to_problem(error) for error in unmatched([case.id for case in layout.cases], row_of, path, root)]
-    rows = np.array([row_of[case.id] for case in layout.cases if case.id in row_of], dtype=np.int64)
-    if not len(rows):
-        return None, problems, list(clinical.notes)
-    duration, event = clinical.duration[rows], clinical.event[rows]
-    followed = follow_up(duration, event)
-    if followed.n_events == 0:
-        message = "no event at all: every subject is censored"
-        problems.append(Problem(message, "is the event column inverted?", str(path)))
-    median = None if np.isnan(followed.median) else followed.median
-    used = clinical.columns
-    is_unit_given = bool(columns.unit or options.preset or unit_in(str(used.duration)))
-    warnings = [*clinical.notes, *outcome_warnings(duration, event, is_unit_given)]
-    check = FollowUpCheck(
-        followed.n, followed.n_events, median, str(used.duration), str(used.event), str(used.unit), clinical.choice
-    )
-    return check, problems, warnings

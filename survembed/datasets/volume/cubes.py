@@ -46,6 +46,7 @@ PREPROCESSING_VERSION = 3
 """Increased when the same files and options give other cubes."""
 
 Output = TypeVar("Output")
+AnyCase = TypeVar("AnyCase", bound=Case)
 Hashes = dict[str, list[str]]
 """sha256 of the files of each case, by id."""
 
@@ -241,15 +242,15 @@ def _cube_path(case: Case, hashes: list[str], preprocessing: Preprocessing, path
 
 
 def map_cases(
-    function: Callable[[Case], Output],
-    cases: Sequence[Case],
+    function: Callable[[AnyCase], Output],
+    cases: Sequence[AnyCase],
     title: str,
     problems: dict[str, DataError],
     reporter: Reporter,
-) -> dict[Case, Output]:
+) -> dict[AnyCase, Output]:
     """Results of `function` for the valid cases; errors of the others are added to `problems` by id."""
 
-    def result_or_error(case: Case) -> Output | DataError:
+    def result_or_error(case: AnyCase) -> Output | DataError:
         try:
             return function(case)
         except DataError as error:

@@ -119,12 +119,20 @@ def spoil(path: Path, fault: str) -> None:
             values = (values > 2).astype(np.float32)
         case "elsewhere":
             affine[:3, 3] += 300
+        case "Bq/ml":
+            values *= 5000
     write_nifti(path, values, affine)
 
 
 @pytest.mark.parametrize(
     ("fault", "message"),
-    [("NaN", "NaN"), ("constant", "is constant"), ("mask", "such as a mask"), ("elsewhere", "covers only 0%")],
+    [
+        ("NaN", "NaN"),
+        ("constant", "is constant"),
+        ("mask", "such as a mask"),
+        ("elsewhere", "covers only 0%"),
+        ("Bq/ml", r"is not in SUV: its median above 0 is 5\.\d+e\+03"),
+    ],
 )
 def test_bad_channels(root: Path, tmp_path: Path, fault: str, message: str) -> None:
     spoil(root / "imagesTr" / "CHUM-001__PT.nii.gz", fault)
