@@ -33,6 +33,7 @@ from survembed.training.recorder import TrainingOutcome
 from survembed.training.split import Parts, as_ids, groups_to_leave_out, split
 from survembed.training.training_data import TrainingData
 from survembed.workflows.covariates import encoder_of
+from survembed.workflows.require_memory import require_memory
 from survembed.workflows.run_record import record_end, record_of_start
 
 FEWEST_EVENTS = 10
@@ -87,6 +88,7 @@ class TrainingRun:
             model = self._untrained_model(cohort, encoder)
             data.fit_statistics(model, options.batch_size)
             start_at_clinical_model(model, data)
+            require_memory(model, data, options, self.processes.count, self.config.data.component, self.reporter)
             run, checkpoint = resumed, None
             if run:
                 checkpoint = self._load_checkpoint(run, cohort, parts)
