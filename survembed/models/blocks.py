@@ -134,7 +134,8 @@ def _patches(shape: tuple[int, ...], patch: int) -> tuple[int, ...]:
 def _convolution(source: int, target: int, grid: tuple[int, ...], stride: tuple[int, ...] | None = None) -> nn.Module:
     """Kernel 3 on a grid, kernel 1 (a linear layer) on a single cell."""
     kernel = 3 if max(grid) > 1 else 1
-    return CONVOLUTIONS[len(grid)](source, target, kernel, stride or (1,) * len(grid), kernel // 2)
+    strides: Any = stride or 1  # torch's types want a tuple of a known length
+    return CONVOLUTIONS[len(grid)](source, target, kernel, strides, kernel // 2)
 
 
 def _norm(norm: Norm, axes: int, width: int) -> nn.Module:
