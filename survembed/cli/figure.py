@@ -91,8 +91,9 @@ def figure(
     from survembed.figures.request import FigureRequest
 
     folder = out or (sweep_dir if sweep_dir else runs[0].path if len(runs) == 1 else runs_dir) / "figures"
-    options = {"device": device, "horizons": at, "channel": channel}
-    request = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, **options)
+    request = FigureRequest(
+        runs, folder, sweep, method, models, groups, bootstrap, device=device, horizons=at, channel=channel
+    )
     drawn = work(name, request, reporter())
     if as_json:
         show_json(drawn.to_dict())

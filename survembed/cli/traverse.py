@@ -61,9 +61,18 @@ def traverse(
 
     progress = reporter()
     dims = sorted(set(dim)) if dim else None
-    path = {"low": low, "high": high, "n_steps": steps}
     traversal = work(
-        chosen, dims, raw=raw, risk=risk, start=start, cause=cause, channel=channel, reporter=progress, **path
+        chosen,
+        dims,
+        raw=raw,
+        risk=risk,
+        start=start,
+        low=low,
+        high=high,
+        n_steps=steps,
+        cause=cause,
+        channel=channel,
+        reporter=progress,
     )
     names = ["all"] if dims is None else [f"z{dimension}" for dimension in dims]
     names += ["risk"] if risk else []
