@@ -15,13 +15,13 @@ from survembed.progress import Reporter
 from survembed.registry.component import Component, option
 from tests.packages import add_package
 
-SHAPES = {"table": (5,), "image": (8, 8), "volume": (6, 7, 8)}
+SHAPES = {"table": (5,), "image": (8, 8), "volume": (6, 7, 8), "petct": (14, 12, 10)}
 
 
 class Planted(Component):
     """Blobs that kill as they grow."""
 
-    kind: Literal["table", "image", "volume"] = option("image", help="What an image is.")
+    kind: Literal["table", "image", "volume", "petct"] = option("image", help="What an image is.")
     n: int = option(80, ge=2, help="Subjects.")
     seed: int = option(0, ge=0, help="Seed.")
     official: bool = option(False, help="With an official split.")
@@ -47,7 +47,7 @@ class PlantedSource:
             SHAPES[kind],
             dtype="float32" if kind == "table" else "uint8",
             synthetic=True,
-            spacing_mm=(10.0, 10.0, 10.0) if kind == "volume" else None,
+            spacing_mm=(10.0, 10.0, 10.0) if kind in ("volume", "petct") else None,
             features=tuple("abcde") if kind == "table" else (),
         )
         with writing_cohort(path, header, fingerprint) as writer:
@@ -60,6 +60,10 @@ def channels_of(kind: str) -> tuple[Channel, ...]:
         return (Channel("table", "gaussian", standardise=True),)
     if kind == "image":
         return (Channel("blob", "bernoulli"),)
+    if kind == "petct":
+        lesions = (Channel(name, "bernoulli", overlay=True) for name in ("primary", "nodes"))
+        pet = Channel("pet", "gaussian", window=(0.0, 20.0), unit="SUV")
+        return Channel("ct", "gaussian", window=(-150.0, 250.0), unit="HU"), pet, *lesions
     return Channel("ct", "gaussian", window=(-150.0, 250.0), unit="HU"), Channel("tumour", "bernoulli", overlay=True)
 
 
@@ -75,6 +79,10 @@ def planted(kind: str, n: int, seed: int = 0, *, official: bool = False) -> tupl
         distance = np.sqrt(sum((axis - c) ** 2 for axis, c in zip(np.indices(SHAPES[kind]), centre, strict=True)))
         blob = 1 / (1 + np.exp(2 * (distance - (2 + 0.6 * hidden).reshape(-1, *[1] * distance.ndim))))
         images = np.stack([blob] if kind == "image" else [0.3 + 0.4 * blob, blob], axis=1)
+    if kind == "petct":  # two lesions side by side in an anatomy that every subject shares; the hazard is in the PET
+        anatomy = np.broadcast_to(np.indices(SHAPES[kind])[1] / SHAPES[kind][1], blob.shape)
+        left = np.indices(SHAPES[kind])[0] < SHAPES[kind][0] // 2
+        images = np.stack([anatomy, 0.9 * blob, blob * left, blob * ~left], axis=1)
     life, limit = rng.exponential(300 * np.exp(-2 * hidden)), rng.exponential(1500, size=n)
     subjects = Subjects(
         id=np.array([f"s{row:03d}" for row in range(n)]),

@@ -17,6 +17,7 @@ from survembed.cli.shared_options import (
     OutFolder,
     RunName,
     RunsDir,
+    ShownChannel,
     chosen_run,
     finite,
 )
@@ -44,6 +45,7 @@ def explain(
     ] = False,
     out: OutFolder = None,
     cause: Cause = None,
+    channel: ShownChannel = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -64,9 +66,11 @@ def explain(
         n_steps=steps,
         covariates=covariates or (),
         cause=cause,
+        channel=channel,
         reporter=reporter(),
     )
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{subject}-{cause}" if cause else subject).lstrip(".") or "subject"
+    title = "-".join([subject, *(part for part in (cause, channel) if part)])
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", title).lstrip(".") or "subject"
     folder = out or chosen.path / "explanations" / name
     volumes = save_volumes(explanation, folder) if nifti else []
     files = [*draw_explanation(explanation, folder / "explanation.png"), explanation.save(folder / "explanation.json")]

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from survembed.cli.console import say, show_facts, show_json
-from survembed.cli.shared_options import DEFAULT_RUNS_DIR, AsJson, Cause, RunName, RunsDir, StartSubject, chosen_run
+from survembed.cli.shared_options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    Cause,
+    RunName,
+    RunsDir,
+    ShownChannel,
+    StartSubject,
+    chosen_run,
+)
 
 
 def explore(
@@ -15,6 +24,7 @@ def explore(
     start: StartSubject = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the web browser.")] = True,
     cause: Cause = None,
+    channel: ShownChannel = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -34,7 +44,8 @@ def explore(
 
     progress = reporter()
     with listen(port) as listening:
-        explorer = Explorer(TrainedModel.open(chosen, reporter=progress, cause=cause), progress)
+        trained = TrainedModel.open(chosen, reporter=progress, cause=cause, channel=channel)
+        explorer = Explorer(trained, progress)
         if start is not None:
             explorer.subject(start)
         port, token = listening.getsockname()[1], secrets.token_urlsafe(24)

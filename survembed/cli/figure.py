@@ -17,6 +17,7 @@ from survembed.cli.shared_options import (
     Device,
     Horizons,
     RunsDir,
+    ShownChannel,
     ids_of_runs,
     names_of,
     output_folder,
@@ -69,6 +70,7 @@ def figure(
     groups: Annotated[int, typer.Option("--groups", min=1, max=4, help="Number of risk groups in 'survival'.")] = 3,
     bootstrap: Bootstrap = 500,
     horizons: Horizons = None,
+    channel: ShownChannel = None,
     config: Config = None,
     assignments: Assignments = None,
     device: Device = "auto",
@@ -89,7 +91,9 @@ def figure(
     from survembed.figures.request import FigureRequest
 
     folder = out or (sweep_dir if sweep_dir else runs[0].path if len(runs) == 1 else runs_dir) / "figures"
-    request = FigureRequest(runs, folder, sweep, method, models, groups, bootstrap, device=device, horizons=at)
+    request = FigureRequest(
+        runs, folder, sweep, method, models, groups, bootstrap, device=device, horizons=at, channel=channel
+    )
     drawn = work(name, request, reporter())
     if as_json:
         show_json(drawn.to_dict())

@@ -19,6 +19,7 @@ from survembed.cli.shared_options import (
     Horizons,
     RunName,
     RunsDir,
+    ShownChannel,
     names_of,
     output_file,
     parse_horizons,
@@ -51,6 +52,7 @@ def report(
     ] = None,
     bootstrap: Bootstrap = 500,
     horizons: Horizons = None,
+    channel: ShownChannel = None,
     config: Config = None,
     assignments: Assignments = None,
     device: Device = "auto",
@@ -72,7 +74,7 @@ def report(
 
     path = out or (sweep_dir or runs[0].path) / "report.html"
     request = FigureRequest(
-        runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device, horizons=at
+        runs, path.parent, sweep, downstream=models, n_resamples=bootstrap, device=device, horizons=at, channel=channel
     )
     written = work(request, path, command=command, reporter=reporter())
     if as_json:

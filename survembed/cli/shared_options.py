@@ -53,6 +53,12 @@ Cause = Annotated[
         help="Competing cause whose hazard is shown, by name or number. Default: the hazard of any event.",
     ),
 ]
+ShownChannel = Annotated[
+    str | None,
+    typer.Option(
+        "--channel", metavar="NAME", help="Image channel shown under the lesions, such as pet. Default: the first."
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="Device for computations: auto, cpu, cuda, cuda:1 or mps.")]
 Config = Annotated[
     Path | None,

@@ -18,6 +18,7 @@ from survembed.cli.shared_options import (
     OutFolder,
     RunName,
     RunsDir,
+    ShownChannel,
     StartSubject,
     chosen_run,
     finite,
@@ -45,6 +46,7 @@ def traverse(
     nifti: Annotated[bool, typer.Option("--nifti", help="Also write the decoded volumes as NIfTI.")] = False,
     out: OutFolder = None,
     cause: Cause = None,
+    channel: ShownChannel = None,
     run: RunName = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -60,11 +62,21 @@ def traverse(
     progress = reporter()
     dims = sorted(set(dim)) if dim else None
     traversal = work(
-        chosen, dims, raw=raw, risk=risk, start=start, low=low, high=high, n_steps=steps, cause=cause, reporter=progress
+        chosen,
+        dims,
+        raw=raw,
+        risk=risk,
+        start=start,
+        low=low,
+        high=high,
+        n_steps=steps,
+        cause=cause,
+        channel=channel,
+        reporter=progress,
     )
     names = ["all"] if dims is None else [f"z{dimension}" for dimension in dims]
     names += ["risk"] if risk else []
-    names += [cause] if cause else []
+    names += [name for name in (cause, channel) if name]
     folder = out or chosen.path / "traversal" / folder_name(names, raw=raw, start=start)
     files = [*draw_traversal(traversal, folder / "traversal.png"), traversal.save(folder / "traversal.json")]
     volumes = save_volumes(traversal, folder) if nifti else []

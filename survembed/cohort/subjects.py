@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.exclusions import Exclusion
-from survembed.errors import DataError, nearest
+from survembed.errors import DataError, UsageError, nearest
 from survembed.storage.result import Result
 from survembed.survival.outcome import Outcome
 
@@ -84,6 +84,8 @@ class CohortHeader(Result):
         Latents of a subject with several images: `first` of the first image, `mean` over all of them.
     causes
         Names of competing causes of the event, in the order of their numbers; empty for one kind of event.
+    drawn
+        Position of the channel that pictures show under the lesions; see `showing`. It is not stored.
     """
 
     dataset: str
@@ -100,6 +102,27 @@ class CohortHeader(Result):
     mask_labels: Mapping[str, Sequence[int]] = field(default_factory=dict)
     combine: Literal["first", "mean"] = "first"
     causes: tuple[str, ...] = ()
+    drawn: int = field(default=0, metadata={"json": False})
+
+    def showing(self, channel: str | None) -> CohortHeader:
+        """The same header, with which every picture shows this channel; the first one for None.
+
+        Raises
+        ------
+        UsageError
+            When there is no such channel, or it is a lesion mask, which is drawn over the others.
+        """
+        names = [each.name for each in self.channels if not each.overlay]
+        if channel is None:
+            return self
+        if channel not in names:
+            raise UsageError(
+                f"no image channel '{channel}'",
+                where=f"--channel {channel}",
+                expected=f"one of {', '.join(names)}; lesion masks are drawn over it",
+                try_=f"--channel {nearest(channel, names) or names[0]}",
+            )
+        return replace(self, drawn=[each.name for each in self.channels].index(channel))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CohortHeader:

@@ -116,7 +116,7 @@ def _traversal(request: FigureRequest, reporter: Reporter) -> DrawnFigure:
     run = request.runs[0]
     if not run.can("decode"):
         raise unable(run, "decode latents into images", "latents, survival, calibration, brier, importance, history")
-    traversal = traverse(run, risk=run.can("hazard"), reporter=reporter)
+    traversal = traverse(run, risk=run.can("hazard"), channel=request.channel, reporter=reporter)
     caption = (
         "Decoded images along each latent dimension, from the mean of the training part in steps of its standard "
         "deviation" + ("; the row 'hazard' follows the average subject of each risk." if run.can("hazard") else ".")

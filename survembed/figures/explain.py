@@ -19,7 +19,7 @@ from survembed.figures.slices import (
     overlay_text,
     planes_of,
 )
-from survembed.figures.style import drawing, new_figure, save
+from survembed.figures.style import annotate, drawing, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +53,7 @@ def draw_explanation(explanation: Explanation, path: Path) -> list[Path]:
         for number in range(channels):
             _draw_difference(figure, axes[2 + number], explanation, number)
         notes = [text for text in (overlay_text(header), DISCLAIMER) if text]
-        figure.supxlabel("\n".join(notes), fontsize=7, color="0.35")
+        annotate(figure, notes, 7, color="0.35")
         return save(figure, path)
 
 

@@ -42,6 +42,8 @@ class FigureRequest:
         As for training.
     horizons
         Times of calibration, AUC and net benefit; by default those of the grid.
+    channel
+        Name of the image channel that is drawn; None for the first.
     """
 
     runs: Sequence[Run]
@@ -54,6 +56,7 @@ class FigureRequest:
     seed: int = 0
     device: str = "auto"
     horizons: tuple[float, ...] = ()
+    channel: str | None = None
 
     @property
     def bootstrap(self) -> dict[str, int]:

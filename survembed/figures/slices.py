@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,21 @@ if TYPE_CHECKING:
     from survembed.cohort.subjects import CohortHeader
 
 OVERLAY = np.array([0.86, 0.08, 0.12])
+OVERLAYS = {
+    "red": OVERLAY,
+    "yellow": np.array([0.94, 0.78, 0.0]),
+    "blue": np.array([0.1, 0.45, 0.95]),
+    "green": np.array([0.0, 0.65, 0.4]),
+    "magenta": np.array([0.8, 0.3, 0.75]),
+    "cyan": np.array([0.2, 0.75, 0.85]),
+}
+"""Colour of each lesion channel, in their order, as in `explore`; they begin again after the last."""
+
 OPACITY = 0.65
 """Of a lesion with fraction 1."""
 
 LEAST_FRACTION = 0.05
-"""Of a lesion that is visible as red."""
+"""Of a lesion that is visible in its colour."""
 
 LENGTHS_MM = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -60,27 +71,36 @@ def cut(values: NDArray[np.float32], plane: str, at: tuple[int, ...]) -> NDArray
 
 
 def overlaid(values: NDArray[np.float32], header: CohortHeader) -> NDArray[np.float32]:
-    """Slice (C, h, w) as RGB (h, w, 3) in [0, 1]: a picture in its colours, else the first channel in grey.
+    """Slice (C, h, w) as RGB (h, w, 3) in [0, 1]: a picture in its colours, else the channel `drawn` in grey.
 
-    Lesions are drawn in red by their fraction.
+    Lesions are drawn by their fraction, each channel in its own colour.
     """
     if [channel.name for channel in header.channels] == ["red", "green", "blue"]:
         return np.clip(values, 0, 1).transpose(1, 2, 0)
-    rgb: NDArray[np.float32] = np.repeat(np.clip(values[0], 0, 1)[..., None], 3, axis=-1)
-    for channel, fraction in zip(header.channels, values, strict=True):
-        if channel.overlay:
-            strength = OPACITY * np.clip(fraction, 0, 1)[..., None]
-            rgb = ((1 - strength) * rgb + strength * OVERLAY).astype(np.float32)
+    rgb: NDArray[np.float32] = np.repeat(np.clip(values[header.drawn], 0, 1)[..., None], 3, axis=-1)
+    for number, (_, colour) in _lesions(header).items():
+        strength = OPACITY * np.clip(values[number], 0, 1)[..., None]
+        rgb = ((1 - strength) * rgb + strength * OVERLAYS[colour]).astype(np.float32)
     return rgb
 
 
+def _lesions(header: CohortHeader) -> dict[int, tuple[str, str]]:
+    """Name and colour of each lesion channel, by its position."""
+    positions = [number for number, channel in enumerate(header.channels) if channel.overlay]
+    return {number: (header.channels[number].name, colour) for number, colour in zip(positions, cycle(OVERLAYS))}
+
+
 def overlay_text(header: CohortHeader) -> str | None:
-    """Sentence for a legend on the red of `overlaid`; None where there is no lesion channel."""
-    names = [channel.name for channel in header.channels if channel.overlay]
+    """Sentence for a legend on `overlaid`, such as "red: tumour, as strong as …".
+
+    It names the grey channel where that is not the first; None where there is nothing to say.
+    """
+    shown = f"grey: {header.channels[header.drawn].name}" if header.drawn else ""
+    names = ", ".join(f"{colour}: {name}" for name, colour in _lesions(header).values())
     if not names:
-        return None
+        return shown or None
     amount = "; volumes in ml are the sum of the fractions" if header.spacing_mm else ""
-    return f"red: {', '.join(names)}, as strong as the fraction of the voxel{amount}"
+    return f"{shown}{'; ' if shown else ''}{names}, as strong as the fraction of the voxel{amount}"
 
 
 def aspect(header: CohortHeader, plane: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import wrap
@@ -61,6 +61,12 @@ def entitle(figure: Figure, text: str) -> None:
     widths = range(len(text) // count, max_width + 1)
     lines = next(lines for width in widths if len(lines := wrap(text, width)) <= count)
     figure.suptitle("\n".join(lines), fontsize=10)
+
+
+def annotate(figure: Figure, lines: Iterable[str], size: float, **style: Any) -> None:
+    """Write lines under a figure, each wrapped to its width."""
+    width = int(130 * figure.get_figwidth() / size)  # at 8 points about 16 characters per inch
+    figure.supxlabel("\n".join("\n".join(wrap(line, width)) for line in lines), fontsize=size, **style)
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from survembed.cohort.captions import data_name
 from survembed.evaluation.reencoding import differing
 from survembed.figures.slices import cut, draw_scale, hide_frame, overlaid, overlay_text, planes_of
-from survembed.figures.style import RED, drawing, entitle, new_figure, save
+from survembed.figures.style import RED, annotate, drawing, entitle, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ def draw_traversal(traversal: Traversal, path: Path) -> list[Path]:
     with drawing():
         figure = new_figure(0.5 + IMAGE_SIDE * columns + TEXT_WIDTH, 0.9 + tall * rows)
         entitle(figure, _title(traversal))
-        figure.supxlabel("\n".join(_notes(traversal)), fontsize=8)
+        annotate(figure, _notes(traversal), 8)
         ratios = [columns * IMAGE_SIDE, TEXT_WIDTH] if len(header.shape) == 1 else [*[IMAGE_SIDE] * columns, TEXT_WIDTH]
         grid = figure.subplots(rows, len(ratios), width_ratios=ratios, squeeze=False)
         for index, (axes, walk) in enumerate(zip(grid, traversal.walks, strict=True)):

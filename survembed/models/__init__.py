@@ -18,7 +18,12 @@ class Network(Component):
 
     latent_dim: int = option(8, ge=1, help="Number of latent dimensions.")
     width: int = option(0, ge=0, help="Features of the first block; 0 means 64 for a table, else 16.", panel="Network")
-    blocks: int = option(4, ge=1, help="Residual blocks in the encoder, and in the decoder.", panel="Network")
+    blocks: int = option(
+        4,
+        ge=1,
+        help="Residual blocks in the encoder, and in the decoder; images of 256 and 512 a side get one and two more.",
+        panel="Network",
+    )
     patch: int = option(0, ge=0, help="Edge of the patches that become channels; 0 chooses by size.", panel="Network")
     norm: Literal["batch", "group", "none"] = option("batch", help="Normalisation inside blocks.", panel="Network")
     dropout: float = option(0.0, ge=0, lt=1, help="Dropout inside blocks.", panel="Network")

@@ -7,7 +7,7 @@ cell, where a convolution is a linear layer.
 
 from __future__ import annotations
 
-from math import ceil, prod
+from math import ceil, log2, prod
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -91,39 +91,51 @@ class Geometry(NamedTuple):
         return self.levels[-1].width * prod(self.levels[-1].grid)
 
 
+LARGE_GRID = 32
+"""Four blocks bring an edge of this many cells to 4; a larger one takes a block more for each doubling."""
+
+
 def geometry(shape: tuple[int, ...], patch: int, width: int, blocks: int) -> Geometry:
-    """Plan a network: patches, then `blocks` residual blocks that halve the grid while an edge is above 4 cells.
+    """Plan a network: patches, then residual blocks that halve the grid while an edge is above 4 cells.
+
+    A short axis keeps 2 cells or more while the others are halved: 8 × 256 × 256 ends with 2 × 4 × 4.
 
     Parameters
     ----------
     shape
         Spatial shape; (d,) for a table.
     patch
-        Edge of a patch; 0 chooses the whole row for a table, 4 for images of 24 and more a side, 2 from 16 on, else 1.
+        Edge of a patch; 0 chooses the whole row for a table, 4 for images of 24 and more a side, 2 from 16 on, else 1:
+        by the shortest side of a picture, along each axis of a volume.
     width
         Features of the first block, doubled with each halving, up to fourfold; 0 chooses 64 for a table, else 16.
     blocks
-        Number of residual blocks.
+        Number of residual blocks; one more for each doubling of the longest edge beyond `LARGE_GRID` cells.
     """
-    patches = shape
-    if len(shape) > 1:
-        patches = (patch or (4 if min(shape) >= 24 else 2 if min(shape) >= 16 else 1),) * len(shape)
+    plan = Geometry(shape, _patches(shape, patch), ())
     width = width or (64 if len(shape) == 1 else 16)
-    plan = Geometry(shape, patches, ())
     levels = [Level(width, plan.grid)]
-    for _ in range(blocks - 1):
+    for _ in range(blocks - 1 + max(0, ceil(log2(max(plan.grid) / LARGE_GRID)))):
         last, grid = levels[-1]
         halve = max(grid) > 4
-        levels.append(
-            Level(min(2 * last, 4 * width) if halve else last, tuple(ceil(e / 2) for e in grid) if halve else grid)
-        )
+        after = tuple(ceil(cells / 2) if cells > 2 else cells for cells in grid)
+        levels.append(Level(min(2 * last, 4 * width), after) if halve else Level(last, grid))
     return plan._replace(levels=tuple(levels))
 
 
-def _convolution(source: int, target: int, grid: tuple[int, ...], stride: int = 1) -> nn.Module:
+def _patches(shape: tuple[int, ...], patch: int) -> tuple[int, ...]:
+    """Edges of a patch; a volume with few slices would otherwise be convolved at full resolution."""
+    if len(shape) == 1:
+        return shape
+    edges = shape if len(shape) == 3 else (min(shape),) * len(shape)
+    return tuple(patch or (4 if edge >= 24 else 2 if edge >= 16 else 1) for edge in edges)
+
+
+def _convolution(source: int, target: int, grid: tuple[int, ...], stride: tuple[int, ...] | None = None) -> nn.Module:
     """Kernel 3 on a grid, kernel 1 (a linear layer) on a single cell."""
     kernel = 3 if max(grid) > 1 else 1
-    return CONVOLUTIONS[len(grid)](source, target, kernel, stride, kernel // 2)
+    strides: Any = stride or 1  # torch's types want a tuple of a known length
+    return CONVOLUTIONS[len(grid)](source, target, kernel, strides, kernel // 2)
 
 
 def _norm(norm: Norm, axes: int, width: int) -> nn.Module:
@@ -142,7 +154,7 @@ class ResidualBlock(nn.Module):
     grid
         Cells of the input along each axis.
     stride
-        2 halves the grid (rounded up).
+        2 halves the grid (rounded up); one number, or one for each axis.
     norm, dropout
         Normalisation and dropout inside F.
     """
@@ -152,25 +164,26 @@ class ResidualBlock(nn.Module):
         source: int,
         target: int,
         grid: tuple[int, ...],
-        stride: int = 1,
+        stride: int | tuple[int, ...] = 1,
         norm: Norm = "batch",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         axes = len(grid)
+        strides = stride if isinstance(stride, tuple) else (stride,) * axes
         self.inner = nn.Sequential(
-            _convolution(source, target, grid, stride),
+            _convolution(source, target, grid, strides),
             _norm(norm, axes, target),
             nn.SiLU(),
             nn.Dropout(dropout),
             _convolution(target, target, grid),
             _norm(norm, axes, target),
         )
-        same = source == target and stride == 1
+        same = source == target and max(strides) == 1
         self.shortcut = nn.Identity() if same else CONVOLUTIONS[axes](source, target, 1)
         # Cells are taken before the projection: the gradient of oneDNN's own stride writes beyond its memory where 4
         # channels come in (torch 2.13, a CPU without AVX-512).
-        self.cells = (slice(None), slice(None), *[slice(None, None, stride)] * axes)
+        self.cells = (slice(None), slice(None), *(slice(None, None, each) for each in strides))
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (n, source, *grid) to (n, target, *grid / stride)."""
@@ -187,7 +200,7 @@ class Encoder(nn.Module):
         layers: list[nn.Module] = [_convolution(channels * prod(plan.patch), first.width, plan.grid)]
         before = first
         for level in plan.levels:
-            stride = 1 if level.grid == before.grid else 2
+            stride = tuple(1 if cells == n else 2 for cells, n in zip(before.grid, level.grid, strict=True))
             layers.append(ResidualBlock(before.width, level.width, before.grid, stride, norm, dropout))
             before = level
         self.layers = nn.Sequential(*layers)

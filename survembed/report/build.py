@@ -98,14 +98,15 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
     """
     require_writable(path)
     run = request.runs[0]
-    header, config = header_of(run), run.read("config.json")
+    header, config = header_of(run).showing(request.channel), run.read("config.json")
     found = gather(request, reporter)
     facts, scores, table = found.facts, found.scores, found.table
     with scratch_folder() as folder:
         pictures, absent = _pictures(replace(request, folder=folder), reporter)
     sliders: list[Strip] = []
     if run.can("decode"):
-        sliders = strips(traverse(run, risk=run.can("hazard"), n_steps=STEPS, reporter=reporter))
+        hazard, channel = run.can("hazard"), request.channel
+        sliders = strips(traverse(run, risk=hazard, n_steps=STEPS, channel=channel, reporter=reporter))
     items = checklist(facts)
     n_open = sum(not item.answer for item in items)
     content = {

@@ -92,8 +92,16 @@ def shown_model(sweep: Sweep) -> str:
 def _training(run: Run) -> str:
     outcome = run.record["outcome"]
     rule = f": {outcome['rule']}" if "rule" in outcome else ""  # runs of version 0.1.0 did not record it
+    initial = run.record.get("init")
+    start = (
+        f"The weights began as those of run {initial['run']} ({initial['model']} on {initial['dataset']}, sha256 "
+        f"{initial['weights'][:16]}) in {len(initial['layers'])} of {len(initial['layers']) + len(initial['left'])} "
+        "layers. "
+        if initial
+        else ""
+    )
     return (
-        f"Trained for {outcome['updates']} updates ({outcome['end']}); the weights of update "
+        f"{start}Trained for {outcome['updates']} updates ({outcome['end']}); the weights of update "
         f"{outcome['best_update']} were kept{rule}."
     )
 

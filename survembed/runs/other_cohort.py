@@ -93,7 +93,7 @@ def embed_other(
                 where=where,
                 expected=f"{FEWEST_EVENTS} events or more",
             )
-        overlap = _overlap(run, cohort, reporter)
+        overlap = known_subjects(run, cohort, reporter)
         if overlap and not allow_overlap:
             raise DataError(
                 f"{len(overlap)} of {len(cohort)} subjects have an image that is also in the cohort of run {run.id}: "
@@ -182,7 +182,8 @@ def keep_hashes(run: Run) -> None:
         run.write(KNOWN_IMAGES, {"hashes": sorted(image_hashes(cohort).tolist())})
 
 
-def _overlap(run: Run, cohort: Cohort, reporter: Reporter) -> tuple[str, ...]:
+def known_subjects(run: Run, cohort: Cohort, reporter: Reporter) -> tuple[str, ...]:
+    """Ids of the subjects of `cohort` whose image is one of the cohort of `run`, also under another id."""
     known: Mapping[str, Any] = {}
     if (run.path / KNOWN_IMAGES).is_file():
         known = run.read(KNOWN_IMAGES)

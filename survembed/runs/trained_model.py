@@ -76,7 +76,13 @@ class TrainedModel:
 
     @classmethod
     def open(
-        cls, run: Run, *, device: str = "cpu", reporter: Reporter = QUIET, cause: str | None = None
+        cls,
+        run: Run,
+        *,
+        device: str = "cpu",
+        reporter: Reporter = QUIET,
+        cause: str | None = None,
+        channel: str | None = None,
     ) -> TrainedModel:
         """Open a finished run; embeds its cohort first where that is not done.
 
@@ -85,15 +91,17 @@ class TrainedModel:
         cause
             Name or number of a competing cause: log-hazards, gradients and latents' log-hazards are then those of this
             cause. None for any event.
+        channel
+            Name of the channel that pictures show; None for the first.
 
         Raises
         ------
         UsageError
-            When the run has no such cause.
+            When the run has no such cause or channel.
         RunError
             When the run is damaged, or its cohort can no longer be prepared as it was.
         """
-        header = CohortHeader.from_dict(run.record["cohort"]["header"])
+        header = CohortHeader.from_dict(run.record["cohort"]["header"]).showing(channel)
         model = load_model(run, device)
         if not has_latents(run):
             if cause is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from survembed.models.losses import binary_entropy
+from survembed.storage.memory import free_memory as free_main_memory
 
 if TYPE_CHECKING:
     from survembed.cohort.cohort import Cohort
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 SHARE_OF_MEMORY = 0.4
 """A cohort is held whole when it takes less than this share of the device's free memory."""
+
+
+VALUES_IN_DOUBLE = 2**24
+"""Numbers of images that `Images.moments` reads at once: 64 MB, and some 400 MB with their squares in float64."""
 
 
 class Moments(NamedTuple):
@@ -110,7 +115,8 @@ class Images:
         return stored.float().mul_(self._scale) if stored.dtype == torch.uint8 else stored.float()
 
     def moments(self, index: Tensor, batch_size: int) -> Moments:
-        """Mean, standard deviation and mean entropy of the images at `index`, in one pass."""
+        """Mean, standard deviation and mean entropy of the images at `index`, in one pass; less at once if large."""
+        batch_size = min(batch_size, max(1, VALUES_IN_DOUBLE // math.prod(self.shape)))
         total: Tensor | None = None
         squares: Tensor | None = None
         entropy: Tensor | None = None
@@ -131,10 +137,5 @@ class Images:
 
 
 def free_memory(device: torch.device) -> float:
-    """Free bytes of a device; 4 GB where the system does not report it."""
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 4e9
+    """Free bytes of a device."""
+    return float(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else free_main_memory()

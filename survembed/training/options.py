@@ -69,6 +69,9 @@ class TrainOptions(Component, defer_build=True):  # help and completion need nam
     precision: Literal["auto", "float32", "bf16"] = option(
         "auto", help="'auto' tries both on volumes, and uses bf16 where it is faster and agrees with float32."
     )
+    init: str = option(
+        "", help="Run whose encoder and decoder the training starts from, where they fit; such as a vae on more images."
+    )
     checkpoint: float = option(60.0, gt=0, help="Seconds between checkpoints, from which --resume continues.")
     trackers: tuple[str, ...] = option((), help="Trackers by name, such as tensorboard, in addition to metrics.jsonl.")
 

@@ -161,7 +161,7 @@ def traverse(
     risk
         Whether to add the row along the hazard; a model without a head has none.
     options
-        `raw`, `start`, `low`, `high` and `n_steps` of `survembed.workflows.traverse.traverse`.
+        `raw`, `start`, `low`, `high`, `n_steps` and `channel` of `survembed.workflows.traverse.traverse`.
 
     Returns
     -------

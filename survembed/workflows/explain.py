@@ -124,6 +124,7 @@ def explain(
     n_steps: int = 5,
     covariates: Sequence[str] = (),
     cause: str | None = None,
+    channel: str | None = None,
     reporter: Reporter = QUIET,
 ) -> Explanation:
     """Walk a subject of the run's cohort along the hazard.
@@ -142,6 +143,8 @@ def explain(
         `name=value` for a model with covariates. Default: the subject's own.
     cause
         Name or number of a competing cause whose hazard is walked along; None for any event.
+    channel
+        Name of the channel that figures show; None for the first.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def explain(
         When the run is damaged, or cannot be walked: no head, no decoder, or a table.
     """
     _check(run, low, high, n_steps)
-    trained = TrainedModel.open(run, reporter=reporter, cause=cause)
+    trained = TrainedModel.open(run, reporter=reporter, cause=cause, channel=channel)
     position = trained.latents.position(subject)
     text, ratio = _covariates(trained, position, covariates, reporter)
     steps = np.unique(np.append(np.linspace(low, high, n_steps).round(10), 0.0)) + 0.0

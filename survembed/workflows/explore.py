@@ -105,6 +105,7 @@ class Explorer:
             "title": data_name(header.title, header.synthetic),
             "synthetic": header.synthetic,
             "channels": header.to_dict()["channels"],
+            "drawn": header.drawn,
             "shape": header.shape,
             "spacing_mm": header.spacing_mm,
             "features": header.features,

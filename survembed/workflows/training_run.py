@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +20,7 @@ from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
 from survembed.runs.configuration import TrainConfig
 from survembed.runs.embedding import build_model
-from survembed.runs.run import Run, Runs
+from survembed.runs.run import STATE, Run, Runs
 from survembed.runs.sole_writer import sole_writer
 from survembed.runs.tracked_run import run_recorder
 from survembed.survival.outcome import Float
@@ -33,6 +34,8 @@ from survembed.training.recorder import TrainingOutcome
 from survembed.training.split import Parts, as_ids, groups_to_leave_out, split
 from survembed.training.training_data import TrainingData
 from survembed.workflows.covariates import encoder_of
+from survembed.workflows.initial_weights import take_initial_weights
+from survembed.workflows.require_memory import require_memory
 from survembed.workflows.run_record import record_end, record_of_start
 
 FEWEST_EVENTS = 10
@@ -85,14 +88,16 @@ class TrainingRun:
             x = None if encoder is None else encoder.encode(subjects.covariates)
             data = _training_data(cohort, parts, x, self.processes)
             model = self._untrained_model(cohort, encoder)
+            initial = self._initial_weights(resumed, model, cohort, parts)
             data.fit_statistics(model, options.batch_size)
             start_at_clinical_model(model, data)
+            require_memory(model, data, options, self.processes.count, self.config.data.component, self.reporter)
             run, checkpoint = resumed, None
             if run:
                 checkpoint = self._load_checkpoint(run, cohort, parts)
             else:
                 self._report_cohort(cohort, parts, model)
-                run = self._create(name, cohort, parts, model, encoder)
+                run = self._create(name, cohort, parts, model, encoder, initial)
                 stack.enter_context(self._sole_writer(run))
             if self.processes.first:
                 run.write("split.json", as_ids(parts, cohort.subjects))
@@ -136,6 +141,22 @@ class TrainingRun:
         if model.head is not None:
             self._require_causes(cohort.header.causes, model.head.n_causes)
         return model.to(self.processes.device)
+
+    def _initial_weights(
+        self, resumed: Run | None, model: Model, cohort: Cohort, parts: Parts
+    ) -> dict[str, Any] | None:
+        """Take the weights of `train.init`; None without one, and for a checkpoint, which replaces all weights."""
+        if not self.config.train.init or (resumed and (resumed.path / STATE).is_file()):
+            return None
+        initial = take_initial_weights(self.config, self.runs_dir, model, cohort, parts, self.reporter)
+        if resumed and initial["weights"] != resumed.record["init"]["weights"]:
+            raise RunError(
+                f"the weights of run {initial['run']} have changed since run {resumed.id} began",
+                where=f"train.init = {self.config.train.init}",
+                expected="the weights that run.json names",
+                try_="train again",
+            )
+        return initial
 
     def _refit_covariates(self, run: Run, model: Model, data: TrainingData, encoder: CovariateEncoder) -> None:
         fit = refit(model, data, encoder.names, self.reporter)
@@ -183,12 +204,19 @@ class TrainingRun:
             self.reporter.say(f"{zeros} subject(s) with a duration of 0 are kept")
 
     def _create(
-        self, name: str | None, cohort: Cohort, parts: Parts, model: Model, encoder: CovariateEncoder | None
+        self,
+        name: str | None,
+        cohort: Cohort,
+        parts: Parts,
+        model: Model,
+        encoder: CovariateEncoder | None,
+        initial: dict[str, Any] | None,
     ) -> Run:
         path = ""
         if self.processes.first:
             record = record_of_start(self.config, cohort, parts, model, self.processes.count)
             record |= {"covariates": encoder.to_dict()} if encoder else {}
+            record |= {"init": initial} if initial else {}
             name = name or f"{self.config.model.name}-{self.config.data.name}"
             path = str(Run.create(self.runs_dir, name, record, self.config.to_dict()).path)
         return Run(Path(self.processes.agree_on_text(path)))

@@ -150,6 +150,7 @@ def traverse(
     high: float = 4.0,
     n_steps: int = 9,
     cause: str | None = None,
+    channel: str | None = None,
     reporter: Reporter = QUIET,
 ) -> Traversal:
     """Decode the latent space along some dimensions and along the hazard axis.
@@ -170,6 +171,8 @@ def traverse(
         Positions: `n_steps` evenly from `low` to `high`.
     cause
         Name or number of a competing cause whose hazard is walked along; None for any event.
+    channel
+        Name of the channel that figures show; None for the first.
 
     Raises
     ------
@@ -178,7 +181,7 @@ def traverse(
     RunError
         When the run is damaged.
     """
-    trained = TrainedModel.open(run, reporter=reporter, cause=cause)
+    trained = TrainedModel.open(run, reporter=reporter, cause=cause, channel=channel)
     n_dims, has_head = trained.model.latent_dim, trained.model.head is not None
     wanted = list(range(n_dims)) if dims is None else list(dict.fromkeys(dims))
     _check(wanted, n_dims, low, high, n_steps, risk and not has_head)

@@ -6,8 +6,20 @@ import numpy as np
 import pytest
 
 from survembed.cohort.subjects import Channel, CohortHeader
-from survembed.figures.slices import aspect, cut, draw_scale, middle_of, organ_of, overlaid, overlay_text, planes_of
+from survembed.errors import UsageError
+from survembed.figures.slices import (
+    OVERLAYS,
+    aspect,
+    cut,
+    draw_scale,
+    middle_of,
+    organ_of,
+    overlaid,
+    overlay_text,
+    planes_of,
+)
 from survembed.figures.style import new_figure
+from tests.planted import channels_of
 
 CHANNELS = (Channel("ct", "gaussian"), Channel("tumour", "bernoulli", overlay=True))
 VOLUME = CohortHeader("x", "x", CHANNELS, (4, 5, 6), spacing_mm=(1.0, 2.0, 4.0))
@@ -63,6 +75,29 @@ def test_lesions_are_red_by_their_fraction() -> None:
     rgb = overlaid(np.array([[[0.4, 0.4]], [[0.0, 0.8]]], dtype=np.float32), VOLUME)
     assert rgb[0, 0].tolist() == pytest.approx([0.4, 0.4, 0.4])
     assert rgb[0, 1, 0] > rgb[0, 1, 1] + 0.3
+
+
+def test_each_lesion_channel_has_its_own_colour_over_the_channel_that_is_shown() -> None:
+    header = CohortHeader("x", "x", channels_of("petct"), (1, 3), spacing_mm=(1.0, 1.0, 1.0)).showing("pet")
+    values = np.array([[[0.1, 0.1, 0.1]], [[0.6, 0.6, 0.6]], [[0, 1, 0]], [[0, 0, 1]]], np.float32)
+    grey, primary, nodes = overlaid(values, header)[0]
+    assert grey.tolist() == pytest.approx([0.6, 0.6, 0.6])
+    np.testing.assert_allclose(primary, 0.35 * 0.6 + 0.65 * OVERLAYS["red"], rtol=1e-5)
+    np.testing.assert_allclose(nodes, 0.35 * 0.6 + 0.65 * OVERLAYS["yellow"], rtol=1e-5)
+    text = overlay_text(header) or ""
+    assert text.startswith("grey: pet; red: primary, yellow: nodes, as strong as the fraction of the voxel; volumes")
+
+
+@pytest.mark.parametrize(("name", "near"), [("pte", "pet"), ("primary", "ct")])
+def test_a_channel_that_is_no_image_is_refused(name: str, near: str) -> None:
+    header = CohortHeader("x", "x", channels_of("petct"), (1, 3))
+    with pytest.raises(UsageError, match=f"no image channel '{name}'") as refused:
+        header.showing(name)
+    assert refused.value.expected == "one of ct, pet; lesion masks are drawn over it"
+    assert (refused.value.try_ or "").startswith("--channel ")
+    assert name != "pte" or refused.value.try_ == f"--channel {near}"
+    assert header.showing(None) is header
+    assert "drawn" not in header.showing("pet").to_dict()
 
 
 @pytest.mark.parametrize(("plane", "length"), [("axial", "1 mm"), ("coronal", "1 mm"), ("sagittal", "2 mm")])

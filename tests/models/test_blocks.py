@@ -44,6 +44,54 @@ def test_patches_come_back(axes: list[tuple[int, int]], n: int, channels: int) -
     assert torch.equal(corner, x[(slice(None), slice(None), *first)].reshape(n, -1))
 
 
+@pytest.mark.parametrize(
+    ("shape", "patch", "grids"),
+    [
+        ((128, 128, 48), (4, 4, 4), [(32, 32, 12), (16, 16, 6), (8, 8, 3), (4, 4, 2)]),
+        ((128, 100, 10), (4, 4, 1), [(32, 25, 10), (16, 13, 5), (8, 7, 3), (4, 4, 2)]),
+        ((2, 64, 64), (1, 4, 4), [(2, 16, 16), (2, 8, 8), (2, 4, 4), (2, 4, 4)]),
+        ((1, 40, 40), (1, 4, 4), [(1, 10, 10), (1, 5, 5), (1, 3, 3), (1, 3, 3)]),
+        ((128, 128), (4, 4), [(32, 32), (16, 16), (8, 8), (4, 4)]),
+        ((200, 130), (4, 4), [(50, 33), (25, 17), (13, 9), (7, 5), (4, 3)]),
+        ((512, 512), (4, 4), [(128, 128), (64, 64), (32, 32), (16, 16), (8, 8), (4, 4)]),
+    ],
+)
+def test_axes_are_halved_to_four_cells_and_no_axis_to_one(
+    shape: tuple[int, ...], patch: tuple[int, ...], grids: list[tuple[int, ...]]
+) -> None:
+    plan = geometry(shape, 0, 16, 4)
+    assert plan.patch == patch
+    assert [level.grid for level in plan.levels] == grids
+    assert [level.width for level in plan.levels[:3]] == [16, 32, 64]
+
+
+@pytest.mark.parametrize("shape", [(19, 70, 66), (64, 64, 10), (3, 40, 28), (260, 131), (512, 512)])
+@pytest.mark.parametrize("channels", [1, 8])
+def test_thin_volumes_and_large_pictures_come_back_and_are_learnt_from(shape: tuple[int, ...], channels: int) -> None:
+    torch.manual_seed(0)
+    plan = geometry(shape, 0, 4, 4)
+    encoder, decoder = Encoder(channels, plan, "batch", 0.0), Decoder(3, channels, plan, "batch", 0.0)
+    image = torch.rand(2, channels, *shape)
+    decoded = decoder(encoder(image)[:, :3])
+    assert decoded.shape == image.shape
+    (decoded - image).square().mean().backward()
+    for parameter in (*encoder.parameters(), *decoder.parameters()):
+        assert parameter.grad is not None
+        assert parameter.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("stride", [(1, 2, 2), (2, 1, 2), (2, 2, 1)])
+def test_a_stride_of_each_axis_takes_every_second_cell_of_that_axis_only(stride: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    block = ResidualBlock(4, 8, (3, 4, 6), stride, norm="none")
+    x = torch.randn(2, 4, 3, 4, 6)
+    every = tuple(slice(None, None, each) for each in stride)
+    first, _, act, _, second, _ = block.inner
+    at_full = torch.nn.functional.conv3d(x, first.weight, first.bias, padding=1)[:, :, *every]
+    expected = torch.nn.functional.silu(block.shortcut(x[:, :, *every]) + second(act(at_full)))
+    torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
 @pytest.mark.parametrize("shape", AWKWARD)
 def test_any_shape_comes_back(shape: tuple[int, ...], norm: Norm) -> None:

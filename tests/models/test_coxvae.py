@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 from lifelines.utils import concordance_index
 
+from survembed.cohort.subjects import Channel
+from survembed.heads import Linear
+from survembed.models import CoxVAE
 from survembed.models.base import parameter_groups
 from tests.small import batch, network, study, trained
 
@@ -69,3 +74,40 @@ def test_the_head_is_float32_where_convolutions_are_bf16(name: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         model.loss(data)
     assert set(seen) == {torch.float32}
+
+
+IMAGES = {
+    "ct": (Channel("ct", "gaussian"), Channel("tumour", "bernoulli", overlay=True)),
+    "digit": (Channel("digit", "bernoulli"),),
+    "table": (Channel("table", "gaussian", standardise=True),),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "digest", "weights", "outputs"),
+    [
+        ("ct", (64, 64, 64), "39979f8187ec9b57", 20432.40984, [0.28972874, 0.19321085, 0.24838487, 0.25231054]),
+        ("ct", (32, 32, 32), "515614b5a3be4e57", 11599.97485, [0.35513598, 0.38417929, 0.2482015, 0.25440749]),
+        ("digit", (28, 28), "cb3d79ea0ba36ede", 4979.806819, [0.33431676, 0.52254307, 0.50224676, 0.0139056]),
+        ("digit", (8, 8), "0977706cca75b833", 4825.66016, [0.34069438, 0.26674249, 0.50448018, 0.00637404]),
+        ("table", (12,), "6d2330a8343be460", 5530.044621, [1.12855079, 0.61325638, -0.01115955, 0.13088997]),
+    ],
+)
+def test_networks_for_livers_digits_and_tables_are_those_of_earlier_runs(
+    kind: str, shape: tuple[int, ...], digest: str, weights: float, outputs: list[float]
+) -> None:
+    """Names and shapes of all weights, their first values at a seed, and what they compute: stored runs need them."""
+    torch.manual_seed(3)
+    channels = IMAGES[kind]
+    model = CoxVAE().build(channels, shape, Linear()).eval()
+    names = "".join(f"{name} {tuple(value.shape)}\n" for name, value in model.state_dict().items())
+    assert hashlib.sha256(names.encode()).hexdigest()[:16] == digest
+    total = sum(float(parameter.detach().double().abs().sum()) for parameter in model.parameters())
+    assert total == pytest.approx(weights, rel=1e-9)
+    image = torch.linspace(0, 1, 2 * len(channels) * math.prod(shape)).reshape(2, len(channels), *shape)
+    with torch.no_grad():
+        mu, logvar = model.posterior(image)
+        decoded = model.decode(mu + 1).double()
+    assert logvar is not None
+    found = [mu.double().abs().sum(), logvar.double().abs().sum(), decoded.mean(), decoded.std()]
+    assert [float(value) for value in found] == pytest.approx(outputs, rel=1e-5)

@@ -24,7 +24,7 @@ RUNS = {
     "phantom": "coxvae --data liver --set data.size=20,16,12 --set data.n_subjects=40 --updates 25 --batch-size 16",
     "digits": "coxvae --data surv-digits --updates 40",
 }
-PLANTED = {"volume": "coxvae", "headless": "vae"}
+PLANTED = {"volume": "coxvae", "headless": "vae", "petct": "coxvae"}
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def explorers(tmp_path_factory: pytest.TempPathFactory) -> Explorers:
             patch.syspath_prepend(packages)
             patch.setenv("SURVEMBED_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
             if name in PLANTED:
-                train(config("volume" if name == "volume" else "image", PLANTED[name]), runs_dir=folder)
+                train(config("image" if name == "headless" else name, PLANTED[name]), runs_dir=folder)
             else:
                 with pytest.raises(SystemExit):
                     main(["train", *RUNS[name].split(), *SMALL.split(), "--runs-dir", str(folder)])

@@ -475,6 +475,49 @@ def test_digits_have_one_plane(tabs: Callable[..., Tab], trained_models: Callabl
         assert not tab.page.locator(name).is_visible()
 
 
+YELLOW = np.array([240, 199, 0])
+
+CHOOSE = """([name, value]) => {
+  const select = document.getElementById(name);
+  select.value = value;
+  select.dispatchEvent(new Event("change", { bubbles: true }));
+}"""
+
+
+def test_channels_are_chosen_and_fused_and_each_lesion_has_its_colour(
+    tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel]
+) -> None:
+    tab, trained = tabs("petct"), trained_models("petct")
+    ct, pet, primary, nodes = np.rint(np.clip(trained.decode(trained.coordinates().centre[None])[0], 0, 1) * 255)
+
+    def expected(grey: np.ndarray, fused: float) -> np.ndarray:
+        rgb = np.repeat(np.rint(grey)[..., None], 3, axis=-1)
+        hot = np.clip(3 * pet[..., None] - 255 * np.arange(3), 0, 255)
+        strength = fused * np.minimum(1, 2 * pet / 255)[..., None]
+        rgb = (1 - strength) * rgb + strength * hot
+        for fraction, colour in ((primary, RED), (nodes, YELLOW)):
+            rgb += 0.65 * fraction[..., None] / 255 * (colour - rgb)
+        axial: np.ndarray = rgb[::-1, ::-1, pet.shape[2] // 2].transpose(1, 0, 2)
+        return axial
+
+    def differs(image: np.ndarray) -> float:
+        return float(np.abs(tab.pixels("axial")[..., :3] - image).max())
+
+    assert differs(expected(ct, 0.0)) <= 1
+    assert tab.page.locator("#overlay").inner_text().strip() == "By their fraction: primary red, nodes yellow"
+    assert tab.page.locator("#channel option").all_inner_texts() == ["ct", "pet"]
+    tab.page.evaluate(CHOOSE, ["over", "1"])
+    assert differs(expected(ct, 0.7)) <= 1
+    assert tab.hash()["over"] == "pet"
+    tab.page.evaluate(CHOOSE, ["over", ""])
+    tab.page.evaluate(CHOOSE, ["channel", "1"])
+    assert differs(expected(pet, 0.0)) <= 1
+    assert tab.page.locator("#level-value").inner_text() == "10 SUV"
+    again = tabs("petct", "#channel=pet&over=ct&blend=0")
+    assert float(np.abs(again.pixels("axial")[..., :3] - expected(pet, 0.0)).max()) <= 1
+    assert again.page.locator("#channel").input_value() == "1"
+
+
 def test_without_a_head_there_is_no_hazard(
     tabs: Callable[..., Tab], trained_models: Callable[[str], TrainedModel]
 ) -> None:

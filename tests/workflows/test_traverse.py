@@ -13,10 +13,12 @@ from lifelines import CoxPHFitter
 
 from survembed.errors import DataError, UsageError
 from survembed.evaluation.reencoding import differing
+from survembed.figures.traversal import middle_slice
 from survembed.runs.embedding import embed, load_model
 from survembed.storage.files import read_json
 from survembed.survival.cox_inference import CoxFit, HazardRatio
 from survembed.workflows.traverse import save_volumes, traverse
+from tests.cli.command import survembed
 from tests.trained import Made
 
 STEPS = np.arange(-4.0, 5.0)
@@ -257,3 +259,20 @@ def test_fine_steps_have_files_of_their_own(a_run: Made, tmp_path: Path) -> None
 def test_no_nifti_of_pictures(a_run: Made, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no volumes"):
         save_volumes(traverse(a_run("image"), [0]), tmp_path)
+
+
+def test_the_channel_that_figures_show(a_run: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    run = a_run("petct")
+    command = ["--runs-dir", str(run.path.parent), "--steps", "2", "--dim", "0"]
+    answer = survembed(capsys, "traverse", *command, "--channel", "pet")
+    assert answer.code == 0, answer.err
+    assert (run.path / "traversal/z0-pet/traversal.png").is_file()
+    refused = survembed(capsys, "traverse", *command, "--channel", "nodes")
+    assert refused.code == 2
+    assert "expected: one of ct, pet; lesion masks are drawn over it" in refused.err
+    shown, usual = (traverse(run, [0], low=-1, high=1, n_steps=2, channel=name) for name in ("pet", None))
+    image = usual.walks[0].images[0]
+    assert not np.array_equal(middle_slice(image, shown.header), middle_slice(image, usual.header))
+    np.testing.assert_array_equal(  # where there is no lesion, it is the PET itself
+        middle_slice(image, shown.header)[0, 0], np.repeat(image[1, -1, -1, 5], 3)
+    )

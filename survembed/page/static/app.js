@@ -8,7 +8,7 @@ import { Scatter } from "./scatter.js";
 import { Slider } from "./sliders.js";
 import { clamp, fresh, read, written } from "./state.js";
 import { Curve } from "./survival.js";
-import { Views } from "./views.js";
+import { LESIONS, Views } from "./views.js";
 import { element, ratio } from "./format.js";
 
 const $ = (selector) => document.querySelector(selector);
@@ -201,8 +201,13 @@ class Page {
     $("#units").textContent += ` On the right: ${psi}; and exp(ψ), the hazard ratio per unit. For intervals see survembed importance.`;
   }
 
+  // The channel that is shown in grey.
+  get channel() {
+    return this.run.channels[this.state.channel];
+  }
+
   window(level, width) {
-    const [low, high] = this.run.channels[0].window;
+    const [low, high] = this.channel.window;
     this.state.level = clamp(this.state.level + level * (high - low), low, high);
     this.state.width = clamp(this.state.width + width * (high - low), (high - low) / 100, high - low);
     this.redraw();
@@ -227,8 +232,15 @@ class Page {
 
   // Updates the controls from the state.
   settings() {
-    const { level, width, opacity, smooth, axes, sort } = this.state;
-    const unit = this.run.channels[0].unit;
+    const { level, width, opacity, smooth, axes, sort, channel, over, blend } = this.state;
+    const { unit, window: [low, high] } = this.channel;
+    Object.assign($("#level"), { min: low, max: high, step: (high - low) / 400 });
+    Object.assign($("#width"), { min: (high - low) / 100, max: high - low, step: (high - low) / 400 });
+    $("#window").hidden = this.table || this.channel.likelihood !== "gaussian" || this.views.coloured;
+    $("#channel").value = channel;
+    $("#over").value = over ?? "";
+    $("#blend").value = blend;
+    $("#blend").hidden = over === null;
     Object.assign($("#level"), { value: level });
     Object.assign($("#width"), { value: width });
     $("#level-value").textContent = `${unit ? level.toFixed(0) : level.toFixed(2)} ${unit}`;
@@ -241,11 +253,7 @@ class Page {
 
   controls() {
     const { run, state } = this;
-    const [low, high] = run.channels[0].window;
-    const range = (name, from) => Object.assign($(name), { min: from, max: high, step: (high - low) / 400 });
-    range("#level", low);
-    Object.assign(range("#width", (high - low) / 100), { max: high - low });
-    for (const name of ["level", "width", "opacity"]) {
+    for (const name of ["level", "width", "opacity", "blend"]) {
       $(`#${name}`).addEventListener("input", (event) => {
         state[name] = Number(event.target.value);
         this.redraw();
@@ -255,8 +263,23 @@ class Page {
       state.smooth = event.target.checked;
       this.redraw();
     });
-    $("#window").hidden = this.table || run.channels[0].likelihood !== "gaussian";
-    $("#overlay").hidden = this.table || this.views.overlay < 0;
+    const images = run.channels.flatMap(({ name, overlay }, value) => (overlay ? [] : [element("option", { value }, name)]));
+    $("#channel").replaceChildren(...images);
+    $("#over").replaceChildren(element("option", { value: "" }, "none"), ...images.map((each) => each.cloneNode(true)));
+    $("#channels").hidden = this.table || images.length < 2 || this.views.coloured;
+    $("#channel").addEventListener("change", (event) => {
+      const { channel, level, width } = fresh(run, Number(event.target.value));
+      Object.assign(state, { channel, level, width });
+      this.redraw();
+    });
+    $("#over").addEventListener("change", (event) => {
+      state.over = event.target.value === "" ? null : Number(event.target.value);
+      this.redraw();
+    });
+    const lesions = this.table ? [] : this.views.lesions;
+    $("#overlay").hidden = lesions.length === 0;
+    const colours = lesions.map((number, order) => `${run.channels[number].name} ${LESIONS[order % LESIONS.length][0]}`);
+    if (lesions.length > 1) $("#overlay").firstChild.data = `By their fraction: ${colours.join(", ")} `;
     $("#smooth").parentElement.hidden = $("#save-png").hidden = this.table;
     $("#axes").addEventListener("change", (event) => {
       state.axes = event.target.value;

@@ -3,7 +3,15 @@
 import { clamp } from "./state.js";
 import { element } from "./format.js";
 
-const RED = [219, 20, 31];
+// Colour of each lesion channel in their order, as in the figures; they begin again after the last.
+export const LESIONS = [
+  ["red", [219, 20, 31]], ["yellow", [240, 199, 0]], ["blue", [26, 115, 242]],
+  ["green", [0, 166, 102]], ["magenta", [204, 77, 191]], ["cyan", [51, 191, 217]],
+];
+
+// A fused channel goes from black over red and yellow to white, and hides the grey one where it is above half.
+const HOT = Array.from({ length: 256 }, (_, stored) => [0, 1, 2].map((third) => Math.max(0, Math.min(255, 3 * stored - 255 * third))));
+const FUSED = Array.from({ length: 256 }, (_, stored) => Math.min(1, (2 * stored) / 255));
 
 // Radiological convention for volumes in RAS order: the subject's right on the left, anterior and superior up.
 const PLANES = [
@@ -24,7 +32,8 @@ export class Views {
     this.shape = run.shape;
     this.strides = run.shape.map((_, axis) => run.shape.slice(axis + 1).reduce((product, edge) => product * edge, 1));
     this.size = run.shape.reduce((product, edge) => product * edge, 1);
-    this.overlay = run.channels.findIndex((channel, index) => index > 0 && channel.overlay);
+    this.lesions = run.channels.flatMap((channel, index) => (channel.overlay ? [index] : []));
+    this.coloured = run.channels.map((channel) => channel.name).join() === "red,green,blue";
     this.voxels = null;
     this.planes = (run.shape.length === 3 ? PLANES : [IMAGE]).map((plane) => this.build(place, plane));
     place.classList.toggle("single", this.planes.length === 1);
@@ -115,8 +124,8 @@ export class Views {
 
   // Grey value for each stored value, 0 to 255, at the current level and width.
   greys() {
-    const [low, high] = this.run.channels[0].window;
-    const { level, width } = this.state;
+    const { level, width, channel } = this.state;
+    const [low, high] = this.run.channels[channel].window;
     return Uint8ClampedArray.from({ length: 256 }, (_, stored) => {
       const value = low + ((high - low) * stored) / 255;
       return 255 * ((value - level) / width + 0.5);
@@ -128,20 +137,22 @@ export class Views {
     const [width, height] = [this.shape[across], this.shape[down]];
     const [dx, dy] = [this.strides[across], this.strides[down]];
     const start = through === null ? 0 : this.state.at[through] * this.strides[through];
-    const lesion = this.overlay < 0 ? null : this.voxels.subarray(this.overlay * this.size);
-    const { opacity } = this.state;
+    const { opacity, channel, over, blend } = this.state;
+    const of = (number) => this.voxels.subarray(number * this.size, (number + 1) * this.size);
+    const lesions = this.lesions.map((number, order) => [of(number), LESIONS[order % LESIONS.length][1]]);
+    const base = this.coloured ? [of(0), of(1), of(2)] : [of(channel)];
+    const fused = over === null ? null : of(over);
+    const mix = (colour, onto, alpha) => onto.map((value, third) => (1 - alpha) * value + alpha * colour[third]);
     let pixel = 0;
     for (let row = 0; row < height; row++) {
       let index = start + (flips ? height - 1 - row : row) * dy + (flips ? (width - 1) * dx : 0);
       for (let columns = 0; columns < width; columns++, index += flips ? -dx : dx) {
-        const shade = grey[this.voxels[index]];
-        if (lesion !== null && lesion[index] > 0) {
-          const alpha = (opacity * lesion[index]) / 255;
-          const [r, g, b] = RED.map((full) => Math.round((1 - alpha) * shade + alpha * full));
-          words[pixel++] = 0xff000000 | (b << 16) | (g << 8) | r;
-        } else {
-          words[pixel++] = 0xff000000 | (shade << 16) | (shade << 8) | shade;
-        }
+        const shade = grey[base[0][index]];
+        let rgb = this.coloured ? base.map((values) => values[index]) : [shade, shade, shade];
+        if (fused !== null) rgb = mix(HOT[fused[index]], rgb, blend * FUSED[fused[index]]);
+        for (const [fraction, colour] of lesions) if (fraction[index] > 0) rgb = mix(colour, rgb, (opacity * fraction[index]) / 255);
+        const [r, g, b] = rgb.map(Math.round);
+        words[pixel++] = 0xff000000 | (b << 16) | (g << 8) | r;
       }
     }
     plane.context.putImageData(plane.pixels, 0, 0);
