@@ -57,8 +57,10 @@ def ratios_on_test(trained: TrainedModel) -> dict[int, HazardRatio]:
 
 
 def risk_ratio_on_test(trained: TrainedModel) -> HazardRatio | None:
-    """Hazard ratio of the run's own log-hazard on its test set; also of an imported run."""
+    """Hazard ratio of the run's own log-hazard on its test set; also of an imported run, but not of one cause there."""
     kept = trained.reference
+    if kept and trained.cause:
+        return None
     return kept.risk_ratio if kept else refit_log_hazard(trained.latents, trained.latents.test)
 
 

@@ -85,6 +85,8 @@ class TauAdvice(Result):
         The smallest τ whose reconstruction is meaningful; None where there is none.
     reason
         Reason of the recommendation, in a sentence.
+    counted
+        What counts as an event of a cohort with competing causes, in a sentence; empty without these.
     embedded
         For the figure: the test subjects of one run of each row.
     """
@@ -100,6 +102,7 @@ class TauAdvice(Result):
     recommended: float | None
     reason: str
     embedded: tuple[Projection, ...] = field(metadata={"json": False})
+    counted: str = ""
 
 
 def advise(
@@ -160,7 +163,8 @@ def advise(
     first = runs[trained[0]][0]
     basis = chosen_on(first.read("config.json")["split"]["folds"], len(first.read("split.json")["validation"]))
     return TauAdvice(
-        *(model, header.title, header.synthetic, colour, tuple(rows), basis, chosen, reason, tuple(projections))
+        *(model, header.title, header.synthetic, colour, tuple(rows), basis, chosen, reason, tuple(projections)),
+        counted=header.counted,
     )
 
 

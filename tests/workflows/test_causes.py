@@ -36,6 +36,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("causes") / "study.csv"
     frame.to_csv(path, index=False)
     frame.iloc[:3].to_csv(path.parent / "new.csv", index=False)
+    frame.iloc[:1].to_csv(path.parent / "one.csv", index=False)
     return path
 
 
@@ -50,17 +51,30 @@ def test_from_the_table_to_the_commands(table: Path, tmp_path: Path, capsys: pyt
         "--rate 0.01 --tau 0.1"
     )
     scored = said("evaluate --downstream coxph --bootstrap 10")
-    assert [each["cause"] for each in scored["causes"]] == ["recurrence", "death"]
+    assert [(each["model"], each["cause"]) for each in scored["causes"]] == [("base", "recurrence"), ("base", "death")]
+    assert scored["counted"] == "An event of any cause counts: recurrence, death."
     for each in scored["causes"]:
         assert each["c"]["value"] > 0.7
         assert each["ibs"]["value"] < each["ibs_null"]["value"]
+        predicted, observed = (np.array(each["calibration"][part], float) for part in ("predicted", "observed"))
+        assert np.nanmax(np.abs(predicted - observed)) < 0.35  # none where the follow-up of a group ends before
+    for name, extra in (("survival", "incidence"), ("calibration", "incidence-calibration")):
+        drawn = said(f"figure {name} --bootstrap 0 --out {tmp_path / 'figures'}")
+        assert (tmp_path / "figures" / f"{extra}.png").is_file()
+        assert set(drawn["numbers"]["causes"]) == {"base, recurrence", "base, death"}
+    written = said(f"report --bootstrap 0 --out {tmp_path / 'report.html'}")
+    assert {"survival", "calibration"} <= set(written["figures"])
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in ("Aalen-Johansen IBS", "Incidence by", "base, recurrence", "An event of any cause counts"):
+        assert text in html
+    effects = said("importance")
+    assert effects["counted"] == scored["counted"]
     frame = pd.read_csv(table).set_index("id")
     trained = TrainedModel.open(Runs(tmp_path).find())
     hazards = trained.cause_log_hazards(trained.latents.z.astype(np.float64))
     for number, column in enumerate("ab"):
         true = frame.loc[trained.latents.id, column]
         assert spearmanr(hazards[:, number], true).statistic > 0.9
-    effects = said("importance")
     assert 60 < effects["angles"]["recurrence and death"] < 120
     assert set(effects["causes"]) == {"recurrence", "death"}
     ends = {}
@@ -73,14 +87,41 @@ def test_from_the_table_to_the_commands(table: Path, tmp_path: Path, capsys: pyt
     for subject in predicted["subjects"]:
         total = np.sum([subject["survival"], *subject["incidence"].values()], axis=0)
         np.testing.assert_allclose(total, 1.0, atol=1e-9)
+    new = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    names = ("survival", "incidence_of_recurrence", "incidence_of_death")
+    curves = [new.filter(regex=f"^{name}_at_").to_numpy() for name in names]
+    assert curves[0].shape == (3, 3)
+    np.testing.assert_allclose(np.sum(curves, axis=0), 1.0, atol=1e-5)
+    rows = [trained.latents.position(name) for name in new["id"]]
+    for number, cause in enumerate(("recurrence", "death")):
+        of_cause = said(f"predict --table {table.parent / 'new.csv'} --out {tmp_path / cause} --cause {cause}")
+        assert of_cause["cause"] == cause
+        for subject, other, row in zip(of_cause["subjects"], predicted["subjects"], rows, strict=True):
+            assert subject["log_hazard"] == pytest.approx(hazards[row, number], rel=1e-5)
+            share = np.mean(hazards[~trained.latents.test, number] <= hazards[row, number])
+            assert subject["log_hazard_percentile"] == pytest.approx(100 * share, abs=1)
+            assert subject["survival"] == other["survival"]
+            assert subject["survival_bound"] == other["survival_bound"]
+            assert sum(subject["contributions"]) == pytest.approx(np.log(subject["hazard_ratio"]), abs=1e-5)
+    page = survembed(capsys, *f"predict --table {table.parent / 'one.csv'} --pages --runs-dir {tmp_path}".split())
+    assert "incidence of death" in page.out, page.err
     wrong = survembed(capsys, "traverse", "--cause", "deth", "--runs-dir", str(tmp_path))
     assert (wrong.code, "--cause death" in wrong.err) == (2, True)
     text = survembed(capsys, "evaluate", "--downstream", "coxph", "--bootstrap", "0", "--runs-dir", str(tmp_path))
     assert "Aalen-Johansen IBS" in text.out
+    assert "predicted / observed" in text.out
     assert survembed(capsys, "importance", "--runs-dir", str(tmp_path)).code == 0
     run = Runs(tmp_path).find().id
-    archive = survembed(capsys, "runs", "export", run, str(tmp_path / "run.zip"), "--runs-dir", str(tmp_path))
-    assert (archive.code, "--with-latents" in archive.err) == (5, True)
+    assert said(f"runs export {run} {tmp_path / 'alone.zip'}")
+    without = survembed(capsys, "runs", "import", str(tmp_path / "alone.zip"), "--runs-dir", str(tmp_path / "alone"))
+    assert without.code == 0, without.err
+    for cause in ("", " --cause death"):
+        line = f"predict --table {table.parent / 'new.csv'} --out {tmp_path / 'again'} --json{cause} --runs-dir"
+        answers = [survembed(capsys, *line.split(), str(folder)) for folder in (tmp_path, tmp_path / "alone")]
+        own, imported = (json.loads(answer.out)["subjects"] for answer in answers)
+        for one, other in zip(own, imported, strict=True):
+            assert one["incidence"] == other["incidence"]
+            assert one["log_hazard_percentile"] == other["log_hazard_percentile"]
     assert said(f"runs export {run} {tmp_path / 'run.zip'} --with-latents")
     taken = survembed(capsys, "runs", "import", str(tmp_path / "run.zip"), "--runs-dir", str(tmp_path / "taken"))
     assert taken.code == 0, taken.err
