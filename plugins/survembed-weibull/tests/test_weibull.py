@@ -161,3 +161,46 @@ def test_far_beyond_the_data_the_loss_goes_on_as_a_line() -> None:
     (slope,) = torch.autograd.grad(losses.sum(), z)
     assert losses.isfinite().all()
     torch.testing.assert_close(slope[:, 0], torch.tensor([29.0, 30.0, 30.0]).exp())
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_shape_and_level_are_fitted_to_the_end(late: bool) -> None:
+    """A head whose shape and level are off, at the same log-hazards, gives the survival functions of the optimum."""
+    frame, duration, event = standardised(*gbsg2())
+    z, times, seen = tensors(frame, duration, event)
+    entry = (times * 0.3 * torch.arange(len(times)).remainder(2)) if late else None
+    head = fitted(z, times, seen)
+    grid = torch.linspace(1, float(times.max()), 20).double()
+    head.fit_baseline(z.double(), times, seen, entry)
+    expected = head.survival(z.double(), grid).detach()
+    with torch.no_grad():
+        head.log_rho += 0.5
+        head.beta *= np.exp(-0.5)
+        head.alpha += 1.0
+    head.fit_baseline(z.double(), times, seen, entry)
+    torch.testing.assert_close(head.survival(z.double(), grid).detach(), expected, rtol=0, atol=1e-6)
+    if not late:
+        peer = WeibullAFTFitter().fit(frame, duration, event)
+        assert np.log(head.line[0]) == pytest.approx(peer.params_["rho_"]["Intercept"], abs=1e-3)
+    rho, level = head.line
+    for change in (1e-3, -1e-3):  # the likelihood at the log-hazards is lower beside it
+        assert _log_likelihood(head, (rho + change, level), z, times, seen, entry) < _log_likelihood(
+            head, (rho, level), z, times, seen, entry
+        )
+
+
+def _log_likelihood(
+    head: WeibullHead, line: tuple[float, float], z: Tensor, times: Tensor, seen: Tensor, entry: Tensor | None
+) -> float:
+    rho, level = line
+    log_time, r = times.log() - head.log_unit, head(z.double()).detach()
+    log_h = rho * log_time + level + r
+    before = (rho * (entry.log() - head.log_unit) + level + r).exp() if entry is not None else torch.zeros(())
+    return float((seen * (log_h + np.log(rho) - log_time) - log_h.exp() + before).sum())
+
+
+def test_without_an_event_shape_and_level_stay_those_of_the_training() -> None:
+    head, times = WeibullHead(2), torch.tensor([1.0, 2, 3]).double()
+    head.fit_outcome(times, torch.zeros(3, dtype=torch.bool))
+    head.fit_baseline(torch.zeros(3, 2), times, torch.zeros(3, dtype=torch.bool))
+    assert head.line == (1.0, -0.0)
