@@ -18,6 +18,7 @@ from survembed.datasets.tabular.reading import read_table
 from survembed.errors import DataError, UsageError
 from survembed.runs.run import Runs
 from survembed.runs.trained_model import TrainedModel
+from survembed.workflows.explore import Explorer
 from tests.cli.command import survembed
 
 N = 500
@@ -103,6 +104,14 @@ def test_from_the_table_to_the_commands(table: Path, tmp_path: Path, capsys: pyt
             assert subject["survival"] == other["survival"]
             assert subject["survival_bound"] == other["survival_bound"]
             assert sum(subject["contributions"]) == pytest.approx(np.log(subject["hazard_ratio"]), abs=1e-5)
+    both = [Explorer(TrainedModel.open(Runs(tmp_path).find(), cause=cause)) for cause in (None, "death")]
+    assert [each.describe()["cause"] for each in both] == [None, "death"]
+    assert both[1].describe()["causes"] == ("recurrence", "death")
+    scenes = [each.scene(trained.latents.z[0].astype(np.float64)).numbers for each in both]
+    assert scenes[1]["log_hazard"] == pytest.approx(hazards[0, 1], rel=1e-4)
+    assert scenes[0]["survival"] == scenes[1]["survival"]
+    total = np.sum([scenes[1]["survival"][0], *scenes[1]["incidence"].values()], axis=0)
+    np.testing.assert_allclose(total, 1.0, atol=1e-4)
     page = survembed(capsys, *f"predict --table {table.parent / 'one.csv'} --pages --runs-dir {tmp_path}".split())
     assert "incidence of death" in page.out, page.err
     wrong = survembed(capsys, "traverse", "--cause", "deth", "--runs-dir", str(tmp_path))
@@ -140,6 +149,11 @@ def test_a_head_without_causes_says_what_it_counts(
     one = survembed(capsys, *line.split(), "data.event_value=1")
     assert one.code == 0
     assert "counts '1' as the event, '0', '2' as censored" in one.err
+    sweep = f"--set {CAUSES} --models deepsurv --folds 0 --updates 3 --sweep-dir {tmp_path / 'sweep'}"
+    tabled = survembed(
+        capsys, *f"benchmark --data tabular --root {table} {sweep} --downstream coxph --bootstrap 0".split()
+    )
+    assert "An event of any cause counts: recurrence, death." in tabled.out, tabled.err
     none = survembed(capsys, *line.split(), "data.event_value=1,2", "--head", "cause-specific")
     assert (none.code, "one kind of event" in none.err) == (2, True)
     beside = survembed(capsys, *line.split(), CAUSES, "--head", "cause-specific", "--covariates", "c")
