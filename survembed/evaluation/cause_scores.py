@@ -133,7 +133,10 @@ def calibration_table(scores: Sequence[CauseScores]) -> TextTable | None:
 
 def calibration_title(horizon: float, unit: str) -> str:
     """Heading of `calibration_table`."""
-    return f"Incidence by {horizon:.4g} {unit}, predicted / observed (Aalen–Johansen), in groups of rising prediction"
+    return (
+        f"Incidence by {horizon:.4g} {unit}, predicted / observed (Aalen–Johansen), in groups of rising prediction; "
+        "unknown where the follow-up of a group ends before"
+    )
 
 
 def _observed(value: float) -> str:

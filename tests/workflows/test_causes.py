@@ -149,7 +149,7 @@ def test_a_head_without_causes_says_what_it_counts(
     one = survembed(capsys, *line.split(), "data.event_value=1")
     assert one.code == 0
     assert "counts '1' as the event, '0', '2' as censored" in one.err
-    sweep = f"--set {CAUSES} --models deepsurv --folds 0 --updates 3 --sweep-dir {tmp_path / 'sweep'}"
+    sweep = f"--set {CAUSES} --models deepsurv --folds 0 --set train.updates=3 --sweep-dir {tmp_path / 'sweep'}"
     tabled = survembed(
         capsys, *f"benchmark --data tabular --root {table} {sweep} --downstream coxph --bootstrap 0".split()
     )
@@ -182,6 +182,48 @@ def test_causes_that_do_not_fit(table: Path, causes: str, error: type[Exception]
 def read(table: Path, causes: str) -> None:
     options = Tabular.configure("data", {"root": table, "causes": causes})
     read_outcome(read_table(table, None, None, ()), Columns.of(options), needs_id=False, converted=False)
+
+
+def test_a_name_without_a_subject_has_a_remedy_that_works(table: Path, tmp_path: Path) -> None:
+    for causes, remedy in (
+        ("1=recurrence,3=death", "1=recurrence,2=NAME"),
+        ("1=recurrence,2=death,7=other", "1=recurrence,2=death"),
+    ):
+        with pytest.raises(DataError, match="does not contain") as raised:
+            read(table, causes)
+        assert raised.value.try_ == f"--set data.causes={remedy}"
+        read(table, remedy)
+    pd.read_csv(table).replace({"event": {2: 0}}).to_csv(tmp_path / "one.csv", index=False)
+    with pytest.raises(DataError, match="does not contain '2'") as raised:
+        read(tmp_path / "one.csv", "1=recurrence,2=death")
+    assert "data.event_value=1 in place" in (raised.value.try_ or "")
+
+
+def test_a_cause_without_an_event_in_a_part_is_named(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One death: either the training part lacks it, or the test part, whose scores of it are empty with a reason."""
+    frame = pd.read_csv(table).head(60).replace({"event": {2: 0}})
+    frame.loc[0, "event"] = 2
+    frame.to_csv(tmp_path / "one.csv", index=False)
+    seen = set()
+    for seed in range(12):
+        where = f"--runs-dir {tmp_path / str(seed)}"
+        line = f"--data tabular --root {tmp_path / 'one.csv'} --set {CAUSES} --head cause-specific --updates 2"
+        split = f"--set split.test={0.3 + seed % 2 * 0.4} --set split.validation=0 --seed {seed}"
+        trained = survembed(capsys, *f"train deepsurv {line} {split} {where}".split())
+        if trained.code == 4:
+            assert "no training event of the cause 'death'" in trained.err
+        elif 0 not in seen:
+            scored = survembed(capsys, *f"evaluate --downstream coxph --bootstrap 5 --json {where}".split())
+            death = json.loads(scored.out)["causes"][1]
+            assert (death["cause"], death["events"]) == ("death", 0)
+            for metric in ("c", "auc"):
+                assert (death[metric]["value"], death[metric]["reason"] != "") == (None, True)
+        seen.add(trained.code)
+        if seen == {0, 4}:
+            return
+    raise AssertionError(f"the parts of all seeds are all alike: {seen}")
 
 
 def test_a_code_without_a_name_is_refused(table: Path, tmp_path: Path) -> None:
