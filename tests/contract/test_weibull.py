@@ -58,14 +58,14 @@ def test_every_command_takes_it(installed: Path, capsys: pytest.CaptureFixture[s
 
 
 def survival_of_head(run: Run, weights: dict[str, np.ndarray], table: Path) -> None:
-    """`evaluate`, the explorer and the curves of `predict` show the head's own S(t), a Weibull law."""
-    model = TrainedModel.open(run)
-    rho, level = model.head.baseline_arrays()["line"]
+    """`evaluate`, the explorer and the curves of `predict` show the head's own S(t) = exp(-(t/lambda)^rho)."""
+    rho = np.exp(weights["head.log_rho"])
 
     def weibull(z: np.ndarray, times: np.ndarray) -> np.ndarray:
-        hazard = -np.exp(weights["head.log_rho"]) * (z @ weights["head.beta"])
-        return np.exp(-((times / np.exp(weights["head.log_unit"])) ** rho) * np.exp(level + hazard)[:, None])
+        scale = np.exp(weights["head.log_unit"] + weights["head.alpha"] + z @ weights["head.beta"])
+        return np.exp(-((times / scale[:, None]) ** rho))
 
+    model = TrainedModel.open(run)
     predicted = pd.read_csv(table).query("model == 'base'")
     columns = [name for name in predicted if name.startswith("S_")]
     times = np.array([float(name[2:]) for name in columns])

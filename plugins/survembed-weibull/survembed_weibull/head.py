@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from survembed.heads.base import Head
 from survembed.survival.batch import Batch
-from survembed_weibull.line import fit_line
 
 LARGEST = 30.0
 """Logarithm of the cumulative hazard from which it continues as a straight line, so that the loss stays finite."""
@@ -24,18 +20,10 @@ class WeibullHead(Head):
     The hazard is (ρ / t) (t / λ)^ρ, so what z does to its logarithm is −ρ βᵀz: a positive β lengthens life and lowers
     the log-hazard. `forward` gives that part, which is 0 at z = 0; ψ of a traversal is its gradient −ρ β.
 
-    Training stops where the whole model is best, before α and ρ have settled: `fit_baseline` fits both to the end, with
-    the log-hazards as they are, as Breslow's estimate does for a Cox head.
-
     Parameters
     ----------
     latent_dim
         L.
-
-    Attributes
-    ----------
-    line
-        ρ and log H at z = 0 and the mean time per event, from `fit_baseline`; before it those of the training.
     """
 
     takes_entry = True
@@ -50,7 +38,6 @@ class WeibullHead(Head):
         self.log_rho = nn.Parameter(torch.zeros(1))
         self.register_buffer("log_unit", torch.zeros(1, dtype=torch.float64))
         self.register_buffer("shortest", torch.full((1,), 1e-6, dtype=torch.float64))
-        self._line: tuple[float, float] | None = None
 
     def fit_outcome(self, duration: Tensor, event: Tensor) -> None:
         """Begin where all subjects have the exponential hazard of the training part, whatever the unit of time.
@@ -84,46 +71,16 @@ class WeibullHead(Head):
         loss: Tensor = (cumulative - (batch.event > 0).double() * log_hazard).mean()
         return loss.to(torch.promote_types(z.dtype, torch.float32))
 
-    @torch.no_grad()
-    def fit_baseline(self, z: Tensor, duration: Tensor, event: Tensor, entry: Tensor | None = None) -> None:
-        """Fit ρ and the level to the development set by maximum likelihood, at the log-hazards of z (n, L)."""
-        super().fit_baseline(z, duration, event)
-        times = [
-            duration.double().clamp(min=self.shortest.to(duration.device)),
-            *([] if entry is None else [entry.double()]),
-        ]
-        logs = [(each.cpu().log() - self.log_unit.cpu()).numpy() for each in times]
-        self._line = fit_line(self(z).double().cpu().numpy(), event.cpu().numpy() > 0, *logs, start=self._trained())
-
-    def baseline_arrays(self) -> dict[str, NDArray[np.float64]]:
-        """ρ and the level."""
-        return {"line": np.array(self.line)}
-
-    def take_baseline(self, arrays: Mapping[str, NDArray[np.float64]], last_time: float) -> None:
-        """Take ρ and the level."""
-        super().take_baseline(arrays, last_time)
-        rho, level = arrays["line"].tolist()
-        self._line = rho, level
-
-    @property
-    def line(self) -> tuple[float, float]:
-        """ρ, and log H(t | z = 0) at the mean time per event."""
-        return self._line or self._trained()
-
-    def _trained(self) -> tuple[float, float]:
-        rho = float(self.log_rho.detach().double().exp())
-        return rho, -rho * float(self.alpha.detach())
-
     def survival(self, z: Tensor, times: Tensor) -> Tensor:
         """S(t | z) (n, T) float64 at `times` (T,): the head's own curve, which has no steps and no end."""
-        rho, level = self.line
-        log_time = times.double().to(z.device).log() - self.log_unit
-        return (-(rho * log_time + level + self(z).double()[:, None]).exp()).exp()
+        exponent = self._log_cumulative_hazard(z[:, None], times.double().to(z.device).log())
+        return (-exponent.exp()).exp()
 
     def median_survival(self, z: Tensor) -> Tensor:
         """λ (log 2)^(1/ρ) (n,) float64; NaN where it lies beyond the follow-up."""
-        rho, level = self.line
-        median = (self.log_unit + (math.log(math.log(2)) - level - self(z).double()) / rho).exp()
+        log_rho = self.log_rho.double()
+        log_lambda = self.log_unit + self.alpha - self(z).double() * (-log_rho).exp()
+        median = (log_lambda + math.log(math.log(2)) * (-log_rho).exp()).exp()
         return torch.where(median <= self.last_time, median, torch.nan)
 
     def _log_cumulative_hazard(self, z: Tensor, log_time: Tensor) -> Tensor:
