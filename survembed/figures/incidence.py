@@ -58,7 +58,7 @@ def draw_incidence_calibration(
 ) -> list[Path]:
     """Draw observed against predicted incidence at `horizon` of each panel to `path` as PNG and PDF."""
     with drawing():
-        figure = new_figure(max(SIDE * len(calibrations), 4.4) + 0.7, SIDE + 0.8)
+        figure = new_figure(max(SIDE * len(calibrations), 4.4) + 0.7, SIDE + 1.1)
         entitle(figure, title)
         axes = figure.subplots(1, len(calibrations), squeeze=False, sharex=True, sharey=True)[0]
         for axis, (name, groups) in zip(axes, calibrations.items(), strict=True):
