@@ -125,7 +125,7 @@ def evaluate(
 
 def show_evaluation(evaluation: Evaluation) -> None:
     """Print facts about the data and the scores to stdout, and notes on its rows to stderr."""
-    from survembed.evaluation.cause_scores import cause_table
+    from survembed.evaluation.cause_scores import calibration_table, calibration_title, cause_table
     from survembed.evaluation.score_tables import decision_table, horizon_table, score_table, with_reasons_below
     from survembed.survival.bootstrap import with_interval
 
@@ -136,6 +136,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
             "data": evaluation.title,
             "fitted on": _part(evaluation.train, unit),
             "scored on": _part(evaluation.test, unit),
+            "counted": evaluation.counted or None,
             "times": f"{len(times)} from {times[0]:.4g} to {times[-1]:.4g} {unit}" if len(times) else "none",
             "Kaplan-Meier IBS": with_interval(evaluation.ibs_km),
             **{f"truth: {name.replace('_', ' ')}": value for name, value in evaluation.truth.items()},
@@ -155,9 +156,11 @@ def show_evaluation(evaluation: Evaluation) -> None:
     show_groups(evaluation.groups)
     if evaluation.causes:
         columns, rows, reasons = with_reasons_below(*cause_table(evaluation.causes, unit))
-        show_table(columns, rows)
+        show_table(columns, rows, title="Competing causes, each on its own")
         show_lines(f"none for {reason}" for reason in reasons)
-        say("the tables above are those of any event")
+        by_group = calibration_table(evaluation.causes)
+        if by_group:
+            show_table(*by_group, title=calibration_title(evaluation.causes[0].horizon, unit))
     for row in evaluation.rows:
         for note in (f"{row.column}: {note}" for note in row.notes):
             if note not in shown:

@@ -48,6 +48,7 @@ def show_importance(result: Importance) -> None:
             "data": data_name(result.title, result.synthetic),
             "training part": _part(result.train),
             "test part": _part(result.test),
+            "counted": result.counted or None,
             "stability": f"over {len(result.others)} other run(s)" if result.others else None,
         }
     )

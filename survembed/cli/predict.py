@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from survembed.cli.console import say, show_facts, show_json, show_lines, show_t
 from survembed.cli.shared_options import (
     DEFAULT_RUNS_DIR,
     AsJson,
+    Cause,
     CovariateValues,
     RunsDir,
     chosen_run,
@@ -61,6 +62,7 @@ def predict(
         Path | None, typer.Option("--table", help="Table of features, one subject per row: CSV, TSV, XLSX or Parquet.")
     ] = None,
     covariates: CovariateValues = None,
+    cause: Cause = None,
     label: Annotated[
         str | None,
         typer.Option("--id", help="Id of the subject in the output. Default: the id in the table; else 'subject'."),
@@ -113,22 +115,23 @@ def predict(
     from survembed.cli.reporter import reporter
     from survembed.workflows.ensemble import predict_with_all
     from survembed.workflows.predict import predict as work
+    from survembed.workflows.prediction_csv import save_table
 
     given = {"ct": ct, "mask": mask, "folder": folder, "root": root, "image": image, "table": table}
     files = {name: path for name, path in given.items() if path is not None}
     progress = reporter()
-    typed = covariates or ()
-    if len(every) > 1:
-        prediction = predict_with_all(every, files, label=label, covariates=typed, reporter=progress)
-    else:
-        prediction = work(chosen, files, label=label, covariates=typed, coverage=coverage, reporter=progress)
+    options: dict[str, Any] = {"label": label, "covariates": covariates or (), "cause": cause, "reporter": progress}
+    several_runs = len(every) > 1
+    prediction = (
+        predict_with_all(every, files, **options) if several_runs else work(chosen, files, coverage=coverage, **options)
+    )
     several = len(prediction.labels) > 1
     to_csv = _is_csv(out)
     default = chosen.path / "predictions" / _file_name(label or ("rows" if several else prediction.labels[0]))
     output_folder = (out.parent if to_csv else out) if out else default
     written = [] if to_csv else [prediction.save(output_folder / "prediction.json")]
     if to_csv or table or root:
-        written.append(prediction.save_table(out if out and to_csv else output_folder / "predictions.csv"))
+        written.append(save_table(prediction, out if out and to_csv else output_folder / "predictions.csv"))
     if pages or (pages is None and not to_csv and not table and not root):
         written += _draw_pages(prediction, output_folder, progress)
     if as_json:
@@ -166,7 +169,7 @@ def show_prediction(prediction: SubjectPrediction, files: Sequence[Path]) -> Non
             parts = {name: float(values[0]) for name, values in prediction.covariate_contributions.items()}
             show_table(["covariate", "contribution to log-hazard"], [[name, value] for name, value in parts.items()])
     else:
-        show_facts({"trained on": data})
+        show_facts({"trained on": data, **({"hazard of": prediction.cause} if prediction.cause else {})})
         numbers = zip(
             prediction.labels,
             prediction.log_hazard.tolist(),

@@ -82,7 +82,8 @@ def show_advice(advice: TauAdvice) -> None:
     from survembed.evaluation.score_tables import with_reasons_below
     from survembed.survival.bootstrap import with_interval
 
-    show_facts({"data": data_name(advice.title, advice.synthetic), "model": advice.model, "ordered by": advice.colour})
+    facts = {"data": data_name(advice.title, advice.synthetic), "model": advice.model, "ordered by": advice.colour}
+    show_facts({**facts, "counted": advice.counted or None})
     columns = [
         "tau",
         "C-index",

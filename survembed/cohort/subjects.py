@@ -124,6 +124,11 @@ class CohortHeader(Result):
             )
         return replace(self, drawn=[each.name for each in self.channels].index(channel))
 
+    @property
+    def counted(self) -> str:
+        """Sentence on what a score of all events counts where there are competing causes; empty without these."""
+        return f"An event of any cause counts: {', '.join(self.causes)}." if self.causes else ""
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CohortHeader:
         """The header from `to_dict`, also after a round trip through JSON."""

@@ -37,6 +37,8 @@ class Benchmark(Result):
         In the order of the table.
     latent_spaces
         Of each model that was trained, by row.
+    counted
+        What counts as an event of a cohort with competing causes, in a sentence; empty without these.
     added_value
         What the image adds to the covariates; None without covariates or without an image model with a head.
     """
@@ -56,6 +58,7 @@ class Benchmark(Result):
     cells: tuple[ModelScores, ...] = field(metadata={"json": False})
     latent_spaces: Mapping[str, MeanLatentSpace] = field(default_factory=dict)
     added_value: AddedValue | None = None
+    counted: str = ""
 
     @property
     def rows(self) -> list[str]:

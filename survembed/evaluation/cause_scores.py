@@ -1,15 +1,16 @@
-"""Scores of a run with competing causes: those of each cause on the test subjects."""
+"""Scores of predictions for competing causes on the test subjects of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
+from survembed.evaluation.predictions import CausePrediction, Predictions
 from survembed.evaluation.score_tables import TextTable
-from survembed.runs.latents import Latents
-from survembed.runs.trained_model import TrainedModel
+from survembed.evaluation.test_set import EvaluationSet
 from survembed.survival.aalen_johansen import aalen_johansen
 from survembed.survival.bootstrap import Metric, with_interval
 from survembed.survival.competing_risks import (
@@ -20,8 +21,9 @@ from survembed.survival.competing_risks import (
     incidence_calibration,
     incidence_ibs,
 )
-from survembed.survival.horizons import horizons
-from survembed.survival.outcome import Bool, Float
+from survembed.survival.horizons import horizons, middle
+from survembed.survival.outcome import Float
+from survembed.survival.time_grid import NO_GRID
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class CauseScores:
 
     Attributes
     ----------
-    cause
-        Its name.
+    model, cause
+        Name of the survival model, `base` for the run's own head, and of the cause.
     events
         Test subjects with an event of it.
     c, auc, ibs, ibs_null
@@ -43,6 +45,7 @@ class CauseScores:
         Predicted and observed incidence in groups; None without a grid.
     """
 
+    model: str
     cause: str
     events: int
     c: Metric
@@ -53,48 +56,88 @@ class CauseScores:
     calibration: IncidenceCalibration | None
 
 
-def cause_scores(trained: TrainedModel, times: Float, *, n_resamples: int, seed: int) -> list[CauseScores]:
-    """Scores of each cause on the grid `times` (T,); none for a run without competing causes."""
-    latents = trained.latents
-    if latents.cause is None or not trained.cause_directions():
+def predicted_causes(predictions: Iterable[Predictions]) -> Iterator[tuple[str, int, CausePrediction]]:
+    """Name of the model, number of the cause from 1, and prediction, of each model that tells causes apart."""
+    for each in predictions:
+        for number, prediction in enumerate(each.causes, start=1):
+            yield each.model, number, prediction
+
+
+def cause_scores(
+    subjects: EvaluationSet, predictions: Sequence[Predictions], *, n_resamples: int, seed: int
+) -> list[CauseScores]:
+    """Scores of each cause for each model that tells causes apart; none where no model does."""
+    found = list(predicted_causes(predictions))
+    if not found:
         return []
-    test, development = (_outcome(latents, part) for part in (latents.test, ~latents.test))
-    z = latents.z[latents.test].astype(np.float64)
-    hazards = trained.cause_log_hazards(z)
+    test, development = subjects.caused(subjects.division.test), subjects.caused(subjects.division.development)
+    grid, times = subjects.grid, subjects.times
     options = {"n_resamples": n_resamples, "seed": seed}
-    null = aalen_johansen(development.duration, development.cause, len(trained.header.causes), development.entry)
+    null = aalen_johansen(
+        development.duration, development.cause, max(number for _, number, _ in found), development.entry
+    )
+    horizon = middle(horizons(times, subjects.horizons)) if len(times) else np.nan
+    end = float(grid[-1]) if len(grid) else np.inf
     scores = []
-    for number, (name, f) in enumerate(trained.incidence(z, times).items(), start=1):
-        risk, end = hazards[:, number - 1], float(times[-1]) if len(times) else np.inf
-        horizon = horizons(times)[1] if len(times) else np.nan
-        none = Metric(np.nan, reason="there is no time grid")
-        same_for_all = np.tile(null(times)[number - 1], (len(z), 1))
+    for model, number, (name, risk, f) in found:
+        on_grid, same_for_all = f[:, np.isin(times, grid)], np.tile(null(grid)[number - 1], (len(f), 1))
+        auc = cause_auc(development, test, number, risk, horizon, **options) if len(times) else None
         scores.append(
             CauseScores(
+                model,
                 name,
                 int((test.cause == number).sum()),
                 cause_c(development, test, number, risk, end, **options),
-                cause_auc(development, test, number, risk, horizon, **options) if len(times) else none,
-                incidence_ibs(development, test, number, f, times, **options),
-                incidence_ibs(development, test, number, same_for_all, times, **options),
+                auc or Metric(np.nan, reason=NO_GRID),
+                incidence_ibs(development, test, number, on_grid, grid, **options),
+                incidence_ibs(development, test, number, same_for_all, grid, **options),
                 horizon,
-                incidence_calibration(test, number, f[:, np.searchsorted(times, horizon)], horizon)
-                if len(times)
-                else None,
+                calibrate_incidence(subjects, number, f),
             )
         )
     return scores
 
 
-def _outcome(latents: Latents, part: Bool) -> CausedOutcome:
-    assert latents.cause is not None
-    entry = None if latents.entry is None else latents.entry[part]
-    return CausedOutcome(latents.duration[part], latents.cause[part], entry)
+def calibrate_incidence(subjects: EvaluationSet, cause: int, f: Float) -> IncidenceCalibration | None:
+    """Calibration at the middle horizon of the predicted incidence (n, T) of a cause; None without a time grid."""
+    times = subjects.times
+    if not len(times):
+        return None
+    horizon = middle(horizons(times, subjects.horizons))
+    test: CausedOutcome = subjects.caused(subjects.division.test)
+    return incidence_calibration(test, cause, f[:, np.searchsorted(times, horizon)], horizon)
 
 
 def cause_table(scores: Sequence[CauseScores], unit: str) -> TextTable:
-    """One row for each cause, with intervals."""
+    """One row for each model and cause, with intervals."""
     columns = ["cause", "events", "C", f"AUC at {scores[0].horizon:.4g} {unit}", "IBS", "Aalen-Johansen IBS"]
-    metrics = [[each.c, each.auc, each.ibs, each.ibs_null] for each in scores]
-    rows = [[each.cause, str(each.events), *map(with_interval, row)] for each, row in zip(scores, metrics, strict=True)]
+    rows = []
+    for each in scores:
+        metrics = map(with_interval, (each.c, each.auc, each.ibs, each.ibs_null))
+        rows.append([f"{each.model}, {each.cause}", str(each.events), *metrics])
     return columns, rows
+
+
+def calibration_table(scores: Sequence[CauseScores]) -> TextTable | None:
+    """Predicted / observed incidence of each model and cause in groups of rising prediction; None without any."""
+    known = [(f"{each.model}, {each.cause}", each.calibration) for each in scores if each.calibration]
+    if not known:
+        return None
+    cells = [
+        [f"{predicted:.3f} / {_observed(observed)}" for predicted, observed, _ in zip(*groups, strict=True)]
+        for _, groups in known
+    ]
+    rows = zip_longest(*cells, fillvalue="")
+    return ["group", *(name for name, _ in known)], [[str(number), *row] for number, row in enumerate(rows, start=1)]
+
+
+def calibration_title(horizon: float, unit: str) -> str:
+    """Heading of `calibration_table`."""
+    return (
+        f"Incidence by {horizon:.4g} {unit}, predicted / observed (Aalen–Johansen), in groups of rising prediction; "
+        "unknown where the follow-up of a group ends before"
+    )
+
+
+def _observed(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "unknown"

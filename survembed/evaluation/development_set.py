@@ -23,7 +23,11 @@ def development_set(trained: TrainedModel) -> DevelopmentSet:
     """The subjects of a run outside its test set."""
     kept = trained.reference
     if kept:
-        return DevelopmentSet(kept.n, kept.log_hazards, StepFunction(kept.km_times, kept.km_survival))
+        own = kept.log_hazards
+        if trained.cause:
+            assert kept.cause_log_hazards is not None
+            own = kept.cause_log_hazards[trained.cause - 1]
+        return DevelopmentSet(kept.n, own, StepFunction(kept.km_times, kept.km_survival))
     latents, train = trained.latents, ~trained.latents.test
     hazards = None if latents.log_hazard is None else np.sort(latents.log_hazard[train])
     return DevelopmentSet(int(train.sum()), hazards, kaplan_meier(latents.duration[train], latents.event[train]))

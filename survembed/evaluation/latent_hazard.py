@@ -57,11 +57,14 @@ def fit_on_test(trained: TrainedModel) -> CoxFit:
 
 
 def risk_fit_on_test(trained: TrainedModel) -> CoxFit:
-    """Cox model of the run's own log-hazard, as dimension 0, on its test set; of an imported run what it keeps."""
+    """Cox model of the run's own log-hazard, as dimension 0, on its test set; of an imported run what it keeps.
+
+    An imported run keeps none of a single cause.
+    """
     kept = trained.reference
     if kept is None:
         return refit_log_hazard(trained.latents, trained.latents.test)
-    return _kept({0: kept.risk_ratio} if kept.risk_ratio else {})
+    return _kept({0: kept.risk_ratio} if kept.risk_ratio and not trained.cause else {})
 
 
 def _kept(ratios: dict[int, HazardRatio]) -> CoxFit:

@@ -58,7 +58,8 @@ def prediction_table(cohort: PredictedCohort, predictions: Sequence[Predictions]
     Returns
     -------
     Columns `id`, `part`, `features`, `model`, `repeat`, `fold`, `seed`, `duration`, `event`, `risk` (higher = worse)
-    and `S_<t>`, the predicted survival function on the common times. Rows with `part` = `development` serve to estimate
+    and `S_<t>`, the predicted survival function on the common times; of a model that tells competing causes apart also
+    `risk_<cause>` and `F_<cause>_<t>`, the cumulative incidence. Rows with `part` = `development` serve to estimate
     the censoring distribution for the Brier score and Uno's C; their columns of a model are empty.
     """
     import pandas as pd
@@ -72,6 +73,11 @@ def prediction_table(cohort: PredictedCohort, predictions: Sequence[Predictions]
         frame = _subjects(cohort, each.division.test, "test")
         names = ("features", "model", "repeat", "fold", "seed")
         curves = {f"S_{time!r}": column for time, column in zip(cohort.times.tolist(), each.survival.T, strict=True)}
+        for cause, risk, incidence in each.causes:
+            curves[f"risk_{cause}"] = risk
+            curves |= {
+                f"F_{cause}_{time!r}": column for time, column in zip(cohort.times.tolist(), incidence.T, strict=True)
+            }
         values = {**dict(zip(names, each.storage_key, strict=True)), "risk": each.risk, **curves}
         frames.append(pd.concat([frame, pd.DataFrame(values, index=frame.index)], axis=1))
     table = pd.concat(frames, ignore_index=True)

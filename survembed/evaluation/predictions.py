@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -46,6 +47,14 @@ class Division:
     fold: int = 0
 
 
+class CausePrediction(NamedTuple):
+    """Predictions for one competing cause: its name, risk (m,) higher = worse, and incidence (m, T)."""
+
+    cause: str
+    risk: Float
+    incidence: Float
+
+
 @dataclass(frozen=True)
 class Predictions:
     """Predictions of one survival model for the m test subjects of one fold.
@@ -68,6 +77,8 @@ class Predictions:
         Features left out, and warnings of the fit.
     provenance
         Hash of everything that the predictions depend on.
+    causes
+        Of each competing cause, for a model that tells them apart; `risk` and `survival` are those of any event.
     """
 
     features: str
@@ -78,6 +89,7 @@ class Predictions:
     survival: Float
     notes: tuple[str, ...] = ()
     provenance: str = ""
+    causes: tuple[CausePrediction, ...] = ()
 
     @property
     def storage_key(self) -> tuple[str, str, int, int, int]:
@@ -85,8 +97,12 @@ class Predictions:
         return self.features, self.model, self.division.repeat, self.division.fold, self.seed
 
     def on(self, grid: Float, times: Float) -> Predictions:
-        """The same with S(t) on `grid`, a part of its `times` (T,)."""
-        return self if len(grid) == len(times) else replace(self, survival=self.survival[:, np.isin(times, grid)])
+        """The same with its curves on `grid`, a part of its `times` (T,)."""
+        if len(grid) == len(times):
+            return self
+        kept = np.isin(times, grid)
+        causes = tuple(each._replace(incidence=each.incidence[:, kept]) for each in self.causes)
+        return replace(self, survival=self.survival[:, kept], causes=causes)
 
 
 @dataclass(frozen=True)
@@ -134,6 +150,9 @@ def save_predictions(path: Path, cohort: PredictedCohort, predictions: Iterable[
             group.attrs.update(notes=json.dumps(each.notes), provenance=each.provenance)
             group["development"], group["test"] = each.division.development, each.division.test
             group["risk"], group["survival"] = each.risk, each.survival
+            for place, (cause, risk, incidence) in enumerate(each.causes, start=1):
+                part = group.create_group(f"causes/{place}")
+                part.attrs["cause"], part["risk"], part["incidence"] = cause, risk, incidence
         seal_hdf5(file)
 
 
@@ -167,7 +186,8 @@ def read_predictions(path: Path) -> tuple[PredictedCohort, list[Predictions]]:
 
 
 def _read(group: h5py.Group) -> Predictions:
-    attributes = group.attrs
+    attributes, parts = group.attrs, group.get("causes", {})
+    causes = [parts[str(place)] for place in range(1, len(parts) + 1)]
     return Predictions(
         str(attributes["features"]),
         str(attributes["model"]),
@@ -177,4 +197,5 @@ def _read(group: h5py.Group) -> Predictions:
         group["survival"][:],
         tuple(json.loads(attributes["notes"])),
         str(attributes["provenance"]),
+        tuple(CausePrediction(str(each.attrs["cause"]), each["risk"][:], each["incidence"][:]) for each in causes),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from survembed.errors import DataError, RunError
 from survembed.evaluation.predictions import (
     BASE,
     KAPLAN_MEIER,
+    CausePrediction,
     Division,
     PredictedCohort,
     Predictions,
@@ -63,6 +64,15 @@ class FeatureMatrix:
         return cls(name, columns, latents.inputs, {"weights": latents.provenance["weights"]})
 
 
+class Fitted(NamedTuple):
+    """What a fitted model says of the test subjects; fields as in `Predictions`."""
+
+    risk: Float
+    survival: Float
+    notes: tuple[str, ...] = ()
+    causes: tuple[CausePrediction, ...] = ()
+
+
 class Predictor:
     """Predictions for the test subjects of one cohort. Each model is fitted once; the file keeps what it predicts.
 
@@ -87,9 +97,9 @@ class Predictor:
     def kaplan_meier(self, division: Division) -> Predictions:
         """The null model: the Kaplan–Meier curve of the development set for each test subject, all at equal risk."""
 
-        def fit() -> tuple[Float, Float, tuple[str, ...]]:
+        def fit() -> Fitted:
             n, development = len(division.test), self.cohort.part(division.development)
-            return np.zeros(n), kaplan_meier_survival(development, n, self.cohort.times), ()
+            return Fitted(np.zeros(n), kaplan_meier_survival(development, n, self.cohort.times))
 
         return self._predict("none", KAPLAN_MEIER, division, 0, {}, fit)
 
@@ -99,10 +109,14 @@ class Predictor:
         if hazard is None:
             return None
 
-        def fit() -> tuple[Float, Float, tuple[str, ...]]:
-            test = division.test
-            survival = TrainedModel.open(run, reporter=self._reporter).survival(latents.inputs[test], self.cohort.times)
-            return hazard[test], survival, ()
+        def fit() -> Fitted:
+            trained, times = TrainedModel.open(run, reporter=self._reporter), self.cohort.times
+            inputs = latents.inputs[division.test]
+            causes: tuple[CausePrediction, ...] = ()
+            if trained.tells_causes:
+                incidence, risks = trained.incidence(inputs, times), trained.cause_log_hazards(inputs).T
+                causes = tuple(map(CausePrediction, incidence, risks, incidence.values()))
+            return Fitted(hazard[division.test], trained.survival(inputs, times), causes=causes)
 
         return self._predict(name, BASE, division, seed, {"weights": latents.provenance["weights"]}, fit)
 
@@ -117,13 +131,13 @@ class Predictor:
             When it cannot be fitted, or fails otherwise.
         """
 
-        def fit() -> tuple[Float, Float, tuple[str, ...]]:
+        def fit() -> Fitted:
             development, test, values = division.development, division.test, features.values
             with failing_as(name):
                 fitted = fit_downstream(component.build(seed), values[development], self.cohort.part(development))
                 risk, survival = fitted.risk(values[test]), fitted.survival(values[test], self.cohort.times)
             dropped = [f"{features.columns[column]} left out: {reason}" for column, reason in fitted.dropped.items()]
-            return risk, survival, (*features.notes, *dropped, *fitted.notes)
+            return Fitted(risk, survival, (*features.notes, *dropped, *fitted.notes))
 
         provenance = {**features.provenance, "columns": features.columns, "component": _component(component)}
         return self._predict(features.name, name, division, seed, provenance, fit)
@@ -149,7 +163,7 @@ class Predictor:
         division: Division,
         seed: int,
         provenance: Mapping[str, Any],
-        fit: Callable[[], tuple[Float, Float, tuple[str, ...]]],
+        fit: Callable[[], Fitted],
     ) -> Predictions:
         parts = [division.development.tolist(), division.test.tolist()]
         depends = {**provenance, "parts": digest(parts), "survembed": version("survembed"), "code": _code("survembed")}
@@ -157,8 +171,7 @@ class Predictor:
         kept = self._stored.get(new.storage_key)
         if kept and kept.provenance == new.provenance:
             return kept
-        risk, survival, notes = fit()
-        new = replace(new, risk=risk, survival=survival, notes=notes)
+        new = replace(new, **fit()._asdict())
         self._stored[new.storage_key] = new
         self._changed = True
         return new

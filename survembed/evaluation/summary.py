@@ -11,13 +11,12 @@ from survembed.evaluation.out_of_distribution import compared_with, reference_er
 from survembed.evaluation.projection import principal_axes
 from survembed.evaluation.survival_band import SurvivalBand
 from survembed.evaluation.survival_bound import held_out
-from survembed.heads.base import Breslow, Head
+from survembed.heads.base import Head
 from survembed.progress import QUIET, Reporter
 from survembed.runs.other_cohort import keep_hashes
 from survembed.runs.reference import Reference
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
-from survembed.survival.outcome import Float
 
 
 def keep_summary(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) -> None:
@@ -34,44 +33,42 @@ def summarise(trained: TrainedModel, reporter: Reporter = QUIET) -> Reference:
     Raises
     ------
     RunError
-        When the head fits a baseline of its own, which no file of ours can hold.
+        When the head fits a baseline and does not say what it is.
     """
     if trained.reference:
         return trained.reference
     head, latents, axes = trained.model.head, trained.latents, trained.coordinates()
     known, compared = development_set(trained), compared_with(trained)
-    times, baseline_times = np.array([float(latents.duration[~latents.test].max())]), None
-    limits: list[Float | None] = [None] * 3
-    delta = held = None
+    times = np.array([float(latents.duration[~latents.test].max())])
+    high = low = delta = held = baseline = causes = None
     if head is not None:
-        if type(head).fit_baseline not in (Head.fit_baseline, Breslow.fit_baseline):
+        if _fits_a_baseline(head) and type(head).baseline_arrays is Head.baseline_arrays:
             raise RunError(
                 f"head '{trained.run.record['head']}' has a baseline of its own kind",
                 where=str(trained.run.path),
-                expected="a head with a Breslow baseline, or without any",
+                expected="a head without a baseline, or with baseline_arrays and take_baseline",
                 try_="--with-latents",
             )
         band = SurvivalBand(trained, reporter)
-        times, fitted = band.times, trained.head
+        times, baseline = band.times, trained.head.baseline_arrays() or None
         delta, held = band.delta, held_out(trained)
-        if isinstance(fitted, Breslow):
-            baseline_times = fitted.baseline.times
-            limits = [each.log_cumulative_hazard for each in (fitted.baseline, *(band.band or ()))]
-            limits += [None] * (3 - len(limits))
+        high, low = (each.log_cumulative_hazard for each in band.band) if band.band else (None, None)
+        if head.n_causes > 1:
+            causes = np.sort(trained.cause_log_hazards(latents.inputs[~latents.test]).T)
     return Reference(
         n=known.n,
         centre=axes.centre,
         covariance=axes.covariance,
         components=principal_axes(latents.z[~latents.test].astype(np.float64))[0],
         log_hazards=known.log_hazards,
+        cause_log_hazards=causes,
         linear=head is not None and trained.is_linear,
         km_times=known.curve.times,
         km_survival=known.curve.values,
         times=times,
-        baseline_times=baseline_times,
-        baseline=limits[0],
-        baseline_high=limits[1],
-        baseline_low=limits[2],
+        baseline=baseline,
+        baseline_high=high,
+        baseline_low=low,
         delta=delta,
         held_out=held,
         part=compared.part,
@@ -81,3 +78,7 @@ def summarise(trained: TrainedModel, reporter: Reporter = QUIET) -> Reference:
         ratios=fit_on_test(trained).ratios,
         risk_ratio=risk_fit_on_test(trained).ratios.get(0) if head is not None else None,
     )
+
+
+def _fits_a_baseline(head: Head) -> bool:
+    return type(head).fit_baseline is not Head.fit_baseline

@@ -1,8 +1,9 @@
-"""Predicted survival with its interval, which the kind of head decides."""
+"""Predicted curves of a subject: S(t) with its interval, which the kind of head decides, and incidences of causes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class Survival:
         (n,) first time at which S(t) is 0.5 or less, with the same interval; NaN where S(t) stays above 0.5.
     kind
         What the interval is, as a clause for captions; empty where there is none.
+    incidence
+        (n, T) cumulative incidence of each competing cause by name; with S(t) they sum to 1. Empty without causes.
     """
 
     times: Float
@@ -49,6 +52,7 @@ class Survival:
     median_low: Float
     median_high: Float
     kind: str = ""
+    incidence: Mapping[str, Float] = field(default_factory=dict)
 
     @property
     def has_interval(self) -> bool:
@@ -92,7 +96,7 @@ class SurvivalBand:
         if kept:
             self.times: Float = kept.times
             self.delta = kept.delta
-            self.band = _pair(kept.breslow(kept.baseline_high), kept.breslow(kept.baseline_low))
+            self.band = kept.band
             return
         latents = model.latents
         development = ~latents.test
@@ -112,7 +116,10 @@ class SurvivalBand:
         return self.delta is not None or self.band is not None
 
     def survival(self, z: Float) -> Survival:
-        """Survival of latents z (n, L)."""
+        """Curves of latents z (n, L)."""
+        return replace(self._survival(z), incidence=self.model.incidence(z, self.times))
+
+    def _survival(self, z: Float) -> Survival:
         value, median = self.model.survival(z, self.times), self.model.median_survival(z)
         if self.delta is not None:
             inputs = z if z.shape[1] == len(self.delta.centre) else np.pad(z, ((0, 0), (0, self._n_covariates)))
@@ -143,12 +150,6 @@ def first_at_or_below_half(survival: Float, times: Float) -> Float:
     """First of `times` (T,) at which each curve (n, T) is 0.5 or less; NaN where there is none."""
     reached = survival <= 0.5
     return np.where(reached.any(axis=1), times[reached.argmax(axis=1)], np.nan)
-
-
-def _pair(
-    upper: BreslowBaseline | None, lower: BreslowBaseline | None
-) -> tuple[BreslowBaseline, BreslowBaseline] | None:
-    return (upper, lower) if upper and lower else None
 
 
 def _band(model: TrainedModel, reporter: Reporter) -> tuple[BreslowBaseline, BreslowBaseline]:

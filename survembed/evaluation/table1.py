@@ -54,7 +54,12 @@ def caption(benchmark: Benchmark) -> list[str]:
     median = f", median follow-up {cohort.median:.4g} {unit}" if math.isfinite(cohort.median) else ""
     division = f"{benchmark.folds} folds × {benchmark.repeats} division(s)" if benchmark.folds else "one test part"
     lines = [
-        f"Data: {data}; {cohort.n} subjects scored, {cohort.n_events} events{median}.",
+        " ".join(
+            filter(
+                None,
+                [f"Data: {data}; {cohort.n} subjects scored, {cohort.n_events} events{median}.", benchmark.counted],
+            )
+        ),
         f"Predictions for held-out subjects: {division}, {len(benchmark.seeds)} seed(s); "
         "95 % intervals from the bootstrap over subjects.",
         f"* differs from {benchmark.reference} in the same column (its first, where it lacks that one): "

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from survembed.cohort.subjects import CohortHeader
 from survembed.errors import DataError
 from survembed.evaluation.pooled_scores import common_grid
-from survembed.evaluation.predictions import Division, PredictedCohort, Predictions
+from survembed.evaluation.predictions import Division, Positions, PredictedCohort, Predictions
 from survembed.evaluation.predictor import FeatureMatrix, Predictor
 from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.latents import Latents
 from survembed.runs.run import PREDICTIONS, Run
+from survembed.survival.competing_risks import CausedOutcome
 from survembed.survival.horizons import require_within
 from survembed.survival.outcome import Float, Outcome
 
@@ -83,6 +85,18 @@ class EvaluationSet:
     def test(self) -> Outcome:
         """Durations and events in the test set."""
         return self.predictor.cohort.part(self.division.test)
+
+    @property
+    def header(self) -> CohortHeader:
+        """Of the cohort."""
+        return CohortHeader.from_dict(self.run.record["cohort"]["header"])
+
+    def caused(self, part: Positions) -> CausedOutcome:
+        """Durations and causes of events of the subjects at these positions, of a cohort with competing causes."""
+        latents = self.latents
+        assert latents.cause is not None
+        entry = None if latents.entry is None else latents.entry[part]
+        return CausedOutcome(latents.duration[part], latents.cause[part], entry)
 
     @property
     def times(self) -> Float:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from survembed.errors import RunError
+from survembed.evaluation.cause_scores import calibrate_incidence, predicted_causes
 from survembed.evaluation.predictions import BASE, Predictions
 from survembed.evaluation.scores import calibrate, net_benefit
 from survembed.evaluation.test_set import EvaluationSet
 from survembed.figures.brier import BrierCurve, draw_brier
 from survembed.figures.calibration import draw_calibration
 from survembed.figures.decision import draw_decision
+from survembed.figures.incidence import draw_incidence, draw_incidence_calibration
 from survembed.figures.request import DrawnFigure, FigureRequest, title_of, unable
 from survembed.figures.survival import draw_survival
 from survembed.progress import Reporter
 from survembed.runs.embedding import embed
 from survembed.storage.result import plain
 from survembed.survival.brier import brier_band, brier_curve, integrated_brier_score
-from survembed.survival.horizons import horizon_text
+from survembed.survival.horizons import horizon_text, horizons, middle
+from survembed.survival.incidence_groups import incidence_groups
 from survembed.survival.outcome import Float
 from survembed.survival.risk_groups import equal_groups, group_curves, log_rank
 from survembed.survival.time_grid import NO_GRID
@@ -36,10 +40,28 @@ def survival_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigure:
         model: {"groups": [curve.to_dict() for curve in curves], "log_rank": test}
         for model, (curves, test) in groups.items()
     }
+    by_cause = {
+        f"{model}, {each.cause}": incidence_groups(
+            subjects.caused(subjects.division.test), number, each.risk, each.incidence, request.n_groups
+        )
+        for model, number, each in predicted_causes(predictions)
+    }
+    if by_cause:
+        title = title_of(
+            request.runs[0], f"{len(subjects.test.duration)} held-out subjects by predicted risk of a cause"
+        )
+        where = request.folder / "incidence.png"
+        files = files + draw_incidence(by_cause, subjects.times, subjects.latents.time_unit, title, where)
     caption = (
         "Kaplan–Meier curves of held-out subjects in equal groups of predicted risk, with 95 % log-log intervals; "
         f"ticks are censored subjects. The log-rank test compares all groups.{_meaning_of_base(predictions)}"
     )
+    if by_cause:
+        caption += (
+            " An event of any cause counts. Incidence of each competing cause is in groups of its own predicted risk: "
+            "lines are Aalen and Johansen's estimates, dashes the mean predictions."
+        )
+        numbers = {**numbers, "causes": {name: [each._asdict() for each in of] for name, of in by_cause.items()}}
     return DrawnFigure("survival", caption, files, plain(numbers))
 
 
@@ -60,7 +82,20 @@ def calibration_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigur
         "right, below 1 overfitted; a small p of D-calibration means that the model is not calibrated."
         f"{_meaning_of_base(predictions)}"
     )
-    return DrawnFigure("calibration", caption, files, plain(calibrations))
+    by_cause = {
+        f"{model}, {each.cause}": calibrate_incidence(subjects, number, each.incidence)
+        for model, number, each in predicted_causes(predictions)
+    }
+    known = {name: each for name, each in by_cause.items() if each is not None}
+    numbers: dict[str, Any] = dict(calibrations)
+    if known:
+        horizon = middle(horizons(subjects.times, request.horizons))
+        title = title_of(request.runs[0], "calibration of incidence on held-out subjects")
+        where = request.folder / "incidence-calibration.png"
+        files = files + draw_incidence_calibration(known, horizon, subjects.latents.time_unit, title, where)
+        caption += " An event of any cause counts. Incidence of each competing cause is drawn in groups of its own."
+        numbers["causes"] = {name: each._asdict() for name, each in known.items()}
+    return DrawnFigure("calibration", caption, files, plain(numbers))
 
 
 def brier_figure(request: FigureRequest, reporter: Reporter) -> DrawnFigure:

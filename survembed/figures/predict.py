@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ import numpy as np
 
 from survembed.cohort.captions import DISCLAIMER, data_name
 from survembed.figures.slices import aspect, cut, draw_scale, hide_frame, middle_of, overlaid, planes_of
-from survembed.figures.style import BLUE, ORANGE, RED, drawing, new_figure, save
-from survembed.workflows.predict import QUARTERS, last_index_above
+from survembed.figures.style import BLUE, GREEN, GREY, ORANGE, RED, drawing, new_figure, save
+from survembed.workflows.prediction_csv import QUARTERS, last_index_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 A4_LANDSCAPE = (11.69, 8.27)
 MAX_BARS = 12
 MAX_FEATURES = 24
+CAUSES = (ORANGE, RED, GREEN, GREY)
+"""Colours of competing causes."""
 
 
 def draw_prediction(prediction: SubjectPrediction, row: int, path: Path) -> list[Path]:
@@ -88,12 +91,15 @@ def _draw_survival(axis: Axes, prediction: SubjectPrediction, row: int) -> None:
         axis.fill_between(times, survival.low[row], survival.high[row], step="post", color=BLUE, alpha=0.2, lw=0)
         label += f", with {survival.interval_name}"
     axis.step(times, survival.value[row], where="post", color=BLUE, lw=1.8, label=label)
+    for colour, (name, incidence) in zip(cycle(CAUSES), survival.incidence.items()):
+        axis.step(times, incidence[row], where="post", color=colour, lw=1.4, label=f"incidence of {name}")
     median = survival.median[row]
     if np.isfinite(median):
         axis.plot([0, median, median], [0.5, 0.5, 0], color=BLUE, lw=0.8, ls=":")
     axis.set(xlim=(0, times[-1]), ylim=(0, 1.02))
     axis.set_title("Survival", loc="left")
-    axis.set(xlabel=f"time ({prediction.header.time_unit})", ylabel="survival")
+    both = "survival, cumulative incidence" if survival.incidence else "survival"
+    axis.set(xlabel=f"time ({prediction.header.time_unit})", ylabel=both)
     axis.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
 
 
@@ -116,7 +122,8 @@ def _draw_contributions(axis: Axes, prediction: SubjectPrediction, row: int) -> 
         axis.text(x, y, f"{value:+z.3f}", va="center", ha=side, fontsize=7)
     axis.set_xlim(-1.25 * limit, 1.25 * limit)
     reference = "\nat the reference covariates" if prediction.covariates else ""
-    axis.set_xlabel(f"contribution to the log-hazard, relative to the average latents{reference}")
+    of_cause = f" of {prediction.cause}" if prediction.cause else ""
+    axis.set_xlabel(f"contribution to the log-hazard{of_cause}, relative to the average latents{reference}")
     of_latents = "ψ·z" if prediction.linear else "integrated gradients"
     axis.set_title(f"Contributions to the hazard: {of_latents}{' and γ·x' if prediction.covariates else ''}")
 
@@ -141,6 +148,7 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
     """Numbers of one subject as text, for the page and for the terminal."""
     survival, typical, unit = prediction.survival, prediction.out_of_distribution, prediction.header.time_unit
     facts = {
+        **({"hazard of": prediction.cause} if prediction.cause else {}),
         "log-hazard": f"{prediction.log_hazard[row]:+.3f}",
         "percentile of log-hazard": f"{prediction.percentile[row]:.0f} of {prediction.n_train} training subjects",
         "hazard ratio": f"{math.exp(prediction.log_hazard_ratio[row]):.3g} relative to the average latents",
@@ -155,9 +163,10 @@ def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
         at = last_index_above(prediction.cohort_curve, survival.times, level)
         interval = f" ({survival.low[row, at]:.2f} to {survival.high[row, at]:.2f})" if survival.has_interval else ""
         facts[f"S({survival.times[at]:.4g} {unit})"] = f"{survival.value[row, at]:.2f}{interval}"
-    for name, values in prediction.incidence.items():
-        at = last_index_above(prediction.cohort_curve, survival.times, 0.5)
-        facts[f"incidence of {name}"] = f"{values[row, at]:.2f} by {survival.times[at]:.4g} {unit}"
+    for name, values in survival.incidence.items():
+        ats = [last_index_above(prediction.cohort_curve, survival.times, level) for level in QUARTERS]
+        shown = ", ".join(f"{values[row, at]:.2f} by {survival.times[at]:.4g}" for at in dict.fromkeys(ats))
+        facts[f"incidence of {name}"] = f"{shown} {unit}"
     among = f"({typical.n} {typical.part})"
     if typical.error is not None and typical.error_percentile is not None:
         facts["reconstruction error"] = (

@@ -69,7 +69,8 @@ def _draw_row(axes: Sequence[Axes], walk: Walk, traversal: Traversal, *, first: 
                 axis.set_title(f"{step:+g}" if step else "0", fontsize=9)
         if first:
             draw_scale(axes[0], traversal.header, planes_of(traversal.header)[0])
-    axes[0].set_ylabel("hazard" if walk.name == "risk" else walk.name, rotation=0, ha="right", va="center", fontsize=10)
+    hazard = f"hazard of\n{traversal.cause}" if traversal.cause else "hazard"
+    axes[0].set_ylabel(hazard if walk.name == "risk" else walk.name, rotation=0, ha="right", va="center", fontsize=10)
     axes[-1].set_axis_off()
     axes[-1].text(0.02, 0.5, _row_text(walk), va="center", fontsize=8, transform=axes[-1].transAxes)
 

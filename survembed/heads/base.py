@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -33,6 +34,9 @@ class Head(nn.Module):
     and without an event, where the loss keeps its graph. A subject's log-hazard does not depend on the batch.
     Evaluation mode draws no random number. S(t) starts at 1, never increases and is lower for a higher hazard.
 
+    A head for competing causes sets `n_causes`, receives their numbers as events, heeds `cause` in `forward`, and
+    implements `log_hazards` and `incidence` as well.
+
     Attributes
     ----------
     last_time
@@ -45,6 +49,9 @@ class Head(nn.Module):
     n_causes: int = 1
     """Competing causes that the head tells apart; 1 for a head that knows one kind of event."""
 
+    cause: int = 0
+    """Number of the cause whose log-hazard `forward` gives, from 1; 0 for any event."""
+
     last_time: float
 
     def fit_outcome(self, duration: Tensor, event: Tensor) -> None:
@@ -52,6 +59,11 @@ class Head(nn.Module):
 
         State kept here belongs in buffers, which are saved with the weights.
         """
+
+    def log_hazards(self, z: Tensor) -> Tensor:
+        """Log-hazard (n, K) of each competing cause, of latents (n, L)."""
+        hazards: Tensor = self(z)
+        return hazards[:, None]
 
     def loss(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar loss of latents (n, L) of the subjects of `batch`; a zero with a graph where there is no event."""
@@ -75,12 +87,24 @@ class Head(nn.Module):
         """
         self.last_time = float(duration.max())
 
+    def baseline_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """What `fit_baseline` fitted, by name, for an archive without subjects; a head that overrides it has some."""
+        return {}
+
+    def take_baseline(self, arrays: Mapping[str, NDArray[np.float64]], last_time: float) -> None:
+        """Take what `baseline_arrays` gave, and the end of the follow-up, in place of `fit_baseline`."""
+        self.last_time = last_time
+
     def survival(self, z: Tensor, times: Tensor) -> Tensor:
         """S(t | z), shape (n, T) float64, of latents (n, L) at `times` (T,), after `fit_baseline`.
 
         NaN where the head knows nothing, such as beyond the follow-up for a Breslow baseline.
         """
         raise TypeError(f"{type(self).__name__} must implement survival")
+
+    def incidence(self, z: Tensor, times: Tensor) -> Tensor:
+        """Cumulative incidence (K, n, T) float64 of each competing cause; with S(t) they sum to 1."""
+        return 1.0 - self.survival(z, times)[None]
 
     def median_survival(self, z: Tensor) -> Tensor:
         """First time (n,) float64 at which S(t | z) is 0.5 or less; NaN where S(t) is above 0.5 at `last_time`."""
@@ -118,6 +142,15 @@ class Breslow(Head):
         super().fit_baseline(z, duration, event)
         columns = (duration.cpu().numpy(), event.cpu().numpy() > 0, None if entry is None else entry.cpu().numpy())
         self.baseline = BreslowBaseline.fit(_numbers(self(z)), *columns)
+
+    def baseline_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Breslow's baseline."""
+        return {"times": self.baseline.times, "log_cumulative_hazard": self.baseline.log_cumulative_hazard}
+
+    def take_baseline(self, arrays: Mapping[str, NDArray[np.float64]], last_time: float) -> None:
+        """Take Breslow's baseline."""
+        super().take_baseline(arrays, last_time)
+        self.baseline = BreslowBaseline(arrays["times"], arrays["log_cumulative_hazard"], last_time)
 
     @torch.no_grad()
     def survival(self, z: Tensor, times: Tensor) -> Tensor:

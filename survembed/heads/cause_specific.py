@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from survembed.errors import UsageError
@@ -33,8 +36,6 @@ class CauseSpecificHead(Head):
 
     Attributes
     ----------
-    cause
-        Number of the cause whose log-hazard `forward` gives, from 1; 0 for any event.
     baselines
         Of each cause, from `fit_baseline`.
 
@@ -50,7 +51,7 @@ class CauseSpecificHead(Head):
 
     def __init__(self, latent_dim: int, causes: int = 2, ties: Literal["breslow", "efron"] = "breslow") -> None:
         super().__init__()
-        self.n_causes, self.ties, self.cause = causes, ties, 0
+        self.n_causes, self.ties = causes, ties
         self.psi = nn.Linear(latent_dim, causes, bias=False)
         nn.init.normal_(self.psi.weight, std=0.1 / latent_dim**0.5)
         self.register_buffer("shares", torch.full((causes,), 1 / causes))
@@ -114,14 +115,34 @@ class CauseSpecificHead(Head):
             BreslowBaseline.fit(hazards[:, number], time, codes == number + 1, *rest) for number in range(self.n_causes)
         ]
 
+    def baseline_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Breslow's baseline of each cause."""
+        numbered = enumerate(self.baselines, start=1)
+        parts = [
+            {f"times_{number}": each.times, f"log_cumulative_hazard_{number}": each.log_cumulative_hazard}
+            for number, each in numbered
+        ]
+        return {name: values for part in parts for name, values in part.items()}
+
+    def take_baseline(self, arrays: Mapping[str, NDArray[np.float64]], last_time: float) -> None:
+        """Take Breslow's baseline of each cause."""
+        super().take_baseline(arrays, last_time)
+        self.baselines = [
+            BreslowBaseline(arrays[f"times_{number}"], arrays[f"log_cumulative_hazard_{number}"], last_time)
+            for number in range(1, self.n_causes + 1)
+        ]
+
     @torch.no_grad()
     def survival(self, z: Tensor, times: Tensor) -> Tensor:
         """Probability (n, T) float64 of no event of any cause by `times` (T,); NaN beyond the follow-up."""
-        return self.incidence(z, times)[1]
+        return self._curves(z, times)[1]
 
     @torch.no_grad()
-    def incidence(self, z: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-        """Cumulative incidence of each cause (K, n, T), and S(t) (n, T); they sum to 1."""
-        found = cumulative_incidence(self.baselines, self.log_hazards(z).double().cpu().numpy(), times.cpu().numpy())
-        incidence, survival = map(torch.from_numpy, found)
-        return incidence, survival
+    def incidence(self, z: Tensor, times: Tensor) -> Tensor:
+        """Cumulative incidence of each cause (K, n, T) float64; NaN beyond the follow-up."""
+        return self._curves(z, times)[0]
+
+    def _curves(self, z: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+        hazards = self.log_hazards(z).double().cpu().numpy()
+        incidence, survival = cumulative_incidence(self.baselines, hazards, times.cpu().numpy())
+        return torch.from_numpy(incidence), torch.from_numpy(survival)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from survembed.evaluation.cause_scores import calibration_table, calibration_title, cause_table
 from survembed.evaluation.latent_space import latent_space_where_images_are
 from survembed.evaluation.predictions import BASE, KAPLAN_MEIER
 from survembed.evaluation.score_tables import decision_table, horizon_table, score_table, with_reasons_below
@@ -41,8 +42,9 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
     columns, rows, reasons = with_reasons_below(*score_table(evaluation.rows))
     rows.insert(0, ["Kaplan–Meier", "–", "–", with_interval(evaluation.ibs_km), "–"])
     over = f" over {times[0]:.4g} to {times[-1]:.4g} {unit}" if len(times) else ""
+    counted = f"{evaluation.counted} " if evaluation.counted else ""
     text = (
-        f"Held-out subjects: {evaluation.test.n} with {evaluation.test.n_events} events. 95 % intervals from "
+        f"Held-out subjects: {evaluation.test.n} with {evaluation.test.n_events} events. {counted}95 % intervals from "
         f"{request.n_resamples} bootstrap resamples. IBS{over}; lower is better. 'base' is the run's own head."
     )
     tables: list[dict[str, Any]] = [{"columns": columns, "rows": rows, "caption": text}]
@@ -57,6 +59,7 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
         benefit = decision_table(curves, unit)
         about_benefit = "Net benefit of treating by the predicted risk, with censoring; treating nobody has 0."
         tables.append({"columns": benefit[0], "rows": with_reasons_below(*benefit)[1], "caption": about_benefit})
+    tables += _of_causes(evaluation)
     space = latent_space_where_images_are(subjects.run, subjects.latents, device=request.device, reporter=reporter)
     about = (
         "Latent space. Explained variance: 0 for a decoder that ignores its input, 1 for a perfect one. Re-encoding "
@@ -79,6 +82,24 @@ def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Rep
         notes.insert(0, about_the_best(first.column, "the first model", len(evaluation.rows)))
     tiles = _score_tiles(first, first.column, evaluation.ibs_km)
     return ScoreSection(tables, list(dict.fromkeys(notes)), tiles, *_sentences(evaluation), conclusion=conclusion)
+
+
+def _of_causes(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Scores and calibration of each competing cause; none for one kind of event."""
+    causes, unit = evaluation.causes, evaluation.time_unit
+    if not causes:
+        return []
+    about = (
+        "Competing causes, each on its own: C counts the pairs in which the subject with an event of the cause has the "
+        "higher risk; the IBS is that of the cumulative incidence, beside that of Aalen and Johansen's estimate."
+    )
+    columns, rows, _ = with_reasons_below(*cause_table(causes, unit))
+    tables: list[dict[str, Any]] = [{"columns": columns, "rows": rows, "caption": about}]
+    groups = calibration_table(causes)
+    if groups:
+        caption = f"{calibration_title(causes[0].horizon, unit)}."
+        tables.append({"columns": groups[0], "rows": groups[1], "caption": caption})
+    return tables
 
 
 def _score_tiles(row: ModelScores, name: str, null: Metric | None) -> list[tuple[str, str, str]]:

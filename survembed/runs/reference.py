@@ -18,9 +18,9 @@ from survembed.survival.outcome import Float
 
 FILE = "reference.h5"
 FORMAT = "survembed-reference"
-FORMAT_VERSION = 1
-PARTS: dict[str, Any] = {"delta": CoxBand, "held_out": HeldOut}
-"""Attributes that are arrays of their own."""
+FORMAT_VERSION = 2
+PARTS: dict[str, Any] = {"delta": CoxBand, "held_out": HeldOut, "baseline": dict}
+"""Attributes that are several arrays."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,18 @@ class Reference:
         (2, L) first principal axes of the development μ.
     log_hazards
         (n,) increasing log-hazards of the development set; None without a head.
+    cause_log_hazards
+        (K, n) the same of each competing cause; None without causes.
     linear
         Whether the head is linear in the latents.
     km_times, km_survival
         (k,) steps of the Kaplan–Meier curve of the development set.
     times
         (T,) at which survival is shown; its last is the end of the follow-up.
-    baseline_times, baseline, baseline_high, baseline_low
-        (k,) Breslow's log cumulative hazard with its limits; None for a head without it.
+    baseline
+        Arrays of the head's `baseline_arrays`; None for a head without any.
+    baseline_high, baseline_low
+        (k,) limits of Breslow's log cumulative hazard; None where they are not known.
     delta
         Variance of the survival functions of a linear Cox head; None for another head.
     held_out
@@ -62,12 +66,12 @@ class Reference:
     covariance: Float
     components: Float
     log_hazards: Float | None
+    cause_log_hazards: Float | None
     linear: bool
     km_times: Float
     km_survival: Float
     times: Float
-    baseline_times: Float | None
-    baseline: Float | None
+    baseline: dict[str, Float] | None
     baseline_high: Float | None
     baseline_low: Float | None
     delta: CoxBand | None
@@ -84,11 +88,16 @@ class Reference:
         """End of the follow-up of the development set."""
         return float(self.times[-1])
 
-    def breslow(self, log_cumulative_hazard: Float | None) -> BreslowBaseline | None:
-        """The baseline, or one of its limits, as an object; None for a head without it."""
-        if self.baseline_times is None or log_cumulative_hazard is None:
+    @property
+    def band(self) -> tuple[BreslowBaseline, BreslowBaseline] | None:
+        """The baseline at the upper and the lower end of its interval; None where they are not known."""
+        if not self.baseline or self.baseline_high is None or self.baseline_low is None:
             return None
-        return BreslowBaseline(self.baseline_times, log_cumulative_hazard, self.last_time)
+        high, low = (
+            BreslowBaseline(self.baseline["times"], end, self.last_time)
+            for end in (self.baseline_high, self.baseline_low)
+        )
+        return high, low
 
     def save(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""
@@ -100,7 +109,8 @@ class Reference:
                 if isinstance(value, np.ndarray):
                     file[each.name] = value
                 elif each.name in PARTS:
-                    for name, part in ({} if value is None else vars(value)).items():
+                    arrays = value if isinstance(value, dict) else {} if value is None else vars(value)
+                    for name, part in arrays.items():
                         file[f"{each.name}/{name}"] = part
                 else:
                     plain[each.name] = value

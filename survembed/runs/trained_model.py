@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from survembed.cohort.subjects import CohortHeader
 from survembed.errors import UsageError, nearest
-from survembed.heads.base import Breslow, Head
-from survembed.heads.cause_specific import CauseSpecificHead
+from survembed.heads.base import Head
 from survembed.heads.covariates import CovariateHead
 from survembed.models.base import Model
 from survembed.progress import QUIET, Reporter
@@ -32,7 +31,7 @@ def choose_cause(head: Head | None, names: tuple[str, ...], cause: str) -> int:
     UsageError
         When the head tells no causes apart, or there is no such cause.
     """
-    if not isinstance(head, CauseSpecificHead):
+    if head is None or head.n_causes == 1:
         raise UsageError(
             "the run tells no causes apart",
             where=f"--cause {cause}",
@@ -63,6 +62,8 @@ class TrainedModel:
     ----------
     run, header, model
         The run, its cohort's header, and the trained model in evaluation mode.
+    cause
+        Number of the competing cause whose log-hazard is given, from 1; 0 for any event.
     reference
         What an imported run keeps of its subjects in place of their latents; None where their latents are there.
     """
@@ -71,6 +72,7 @@ class TrainedModel:
         self, run: Run, header: CohortHeader, latents: Latents | None, model: Model, reference: Reference | None = None
     ) -> None:
         self.run, self.header, self.model, self.reference = run, header, model, reference
+        self.cause = model.head.cause if model.head is not None else 0
         self._latents = latents
         self.device = next(model.parameters()).device
 
@@ -127,6 +129,16 @@ class TrainedModel:
         if self._latents is None:
             raise no_subjects(self.run)
         return self._latents
+
+    @property
+    def tells_causes(self) -> bool:
+        """Whether the head has a log-hazard, and an incidence, of each of several competing causes."""
+        return self.model.head is not None and self.model.head.n_causes > 1
+
+    @property
+    def cause_name(self) -> str | None:
+        """Name of the competing cause whose log-hazard is given; None for any event."""
+        return self.header.causes[self.cause - 1] if self.cause else None
 
     def coordinates(self, *, raw: bool = False) -> Coordinates:
         """Axes of the latent space: standardised by the training μ, or the paper's raw ones (settled point 13).
@@ -221,27 +233,30 @@ class TrainedModel:
         return dict(zip(encoder.names, (x * gamma).T, strict=True))
 
     def cause_directions(self) -> dict[str, Float]:
-        """ψ_k (L,) of each competing cause by name, for one standard deviation of the training μ; {} without causes."""
-        head = self.model.head
-        if not isinstance(head, CauseSpecificHead):
+        """ψ_k (L,) of each competing cause by name, for one standard deviation of the training μ; {} without causes.
+
+        For a head that is not linear it is the gradient at the mean training μ.
+        """
+        head, axes = self.model.head, self.coordinates()
+        if head is None or not self.tells_causes:
             return {}
-        weight = head.psi.weight.detach().double().cpu().numpy() * self.coordinates().deviation
-        return dict(zip(self.header.causes, weight, strict=True))
+        jacobian = torch.autograd.functional.jacobian(head.log_hazards, self._tensor(axes.centre[None]))
+        slopes = jacobian.reshape(head.n_causes, -1).double().cpu().numpy() * axes.deviation
+        return dict(zip(self.header.causes, slopes, strict=True))
 
     @torch.no_grad()
     def cause_log_hazards(self, z: Float) -> Float:
         """Log-hazard (n, K) float64 of each competing cause, of latents z (n, L), for a run with causes."""
         head = self.model.head
-        assert isinstance(head, CauseSpecificHead)
+        assert head is not None
         return head.log_hazards(self._tensor(z)).double().cpu().numpy()
 
     @torch.no_grad()
     def incidence(self, z: Float, times: Float) -> dict[str, Float]:
         """Cumulative incidence (n, T) of each competing cause by name, of latents z (n, L); {} without causes."""
-        head = self.head
-        if not isinstance(head, CauseSpecificHead):
+        if not self.tells_causes:
             return {}
-        curves = head.incidence(self._tensor(z), torch.from_numpy(times))[0].numpy()
+        curves = self.head.incidence(self._tensor(z), torch.from_numpy(times)).cpu().numpy()
         return dict(zip(self.header.causes, curves, strict=True))
 
     @cached_property
@@ -250,10 +265,7 @@ class TrainedModel:
         head = self.model.head
         assert head is not None
         if self.reference:
-            head.last_time = self.reference.last_time
-            baseline = self.reference.breslow(self.reference.baseline)
-            if isinstance(head, Breslow) and baseline:
-                head.baseline = baseline
+            head.take_baseline(self.reference.baseline or {}, self.reference.last_time)
             return head
         development = ~self.latents.test
         duration, event, *entry = self.latents.outcome.take(development)

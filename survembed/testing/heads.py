@@ -154,6 +154,12 @@ def survival_functions(case: ComponentUnderTest) -> None:
     before = {name: value.clone() for name, value in head.state_dict().items()}
     head.fit_baseline(batch.image, batch.duration, batch.event)
     after = head.state_dict()
+    arrays, curves = head.baseline_arrays(), head.survival(batch.image[:5], batch.duration[:5].sort().values)
+    if type(head).baseline_arrays is not Head.baseline_arrays:
+        other = reloaded(head, untrained(case, seed=1)).eval()
+        other.take_baseline(arrays, head.last_time)
+        again = other.survival(batch.image[:5], batch.duration[:5].sort().values)
+        require(torch.equal(again.nan_to_num(), curves.nan_to_num()), "take_baseline gives another S(t)")
     unchanged = after.keys() == before.keys() and all(torch.equal(after[name], before[name]) for name in before)
     require(unchanged, "fit_baseline changes state_dict: weights would depend on it")
     times = torch.cat([torch.zeros(1), torch.linspace(0, float(batch.duration.max()), 50)[1:]]).double()
@@ -175,9 +181,35 @@ def survival_functions(case: ComponentUnderTest) -> None:
     require((at_median <= 0.5 + 1e-9).all(), "S(t) at the median survival time is above 0.5")
 
 
-def trained(case: ComponentUnderTest) -> Head:
+def competing_causes(case: ComponentUnderTest) -> None:
+    """Of a head for several causes: incidences start at 0, never decrease, and sum to 1 with S(t); one hazard each."""
+    n_causes = built(case).n_causes
+    if n_causes == 1:
+        return
+    batch = planted(300)
+    batch = replace(batch, event=batch.event.long() * (1 + torch.arange(300) % n_causes))
+    head = trained(case, batch)
+    head.fit_baseline(batch.image, batch.duration, batch.event)
+    times, z = torch.linspace(0, float(batch.duration.max()), 50).double(), planted(40).image
+    with torch.no_grad():
+        incidence, survival, hazards = head.incidence(z, times), head.survival(z, times), head.log_hazards(z)
+    shape = (n_causes, 40, 50)
+    require(incidence.shape == shape, f"incidence gives {tuple(incidence.shape)} for 40 latents, 50 times, not {shape}")
+    require((incidence[:, :, 0] == 0).all(), "an incidence is not 0 at time 0")
+    require((incidence.diff(dim=2) >= -1e-12).all(), "an incidence decreases")
+    off = float((incidence.sum(0) + survival - 1).abs().max())
+    require(off <= 1e-9, f"incidences and S(t) do not sum to 1: off by {off:.1e}")
+    require(hazards.shape == (40, n_causes), f"log_hazards gives {tuple(hazards.shape)}, not (40, {n_causes})")
+    for cause in range(1, n_causes + 1):
+        head.cause = cause
+        with torch.no_grad():
+            own = head(z)
+        require(torch.allclose(own, hazards[:, cause - 1]), f"with cause = {cause}, forward does not give its hazard")
+
+
+def trained(case: ComponentUnderTest, batch: Batch | None = None) -> Head:
     """The head after 200 updates on planted latents, in evaluation mode."""
-    head, batch = built(case).train(), planted(300)
+    head, batch = built(case).train(), batch or planted(300)
     optimizer = torch.optim.Adam(head.parameters(), 0.03)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -199,4 +231,5 @@ CHECKS: tuple[Check, ...] = (
     weights_in_safetensors,
     sign_of_the_hazard,
     survival_functions,
+    competing_causes,
 )

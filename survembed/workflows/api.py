@@ -185,6 +185,7 @@ def predict(
     *,
     runs_dir: str | PathLike[str] = "runs",
     label: str | None = None,
+    cause: str | None = None,
     progress: bool = True,
     **files: str | PathLike[str],
 ) -> prediction.SubjectPrediction:
@@ -194,6 +195,8 @@ def predict(
     ----------
     label
         What a subject without an id is called.
+    cause
+        Name or number of a competing cause whose log-hazard is given; by default that of any event.
     files
         What the run's dataset needs: `ct=` and `mask=`, `folder=`, `image=` or `table=`.
 
@@ -207,7 +210,8 @@ def predict(
     (1,)
     """
     paths = {kind: Path(path) for kind, path in files.items()}
-    return prediction.predict(find_run(run, runs_dir, "hazard"), paths, label=label, reporter=_reporter(progress))
+    found = find_run(run, runs_dir, "hazard")
+    return prediction.predict(found, paths, label=label, cause=cause, reporter=_reporter(progress))
 
 
 def find_run(run: AnyRun, runs_dir: str | PathLike[str], ability: str | None = None) -> Run:

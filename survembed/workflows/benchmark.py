@@ -128,6 +128,7 @@ def benchmark(
         notes=tuple(table.notes()),
         latent_spaces=mean_latent_spaces(_latent_spaces(table, device, reporter)),
         added_value=added_value(table, cells),
+        counted=header.counted,
     )
 
 

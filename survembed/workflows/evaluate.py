@@ -22,7 +22,6 @@ from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.embedding import embed, open_cohort
 from survembed.runs.run import Run
-from survembed.runs.trained_model import TrainedModel
 from survembed.storage.files import require_writable
 from survembed.storage.result import Result, plain
 from survembed.survival.bootstrap import Metric
@@ -57,7 +56,9 @@ class Evaluation(Result):
     groups
         Scores in groups of the test subjects.
     causes
-        Scores of each competing cause; `rows` are those of any event. Empty for one kind of event.
+        Scores of each competing cause, of each model that tells them apart; empty for one kind of event.
+    counted
+        What `rows`, `groups` and `ibs_km` count as an event of a cohort with competing causes; empty without these.
     """
 
     format: ClassVar[str] = "survembed-metrics"
@@ -75,6 +76,7 @@ class Evaluation(Result):
     latent_space: LatentSpace | None = None
     groups: list[GroupScores] = field(default_factory=list)
     causes: list[CauseScores] = field(default_factory=list)
+    counted: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -210,9 +212,8 @@ def score_run(
         ibs_km=scorer.ibs_null,
         rows=rows,
         truth=_truth(subjects),
-        causes=cause_scores(TrainedModel.open(subjects.run, reporter=reporter), cohort.times, **scorer.options)
-        if latents.cause is not None
-        else [],
+        causes=cause_scores(subjects, used, **scorer.options),
+        counted=subjects.header.counted,
     )
     return evaluation, used
 

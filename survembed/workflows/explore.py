@@ -48,7 +48,7 @@ class Scene:
         `log_hazard`, `reencoded` (that of the decoded image, encoded again, at the same covariates),
         `covariate_log_hazard` (γᵀx, its part from covariates), `slope` (L,) the gradient of `log_hazard` (ψ for a
         linear head), `hazard_sd` (what one unit along the hazard axis adds to it), and value, low and high of
-        `survival` at the times of `Explorer.describe` and of `median`.
+        `survival` at the times of `Explorer.describe` and of `median`, and `incidence` by competing cause there.
     image
         (C, *spatial) float32 as decoded.
     """
@@ -75,7 +75,8 @@ class Explorer:
     Parameters
     ----------
     trained
-        The model of a run; it must decode.
+        The model of a run; it must decode. Opened for a competing cause, the hazard is that of the cause; survival and
+        incidences stay those of all causes.
     """
 
     def __init__(self, trained: TrainedModel, reporter: Reporter = QUIET) -> None:
@@ -92,7 +93,8 @@ class Explorer:
         if self.linear:  # the same everywhere: computed once
             psi = trained.gradient(self.axes.centre)
             self._gradient = lambda _: psi
-        self.survival_band = SurvivalBand(trained, reporter) if self.has_head else None
+        any_event = TrainedModel.open(trained.run, reporter=reporter) if trained.cause else trained
+        self.survival_band = SurvivalBand(any_event, reporter) if self.has_head else None
         path = cohort_path(trained.run.dataset, trained.run.record["cohort"]["fingerprint"])
         self.cohort = Cohort(path) if path.is_file() and len(self.header.shape) > 1 else None
 
@@ -111,6 +113,8 @@ class Explorer:
             "features": header.features,
             "time_unit": header.time_unit,
             "has_head": self.has_head,
+            "cause": self.trained.cause_name,
+            "causes": header.causes if self.trained.tells_causes else [],
             "linear": self.linear,
             "centre": self.axes.centre.tolist(),
             "scale": self.axes.scale.tolist(),
@@ -254,6 +258,7 @@ class Explorer:
                 "covariate_log_hazard": float(log_hazard[0] - self.trained.log_hazard(z[None])[0]),
                 "slope": slope.tolist(),
                 "hazard_sd": self.axes.hazard_sd(slope),
+                "incidence": {name: plain(curve[0].round(5)) for name, curve in survival.incidence.items()},
                 "survival": plain([curve[0].round(5) for curve in (survival.value, survival.low, survival.high)]),
                 "median": plain([each[0] for each in (survival.median, survival.median_low, survival.median_high)]),
             }

@@ -138,6 +138,8 @@ class Importance(Result):
         One for each encoded covariate of the model.
     causes
         (L,) ψ_k·sd(μ) of each competing cause by name; empty without causes.
+    counted
+        What the refitted Cox models count as an event of a cohort with competing causes; empty without these.
     """
 
     format: ClassVar[str] = "survembed-importance"
@@ -152,6 +154,7 @@ class Importance(Result):
     dimensions: tuple[Dimension, ...]
     covariates: tuple[CovariateEffect, ...] = ()
     causes: dict[str, Float] = field(default_factory=dict)
+    counted: str = ""
 
     @property
     def angles(self) -> dict[str, float]:
@@ -220,6 +223,7 @@ def importance(run: Run, *, device: str = "auto", reporter: Reporter = QUIET) ->
         tuple(dimensions),
         covariates,
         trained.cause_directions(),
+        header.counted,
     )
 
 

@@ -25,13 +25,9 @@ from survembed.runs.embedding import form_of
 from survembed.runs.given_covariates import given_covariates
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
-from survembed.storage.files import write_text
 from survembed.storage.result import Result, plain
 from survembed.survival.kaplan_meier import StepFunction
 from survembed.survival.outcome import Float
-
-QUARTERS = (0.75, 0.5, 0.25)
-"""Levels of the training subjects' own survival curve; predictions are given as numbers at the times of these."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +101,9 @@ class SubjectPrediction(Result):
     members
         The runs that are averaged, if there are several: survival, its range, and the percentile are theirs, all else
         is of the first run, whose latents have nothing in common with those of the others.
-    incidence
-        (n, T) cumulative incidence of each competing cause by name; with S(t) they sum to 1. Empty without causes.
+    cause
+        Competing cause of the log-hazard, its percentile and the contributions; None for any event. S(t), incidences
+        and bound are the same for each.
     """
 
     format = "survembed-prediction"
@@ -135,7 +132,7 @@ class SubjectPrediction(Result):
     inputs: Float = field(default_factory=lambda: np.empty((0, 0)))
     bound: Bounds | None = None
     members: tuple[Member, ...] = ()
-    incidence: Mapping[str, Float] = field(default_factory=dict)
+    cause: str | None = None
 
     @property
     def attribution(self) -> str:
@@ -143,42 +140,6 @@ class SubjectPrediction(Result):
         if self.linear:
             return "psi_i * z_i in standardised coordinates; exact, as the head is linear"
         return "integrated gradients on the straight path from the mean of the training latents"
-
-    def save_table(self, path: Path) -> Path:
-        """Write one row for each subject to `path` as CSV; a median that is not reached is an empty cell.
-
-        S(t) is at the last times at which the training subjects' own curve is above 75, 50 and 25 %.
-
-        Raises
-        ------
-        DataError
-            When the file cannot be written.
-        """
-        import csv
-        import io
-
-        survival, unit = self.survival, self.header.time_unit
-        indices = [last_index_above(self.cohort_curve, survival.times, level) for level in QUARTERS]
-        at = {float(survival.times[index]): index for index in indices}
-        ends = {"median_low": survival.median_low, "median_high": survival.median_high} if survival.has_interval else {}
-        columns: dict[str, Any] = {
-            "id": self.labels,
-            "log_hazard": self.log_hazard,
-            "log_hazard_percentile": self.percentile,
-            "hazard_ratio": np.exp(self.log_hazard_ratio),
-            f"median_survival_{unit}": survival.median,
-            **ends,
-            **({} if self.bound is None else {f"lower_bound_{unit}": self.bound.time}),
-            **{f"survival_at_{time:g}_{unit}": survival.value[:, index] for time, index in at.items()},
-            "far_from_training": np.where(self.out_of_distribution.far, "yes", "no"),
-        }
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        for row in zip(*columns.values(), strict=True):
-            writer.writerow(_cell(value) for value in row)
-        write_text(path, text.getvalue())
-        return path
 
     def _of_covariates(self, row: int) -> dict[str, Any]:
         if not self.covariates:
@@ -192,7 +153,7 @@ class SubjectPrediction(Result):
         subjects = []
         for row, label in enumerate(self.labels):
             distance = {"value": similarity.distance[row], "percentile": similarity.distance_percentile[row]}
-            incidence = {name: values[row] for name, values in self.incidence.items()}
+            incidence = {name: values[row] for name, values in survival.incidence.items()}
             error = None
             if similarity.error is not None and similarity.error_percentile is not None:
                 error = {"value": similarity.error[row], "percentile": similarity.error_percentile[row]}
@@ -232,6 +193,7 @@ class SubjectPrediction(Result):
                 "synthetic": self.header.synthetic,
                 "time_unit": self.header.time_unit,
                 "attribution": self.attribution,
+                **({"cause": self.cause} if self.cause else {}),
                 "training_subjects": self.n_train,
                 "compared_with": {"part": similarity.part, "subjects": similarity.n},
                 "times": survival.times,
@@ -250,6 +212,7 @@ def predict(
     label: str | None = None,
     covariates: Sequence[str] = (),
     coverage: float = COVERAGE,
+    cause: str | None = None,
     reporter: Reporter = QUIET,
 ) -> SubjectPrediction:
     """Prepare new subjects as those of the run's cohort were, and predict.
@@ -266,11 +229,13 @@ def predict(
         `name=value` for a model with covariates. Default: the columns of a table, else the reference subject.
     coverage
         Share of subjects that live beyond their lower bound.
+    cause
+        Name or number of a competing cause whose log-hazard is given and taken apart; None for any event.
 
     Raises
     ------
     UsageError
-        When the run wants other files.
+        When the run wants other files, or has no such cause.
     DataError
         When a file is missing, damaged or holds no such subject.
     PluginError
@@ -279,6 +244,7 @@ def predict(
         When the run is damaged.
     """
     trained = TrainedModel.open(run, reporter=reporter)
+    of_cause = trained if cause is None else TrainedModel.open(run, reporter=reporter, cause=cause)
     form = form_of(run, reporter)
     new = _read(run, files, form)
     given = given_covariates(run, covariates, new.covariates, len(new.images))
@@ -288,9 +254,9 @@ def predict(
     mu = trained.embed(images)
     z = mu.astype(np.float64)
     both = given.beside(z)
-    axes, log_hazard = trained.coordinates(), trained.log_hazard(both)
-    development = development_set(trained)
-    assert development.log_hazards is not None
+    axes, log_hazard = trained.coordinates(), of_cause.log_hazard(both)
+    development, of_training = development_set(trained), development_set(of_cause).log_hazards
+    assert of_training is not None
     survival = SurvivalBand(trained, reporter).survival(both)
     return SubjectPrediction(
         run=run.id,
@@ -302,10 +268,10 @@ def predict(
         z=z,
         coordinates=(z - axes.centre) / axes.scale,
         log_hazard=log_hazard,
-        log_hazard_ratio=log_hazard - trained.log_hazard(axes.centre[None]),
-        percentile=percentile(log_hazard, development.log_hazards),
-        contributions=trained.contributions(z),
-        linear=trained.is_linear,
+        log_hazard_ratio=log_hazard - of_cause.log_hazard(axes.centre[None]),
+        percentile=percentile(log_hazard, of_training),
+        contributions=of_cause.contributions(z),
+        linear=of_cause.is_linear,
         survival=survival,
         out_of_distribution=compare_with_training(trained, images, mu, reporter),
         measures=new.measures,
@@ -315,8 +281,8 @@ def predict(
         covariates=given.texts,
         covariate_contributions=trained.covariate_contributions(given.x),
         inputs=both,
-        incidence=trained.incidence(z, survival.times),
         bound=bounds(trained, both, survival.times, coverage),
+        cause=of_cause.cause_name,
     )
 
 
@@ -337,14 +303,3 @@ def _labels(label: str | None, ids: tuple[str, ...], n: int) -> tuple[str, ...]:
     if n == 1:
         return (label or "subject",)
     return tuple(f"{label or 'row'}-{row}" for row in range(1, n + 1))
-
-
-def last_index_above(curve: StepFunction, times: Float, level: float) -> int:
-    """Index of the last of `times` (T,) at which a survival curve is above `level`; 0 if there is none."""
-    return max(int(np.searchsorted(times, curve.first_time_at_or_below(level))) - 1, 0)  # NaN is after all times
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:.6g}" if np.isfinite(value) else ""

@@ -116,6 +116,8 @@ class TauAdvice(Result):
     nested
         What the rule achieves on subjects that take no part in the choice; None without folds, where no test subject
         takes part.
+    counted
+        What counts as an event of a cohort with competing causes, in a sentence; empty without these.
     embedded
         For the figure: the test subjects of one run of each row.
     """
@@ -132,6 +134,7 @@ class TauAdvice(Result):
     reason: str
     nested: NestedChoice | None
     embedded: tuple[Projection, ...] = field(metadata={"json": False})
+    counted: str = ""
 
 
 def advise(
@@ -198,6 +201,7 @@ def advise(
     return TauAdvice(
         *(model, header.title, header.synthetic, colour, tuple(rows), basis, chosen, reason, nested),
         embedded=tuple(projections),
+        counted=header.counted,
     )
 
 

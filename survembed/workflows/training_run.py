@@ -197,7 +197,7 @@ class TrainingRun:
                     f"no training event of the cause '{name}'",
                     where="the training part",
                     expected="an event of each cause",
-                    try_="another --seed, a larger training part, or data.causes without it",
+                    try_="another --seed, or a larger training part, as by --set split.test=0.1",
                 )
         zeros = int((cohort.subjects.duration == 0).sum())
         if zeros:

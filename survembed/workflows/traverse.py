@@ -98,6 +98,8 @@ class Traversal(Result):
         One for each row: the hazard axis, then the dimensions by falling effect on the hazard.
     silent
         Dimensions without a row, as their μ hardly varies: they carry nothing of the image.
+    cause
+        Competing cause of the hazard; None for any event.
     covariates
         Text on the covariates at which it is drawn; empty for a model of the images alone. They cancel in every hazard
         relative to the start.
@@ -114,6 +116,7 @@ class Traversal(Result):
     walks: list[Walk] = field(metadata={"json": "rows"})
     silent: tuple[int, ...] = ()
     covariates: str = ""
+    cause: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values, for JSON; no images."""
@@ -211,7 +214,8 @@ def traverse(
     origin, units = start or ("zero" if raw else "mean of training"), "raw" if raw else "standardised"
     at = "".join(given_covariates(run).texts)
     at += "; axes of z − Wx, which the covariates do not say" if trained.has_conditional_prior else ""
-    return Traversal(run.id, run.model_title, trained.header, origin, units, steps, walks, tuple(silent), at)
+    shown = (origin, units, steps, walks, tuple(silent), at, trained.cause_name)
+    return Traversal(run.id, run.model_title, trained.header, *shown)
 
 
 def _latents_of(trained: TrainedModel, subject: str) -> Float:

@@ -33,6 +33,7 @@ def band_of(seed: int) -> SurvivalBand:
         head=head,
         log_hazard=lambda z: z[:, 0],
         survival=lambda z, times: head.baseline.survival(z[:, 0], times),
+        incidence=lambda z, times: {},
         median_survival=lambda z: head.baseline.median(z[:, 0]),
     )
     return SurvivalBand(model)

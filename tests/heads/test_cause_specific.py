@@ -42,8 +42,12 @@ def test_each_cause_has_its_own_direction_and_incidences_sum_to_1() -> None:
     weight = head.psi.weight.detach().numpy()
     np.testing.assert_allclose(weight, [[1, 0, 0], [0, 1, 0]], atol=0.2)
     times = torch.linspace(0, float(batch.duration.max()), 40).double()
-    incidence, survival = head.incidence(batch.image, times)
+    incidence, survival = head.incidence(batch.image, times), head.survival(batch.image, times)
     np.testing.assert_allclose(incidence.sum(0) + survival, 1.0, atol=1e-12)
+    again = CauseSpecificHead(3)
+    again.load_state_dict(head.state_dict())
+    again.take_baseline(head.baseline_arrays(), head.last_time)
+    torch.testing.assert_close(again.incidence(batch.image, times), incidence, rtol=0, atol=0)
     for cause in (0, 1):
         order = batch.image[:, cause].argsort()
         late = incidence[cause][order].mean(1)

@@ -12,6 +12,9 @@ from survembed.errors import DataError
 
 Declared = tuple[tuple[str, str], ...]
 
+MOST_SHOWN = 10
+"""Codes that an error names."""
+
 
 def caused_codes(
     cells: Iterable[str], column: str, where: str, causes: Declared, censored_values: tuple[str, ...] = ()
@@ -25,6 +28,7 @@ def caused_codes(
         in `censored_values`.
     """
     cells = list(cells)
+    _require_all(cells, column, where, causes)
     codes = event_codes(cells, column, where, ",".join(code for code, _ in causes), censored_values)
     declared = {normalised(value) for value in censored_values}
     unnamed = sorted(each for each in codes.censored - declared if each not in NO and not is_censored_word(each))
@@ -37,6 +41,27 @@ def caused_codes(
             try_=f"--set 'data.causes={given},{unnamed[0]}=NAME', or --set data.censored_values={unnamed[0]}",
         )
     return codes
+
+
+def _require_all(cells: list[str], column: str, where: str, causes: Declared) -> None:
+    """Refuse a cause that no subject has; the remedy names the codes that are there."""
+    there = sorted({normalised(cell) for cell in cells if cell.strip()})
+    absent = [code for code, _ in causes if normalised(code) not in there]
+    if not absent:
+        return
+    kept = {normalised(code): name for code, name in causes if code not in absent}
+    others = [code for code in there if code not in kept and code not in NO and not is_censored_word(code)]
+    named = ",".join(f"{code}={kept.get(code, 'NAME')}" for code in [*kept, *others][:MOST_SHOWN])
+    raise DataError(
+        f"no event: column '{column}' does not contain '{absent[0]}'",
+        where=where,
+        expected="one of " + ", ".join(there[:MOST_SHOWN]),
+        try_=f"--set data.causes={named}"
+        if len(kept) + len(others) > 1
+        else f"--set data.event_value={named.partition('=')[0]} in place of data.causes, as there is one kind of event"
+        if named
+        else None,
+    )
 
 
 def decode_causes(cells: NDArray[np.str_], causes: Declared) -> NDArray[np.int64]:

@@ -169,7 +169,7 @@ class Page {
     performance.measure("draw", { start: drawing, end: performance.now() });
     if (newest) document.dispatchEvent(new Event("drawn"));
     this.numbers.show(scene, this.start.scene);
-    this.curve?.show(scene.survival, this.start.scene.survival);
+    this.curve?.show(scene.survival, this.start.scene.survival, scene.incidence);
     this.place();
     this.moved();
   }

@@ -10,7 +10,7 @@ export class Numbers {
     this.announced = place.querySelector("#announced");
     this.facts = {};
     this.unproven = place.querySelector("#unproven");
-    if (run.has_head) this.add("ratio", "Claimed hazard");
+    if (run.has_head) this.add("ratio", run.cause ? `Claimed hazard of ${run.cause}` : "Claimed hazard");
     if (run.has_head) this.add("reencoded", "Re-encoded hazard");
     for (const channel of run.spacing_mm ? run.channels : []) {
       if (channel.likelihood === "bernoulli") this.add(channel.name, `${channel.name[0].toUpperCase()}${channel.name.slice(1)} volume`);

@@ -1,8 +1,10 @@
-// Predicted survival at the current position, with its 95 % band, and at the start, as step curves.
+// Predicted survival at the current position, with its 95 % band, and at the start, as step curves; beside them the
+// cumulative incidence of each competing cause at the current position.
 
 import { plain } from "./format.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
+const COLOURS = 4;
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [420, 230, 40, 36, 10, 12];
 
 function shape(tag, attributes, text = "") {
@@ -38,8 +40,14 @@ export class Curve {
     this.band = svg.appendChild(shape("path", { class: "band" }));
     this.before = svg.appendChild(shape("path", { class: "start" }));
     this.now = svg.appendChild(shape("path", { class: "here" }));
+    this.causes = run.causes.map((cause, number) => {
+      const name = `cause cause-${number % COLOURS}`;
+      return { cause, name, path: svg.appendChild(shape("path", { class: name })) };
+    });
     const key = shape("g", { class: "key" });
-    for (const [row, [name, text]] of [["here", run.has_interval ? "current, 95 % band" : "current"], ["start", "start"]].entries()) {
+    const curves = [["here", run.has_interval ? "current, 95 % band" : "current"], ["start", "start"]];
+    for (const { cause, name } of this.causes) curves.push([name, `incidence: ${cause}`]);
+    for (const [row, [name, text]] of curves.entries()) {
       const y = TOP + 12 + row * 17;
       key.append(shape("line", { class: name, x1: WIDTH - 140, x2: WIDTH - 118, y1: y, y2: y }));
       key.append(shape("text", { class: "tick", x: WIDTH - 112, y: y + 4 }, text));
@@ -55,9 +63,9 @@ export class Curve {
     return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share);
   }
 
-  path(survival) {
+  path(survival, first = 1) {
     const steps = survival.map((share, index) => `H${this.x(this.times[index]).toFixed(1)}V${this.y(share).toFixed(1)}`);
-    return `M${LEFT} ${this.y(1)}${steps.join("")}`;
+    return `M${LEFT} ${this.y(first)}${steps.join("")}`;
   }
 
   // Along the upper curve and back along the lower one.
@@ -66,7 +74,8 @@ export class Curve {
     return `${this.path(high)}${back.join("")}Z`;
   }
 
-  show([here, low, high], [start]) {
+  show([here, low, high], [start], incidence) {
+    for (const { cause, path } of this.causes) path.setAttribute("d", this.path(incidence[cause], 0));
     this.now.setAttribute("d", this.path(here));
     this.band.setAttribute("d", low[0] === null ? "" : this.between(low, high));
     this.before.setAttribute("d", this.path(start));
