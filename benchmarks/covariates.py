@@ -1,9 +1,11 @@
-"""Planted effects of covariates and image, found again: `python benchmarks/covariates.py --seeds 10 --out rows.jsonl`.
+"""Planted effects of covariates and image, found again.
 
-The phantom's log-hazard is the standardised log tumour volume + 0.7 · (age − 60) / 10 − 0.5 · [stage III]. For each seed
-a clinical + image model is trained on a new cohort. Printed: estimate and 95 % interval of each effect, from the
-training part (γ as the run records it) and from the test part, beside those of a Cox model that knows the volume. A run
-that was ended continues from --out; `--seeds 0` prints the table alone.
+    python benchmarks/covariates.py --seeds 10 --size 16 --out rows.jsonl
+
+The log-hazard of the phantom is the standardised log tumour volume + 0.7 · (age − 60) / 10 − 0.5 · [stage III]. For
+each seed a clinical + image model is trained on a new cohort. Printed: how often the 95 % interval of each effect
+covers it, from the training part (γ as the run records it) and from the test part, beside a Cox model that knows the
+volume. A run that was ended continues from --out; `--seeds 0` prints the table alone.
 """
 
 from __future__ import annotations

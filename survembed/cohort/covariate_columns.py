@@ -98,7 +98,8 @@ class NumberColumn:
     def description(self) -> str:
         """The encoding in words, for people."""
         missing = f"; a missing value takes the median {self.median:.4g} and an indicator" if self.has_missing else ""
-        return f"{self.name} (reference: the mean {self.mean:.4g}; one unit is {self.sd:.4g}, a standard deviation{missing})"
+        unit = f"one unit is {self.sd:.4g}, a standard deviation"
+        return f"{self.name} (reference: the mean {self.mean:.4g}; {unit}{missing})"
 
 
 @dataclass(frozen=True)
