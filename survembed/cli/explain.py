@@ -14,6 +14,10 @@ from survembed.cli.shared_options import (
     AsJson,
     Cause,
     CovariateValues,
+    NewCt,
+    NewFolder,
+    NewImage,
+    NewMask,
     OutFolder,
     RunName,
     RunsDir,
@@ -29,7 +33,17 @@ if TYPE_CHECKING:
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(help="Id of a subject in the cohort of the run.")],
+    subject: Annotated[
+        str | None, typer.Argument(help="Id of a subject in the cohort of the run; of a new scan its id in the output.")
+    ] = None,
+    ct: NewCt = None,
+    mask: NewMask = None,
+    folder: NewFolder = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", help="Folder with new scans in the layout of a study; the subject is one of them."),
+    ] = None,
+    image: NewImage = None,
     low: Annotated[
         float, typer.Option("--low", callback=finite, help="First step, in standard deviations of the log-hazard.")
     ] = -2.0,
@@ -50,7 +64,7 @@ def explain(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show how the image of a subject changes towards lower and higher hazard."""
+    """Show how the image of a subject, or of a new scan, changes towards lower and higher hazard."""
     chosen = chosen_run(run, runs_dir, "decode")
 
     from survembed.cli.reporter import reporter
@@ -58,9 +72,11 @@ def explain(
     from survembed.workflows.explain import explain as work
     from survembed.workflows.explain import save_volumes
 
+    given = {"ct": ct, "mask": mask, "folder": folder, "root": root, "image": image}
     explanation = work(
         chosen,
         subject,
+        files={name: path for name, path in given.items() if path is not None},
         low=low,
         high=high,
         n_steps=steps,
@@ -69,7 +85,7 @@ def explain(
         channel=channel,
         reporter=reporter(),
     )
-    title = "-".join([subject, *(part for part in (cause, channel) if part)])
+    title = "-".join([explanation.subject, *(part for part in (cause, channel) if part)])
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", title).lstrip(".") or "subject"
     folder = out or chosen.path / "explanations" / name
     volumes = save_volumes(explanation, folder) if nifti else []

@@ -14,6 +14,10 @@ from survembed.cli.shared_options import (
     AsJson,
     Cause,
     CovariateValues,
+    NewCt,
+    NewFolder,
+    NewImage,
+    NewMask,
     RunsDir,
     chosen_run,
     ids_of_runs,
@@ -40,24 +44,16 @@ def _is_csv(path: Path | None) -> bool:
 
 
 def predict(
-    ct: Annotated[Path | None, typer.Option("--ct", help="CT image, NIfTI.")] = None,
-    mask: Annotated[
-        Path | None,
-        typer.Option("--mask", help="Label map of the CT, NIfTI. Without --ct for cohorts that consist of masks only."),
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--folder", help="Folder with the files of one subject: DICOM CT and SEG, or NIfTI files named by content."
-        ),
-    ] = None,
+    ct: NewCt = None,
+    mask: NewMask = None,
+    folder: NewFolder = None,
     root: Annotated[
         Path | None,
         typer.Option(
             "--root", help="Folder with many new scans in the layout of a study; writes one CSV with their ids."
         ),
     ] = None,
-    image: Annotated[Path | None, typer.Option("--image", help="2-D image: PNG or .npy.")] = None,
+    image: NewImage = None,
     table: Annotated[
         Path | None, typer.Option("--table", help="Table of features, one subject per row: CSV, TSV, XLSX or Parquet.")
     ] = None,

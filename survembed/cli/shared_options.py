@@ -100,6 +100,18 @@ CovariateValues = Annotated[
         help="A covariate of a clinical + image model, such as age=63. Repeatable. Default: the reference subject.",
     ),
 ]
+NewCt = Annotated[Path | None, typer.Option("--ct", help="CT image, NIfTI.")]
+NewMask = Annotated[
+    Path | None,
+    typer.Option("--mask", help="Label map of the CT, NIfTI. Without --ct for cohorts that consist of masks only."),
+]
+NewFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder", help="Folder with the files of one subject: DICOM CT and SEG, or NIfTI files named by content."
+    ),
+]
+NewImage = Annotated[Path | None, typer.Option("--image", help="2-D image: PNG or .npy.")]
 Horizons = Annotated[
     str | None,
     typer.Option(

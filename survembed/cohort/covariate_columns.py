@@ -94,6 +94,13 @@ class NumberColumn:
         """Value of the reference subject."""
         return self.mean
 
+    @property
+    def description(self) -> str:
+        """The encoding in words, for people."""
+        missing = f"; a missing value takes the median {self.median:.4g} and an indicator" if self.has_missing else ""
+        unit = f"one unit is {self.sd:.4g}, a standard deviation"
+        return f"{self.name} (reference: the mean {self.mean:.4g}; {unit}{missing})"
+
 
 @dataclass(frozen=True)
 class CategoryColumn:
@@ -168,6 +175,13 @@ class CategoryColumn:
     def reference(self) -> str:
         """Value of the reference subject."""
         return self.levels[0]
+
+    @property
+    def description(self) -> str:
+        """The encoding in words, for people."""
+        others = ", ".join(self.levels[1:])
+        missing = "; a missing value takes the reference and an indicator" if self.has_missing else ""
+        return f"{self.name} (reference: {self.levels[0]}; an indicator each for {others}{missing})"
 
 
 KINDS: dict[str, type[NumberColumn | CategoryColumn]] = {"number": NumberColumn, "category": CategoryColumn}

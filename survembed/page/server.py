@@ -109,9 +109,12 @@ class _Site:
 
     async def nifti(self, request: Request) -> Response:
         parameters = await _body(request)
-        content = await self._work(
-            lambda: self.explorer.nifti(self.explorer.place(parameters), parameters.get("channel"))
-        )
+
+        def answer() -> bytes:
+            place, covariates = self.explorer.place(parameters), self.explorer.covariates(parameters)
+            return self.explorer.nifti(place, parameters.get("channel"), covariates)
+
+        content = await self._work(answer)
         return Response(content, media_type="application/gzip")
 
     async def _work(self, work: Callable[[], Answer]) -> Answer:

@@ -36,7 +36,10 @@ def model_card(facts: Facts) -> list[tuple[str, list[str]]]:
                 facts.training,
             ],
         ),
-        ("Training data", [data, facts.inputs, facts.division, *(synthetic if facts.synthetic else [])]),
+        (
+            "Training data",
+            [data, facts.inputs, facts.predictors, facts.division, *(synthetic if facts.synthetic else [])],
+        ),
         ("Performance on test subjects", [*facts.scores, *([facts.calibration] if facts.calibration else [])]),
         (
             "Limitations",

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from survembed.errors import DataError
+from survembed.runs.embedding import encoder_of_run
 from survembed.runs.other_cohort import FOLDER
 from survembed.runs.run import Run
 from survembed.storage.files import read_json
@@ -44,18 +45,41 @@ def group_sentences(run: Run) -> tuple[str, ...]:
         return ()
 
 
+def predictors_sentence(run: Run) -> str:
+    """What the model knows of a subject: images, and the covariates with their encoding and reference."""
+    images = "Columns" if len(run.record["cohort"]["header"]["shape"]) == 1 else "Images"
+    encoder = encoder_of_run(run)
+    if encoder is None:
+        return f"{images} only; the model uses no other data of a subject."
+    columns = ". ".join(column.description for column in encoder.columns)
+    left_out = "".join(f" Left out: {name}, {reason}." for name, reason in encoder.left_out.items())
+    return (
+        f"{images} and clinical covariates, encoded by the training part alone: {columns}.{left_out} The model uses no "
+        "other data of a subject."
+    )
+
+
 def sample_size_sentence(
-    n: int, n_events: int, person_time: float, horizon: float, latent_dim: int, parameters: int, unit: str
+    n: int,
+    n_events: int,
+    person_time: float,
+    horizon: float,
+    latent_dim: int,
+    n_covariates: int,
+    parameters: int,
+    unit: str,
 ) -> str:
     """Events per parameter of the development set, and the criteria of Riley and others."""
     if not n_events or not person_time > 0:
         return ""
-    head = sample_size(n, n_events, latent_dim, person_time, horizon)
+    n_weights = latent_dim + n_covariates
+    head = sample_size(n, n_events, n_weights, person_time, horizon)
     met = "both are met" if head.needed <= n else "not met"
+    weights = f"{latent_dim} latent dimensions" + (f" and {n_covariates} encoded covariates" if n_covariates else "")
     return (
         f"Development set: {n} subjects, {n_events} events, {head.per_parameter:.3g} events for each of the "
-        f"{latent_dim} latent dimensions and {n_events / parameters:.2g} for each of the {parameters:,} parameters "
-        f"of the network. Criteria of Riley and others (2019, 2020) for {latent_dim} parameters, as if the latents "
+        f"{weights}, and {n_events / parameters:.2g} for each of the {parameters:,} parameters "
+        f"of the network. Criteria of Riley and others (2019, 2020) for {n_weights} parameters, as if the latents "
         f"were given, with an anticipated R² of {head.r2:.3f} (15 % of the largest possible): "
         f"{head.for_shrinkage} subjects for a shrinkage of 0.9, {head.for_optimism} for an optimism of at most "
         f"0.05; {met}. The overall risk at {horizon:.4g} {unit} is known to ± {head.margin:.3f} (0.05 is wanted). "

@@ -13,6 +13,7 @@ from survembed.report.evidence import (
     external_sentences,
     group_sentences,
     missing_sentence,
+    predictors_sentence,
     sample_size_sentence,
 )
 from survembed.report.facts import Facts
@@ -47,7 +48,7 @@ def facts_of(
     return Facts(
         title=data_name(header.title, header.synthetic),
         synthetic=header.synthetic,
-        model=run.model,
+        model=run.model_title,
         head=record["head"] or "",
         dataset=run.dataset,
         n=n,
@@ -55,7 +56,7 @@ def facts_of(
         follow_up=median,
         division=_division(request, config["split"]),
         inputs=f"{size} columns of a table." if table else f"Images of {size} {grid_of}{spacing}: {channels}.",
-        predictors=f"{'Columns' if table else 'Images'} only; the model uses no other data of a subject.",
+        predictors=predictors_sentence(run),
         training=_training(run),
         latent_dim=int(record["latent_dim"]),
         parameters=int(record["parameters"]),
@@ -77,6 +78,7 @@ def facts_of(
             float(duration.sum()),
             float(np.median(duration)),
             int(record["latent_dim"]),
+            len((record.get("covariates") or {}).get("encoded", ())),
             int(record["parameters"]),
             header.time_unit,
         ),

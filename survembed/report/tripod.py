@@ -89,7 +89,7 @@ def _answers(facts: Facts) -> dict[int, str]:
         7: f"{facts.inputs} Exclusions and warnings are listed under Data.",
         9: facts.predictors,
         10: f"{facts.n} subjects with {facts.n_events} events. {facts.sample_size}".strip(),
-        11: f"{facts.n_left_out} record(s) were excluded in preparation; see Data. All subjects have complete input. "
+        11: f"{facts.n_left_out} record(s) were excluded in preparation; see Data. All subjects have complete images. "
         f"{facts.missing}".strip(),
         12: f"{facts.division} {facts.training} Measures: concordance, Brier score and calibration, each with a 95 % "
         f"interval from {facts.n_resamples} bootstrap resamples of subjects.{facts.scope}",

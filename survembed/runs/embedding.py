@@ -115,13 +115,15 @@ def has_latents(run: Run) -> bool:
     return not run.record.get("without_subjects", False)
 
 
-def no_subjects(run: Run) -> RunError:
+def no_subjects(
+    run: Run, try_: str = "survembed runs export RUN FILE.zip --with-latents, where it was trained"
+) -> RunError:
     """The error of a command that shows single subjects of a run that was imported without them."""
     return RunError(
         f"run {run.id} was imported without its subjects",
         where=str(run.path),
         expected="a run with the latents of its subjects",
-        try_="survembed runs export RUN FILE.zip --with-latents, where it was trained",
+        try_=try_,
     )
 
 

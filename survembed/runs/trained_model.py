@@ -154,11 +154,15 @@ class TrainedModel:
     @property
     def prior_centre(self) -> Float | float:
         """Wx (n, L) of the subjects for a prior that is conditional on covariates; else 0."""
+        return 0.0 if self.latents.x is None else self.prior_mean(self.latents.x)
+
+    def prior_mean(self, x: Float) -> Float | float:
+        """Wx (n, L) of covariates x (n, P) for a prior that is conditional on covariates; else 0."""
         weight = self._prior_weight
-        if weight is None or self.latents.x is None:
+        if weight is None:
             return 0.0
-        centre: Float = self.latents.x @ weight.detach().double().cpu().numpy().T
-        return centre
+        mean: Float = x @ weight.detach().double().cpu().numpy().T
+        return mean
 
     @property
     def has_conditional_prior(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from survembed.cohort.subjects import CohortHeader
 from survembed.errors import RunError, UsageError
 from survembed.evaluation import reencoding
 from survembed.progress import QUIET, Reporter
-from survembed.runs.embedding import encoder_of_run, open_cohort
+from survembed.runs.embedding import encoder_of_run
 from survembed.runs.given_covariates import given_covariates
 from survembed.runs.latent_axes import Float
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.nifti import write_nifti
 from survembed.storage.result import Result
+from survembed.workflows.explained_subject import Start, subject_of_cohort, subject_of_files
 from survembed.workflows.traverse import decimals_of
 
 
@@ -117,8 +118,9 @@ class Explanation(Result):
 
 def explain(
     run: Run,
-    subject: str,
+    subject: str | None = None,
     *,
+    files: Mapping[str, Path] | None = None,
     low: float = -2.0,
     high: float = 2.0,
     n_steps: int = 5,
@@ -127,7 +129,7 @@ def explain(
     channel: str | None = None,
     reporter: Reporter = QUIET,
 ) -> Explanation:
-    """Walk a subject of the run's cohort along the hazard.
+    """Walk a subject of the run's cohort, or a new one, along the hazard.
 
     The axis is that of `Coordinates.along_hazard`: straight for a linear head, following the gradient for another.
 
@@ -136,11 +138,14 @@ def explain(
     run
         A finished run whose model decodes and has a head, on pictures or volumes.
     subject
-        Its id.
+        Its id. Of a single new subject it is what the result calls it, `subject` by default.
+    files
+        Of new subjects, as for `predict`; without them the subject is of the run's cohort.
     low, high, n_steps
         Positions: `n_steps` evenly from `low` to `high`; 0 is added where it is not among them.
     covariates
-        `name=value` for a model with covariates. Default: the subject's own.
+        `name=value` for a model with covariates. Default: the subject's own; of a new one those of the reference
+        subject.
     cause
         Name or number of a competing cause whose hazard is walked along; None for any event.
     channel
@@ -149,41 +154,40 @@ def explain(
     Raises
     ------
     UsageError
-        When the range does not hold 0.
+        When the range does not hold 0, no subject is named, or the run needs other files.
     DataError
-        When no subject has the id; the nearest is named.
+        When no subject has the id, and the nearest is named; or a file cannot be read.
     RunError
-        When the run is damaged, or cannot be walked: no head, no decoder, or a table.
+        When the run is damaged, or cannot be walked: no head, no decoder, or a table. Also when it was imported without
+        its subjects and there are no files.
     """
     _check(run, low, high, n_steps)
     trained = TrainedModel.open(run, reporter=reporter, cause=cause, channel=channel)
-    position = trained.latents.position(subject)
-    text, ratio = _covariates(trained, position, covariates, reporter)
+    start = (
+        subject_of_files(trained, subject, files, reporter) if files else subject_of_cohort(trained, subject, reporter)
+    )
+    text, ratio = _covariates(trained, start, covariates, reporter)
     steps = np.unique(np.append(np.linspace(low, high, n_steps).round(10), 0.0)) + 0.0
     with reporter.task("decoding", 1, "walk") as task:
-        start = trained.latents.z[position].astype(np.float64)
-        z = trained.coordinates().along_hazard(start, trained.gradient, steps)
+        z = trained.coordinates().along_hazard(start.z, trained.gradient, steps)
         decoded = trained.decode(z)
         task.advance()
-    with open_cohort(run, reporter) as cohort:
-        image = cohort.images([position])[0]
-        affines = cohort.subjects.affine
     hazard = trained.log_hazard(z)
     own = Explanation(
         run=run.id,
         model=run.model_title,
         header=trained.header,
-        subject=subject,
+        subject=start.subject,
         steps=steps,
         z=z,
         log_hazard_ratio=hazard - hazard[steps == 0],
         reencoded=hazard * 0,
-        image=image,
+        image=start.image,
         decoded=decoded,
         decoded_ml=trained.volumes_ml(decoded),
         walked_ml={},
         walked_above_half_ml={},
-        affine=None if affines is None else affines[position],
+        affine=start.affine,
         covariates=text,
         covariate_hazard_ratio=ratio,
     )
@@ -194,20 +198,22 @@ def explain(
 
 
 def _covariates(
-    trained: TrainedModel, position: int, assignments: Sequence[str], reporter: Reporter
+    trained: TrainedModel, start: Start, assignments: Sequence[str], reporter: Reporter
 ) -> tuple[str, float]:
     """Text on the covariates of the walk, and the hazard ratio of these to the subject's own."""
-    encoder, latents = encoder_of_run(trained.run), trained.latents
-    if encoder is None or latents.x is None:
-        given_covariates(trained.run, assignments)
-        return "", 1.0
-    own = encoder.decode(latents.x[[position]])
+    run, encoder = trained.run, encoder_of_run(trained.run)
+    if encoder is None or start.x is None:
+        given = given_covariates(run, assignments, start.columns)
+        for note in given.notes:
+            reporter.warn(note)
+        return "".join(given.texts), 1.0
+    own = encoder.decode(start.x[None])
     if not assignments:
         return f"{encoder.describe(own)} (the subject's own)", 1.0
-    given = given_covariates(trained.run, assignments, own)
+    given = given_covariates(run, assignments, own)
     for note in given.notes:
         reporter.warn(note)
-    added = trained.covariate_contributions(given.x - latents.x[[position]])
+    added = trained.covariate_contributions(given.x - start.x)
     return f"{given.texts[0]} (own: {encoder.describe(own)})", float(np.exp(sum(part[0] for part in added.values())))
 
 

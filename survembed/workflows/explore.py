@@ -44,11 +44,12 @@ class Scene:
     Attributes
     ----------
     numbers
-        `z` (L,) raw, `volumes_ml` as of `TrainedModel`, `distance_percentile` as in `OutOfDistribution`; with a head
-        `log_hazard`, `reencoded` (that of the decoded image, encoded again, at the same covariates),
-        `covariate_log_hazard` (γᵀx, its part from covariates), `slope` (L,) the gradient of `log_hazard` (ψ for a
-        linear head), `hazard_sd` (what one unit along the hazard axis adds to it), and value, low and high of
-        `survival` at the times of `Explorer.describe` and of `median`, and `incidence` by competing cause there.
+        `z` (L,) the latents u of the page, raw, `volumes_ml` as of `TrainedModel`, `distance_percentile` as in
+        `OutOfDistribution`; with a head `log_hazard`, `reencoded` (that of the decoded image, encoded again, at the
+        same covariates), `covariate_log_hazard` (γᵀx, its part from covariates), `slope` (L,) the gradient of
+        `log_hazard` (ψ for a linear head), `hazard_sd` (what one unit along the hazard axis adds to it), and value, low
+        and high of `survival` at the times of `Explorer.describe` and of `median`, and `incidence` by competing cause
+        there.
     image
         (C, *spatial) float32 as decoded.
     """
@@ -72,6 +73,9 @@ class Scene:
 class Explorer:
     """Answers the requests of the page; thread-safe.
 
+    Its latents are u = z − Wx: the covariates of a request move z by Wx, and the image with it, where the prior is
+    conditional on them. Without such a prior Wx = 0, and the image does not depend on the covariates.
+
     Parameters
     ----------
     trained
@@ -87,7 +91,7 @@ class Explorer:
         self.encoder = encoder_of_run(trained.run)
         self.compared = compared_with(trained)
         kept = trained.reference
-        self.components = kept.components if kept else principal_axes(_development(trained.latents))[0]
+        self.components = kept.components if kept else principal_axes(self._own_latents()[~trained.latents.test])[0]
         self._gradient: Gradient = trained.gradient
         self.linear = self.has_head and trained.is_linear
         if self.linear:  # the same everywhere: computed once
@@ -127,6 +131,7 @@ class Explorer:
             "times": self.survival_band.times.tolist() if self.survival_band else [],
             "has_interval": self.survival_band is not None and self.survival_band.has_interval,
             "covariates": self._covariates(),
+            "conditional_prior": self.trained.has_conditional_prior,
         }
 
     def _covariates(self) -> list[dict[str, Any]]:
@@ -165,7 +170,7 @@ class Explorer:
         if self.trained.reference:
             return {name: [] for name in ("id", "duration", "event", "part", "place")}
         latents = self.latents
-        place = (latents.z - self.axes.centre) @ self.components.T
+        place = (self._own_latents() - self.axes.centre) @ self.components.T
         return {
             "id": latents.id.tolist(),
             "duration": latents.duration.round(3).tolist(),
@@ -175,7 +180,7 @@ class Explorer:
         }
 
     def subject(self, name: str) -> dict[str, Any]:
-        """One subject's latents μ and outcome.
+        """One subject's latents u, outcome and covariates.
 
         Raises
         ------
@@ -183,13 +188,15 @@ class Explorer:
             When no subject has this id; the nearest is named.
         """
         row = self.latents.position(name)
+        covariates = self._own_covariates(row)
+        place = self.latents.z[row].astype(np.float64) - self._moved(self.covariates({"covariates": covariates}))
         return {
             "id": name,
-            "z": self.latents.z[row].astype(np.float64).tolist(),
+            "z": place.tolist(),
             "duration": float(self.latents.duration[row]),
             "event": bool(self.latents.event[row]),
             "part": str(self.latents.split[row]),
-            "covariates": self._own_covariates(row),
+            "covariates": covariates,
         }
 
     def _own_covariates(self, row: int) -> dict[str, Any]:
@@ -219,8 +226,17 @@ class Explorer:
             raise UsageError("the images of the cohort are not here", where="image", expected="a cohort of images")
         return _voxels(self.cohort.images([row])[0])
 
+    def _own_latents(self) -> Float:
+        """u (n, L) of the subjects."""
+        own: Float = self.latents.z.astype(np.float64) - self.trained.prior_centre
+        return own
+
+    def _moved(self, covariates: GivenCovariates | None) -> Float | float:
+        """Wx (L,) at these covariates; 0 at those of the reference subject and without a conditional prior."""
+        return 0.0 if covariates is None else np.ravel(self.trained.prior_mean(covariates.x))
+
     def place(self, request: Mapping[str, Any]) -> Float:
-        """Latents (L,) of a request: `z`, moved by `hazard` units along the hazard axis.
+        """Latents u (L,) of a request: `z`, moved by `hazard` units along the hazard axis.
 
         Raises
         ------
@@ -235,13 +251,15 @@ class Explorer:
         if not _within(step, FARTHEST_STEP) or (step and not self.has_head):
             expected = f"a number within ±{FARTHEST_STEP:g}" if self.has_head else "a model with a head, such as coxvae"
             raise UsageError("no such step along the hazard", where="hazard", expected=expected)
-        return self.axes.along_hazard(at, self._gradient, np.array([float(step)]))[0] if step else at
+        moved = self._moved(self.covariates(request))
+        return self.axes.along_hazard(at + moved, self._gradient, np.array([float(step)]))[0] - moved if step else at
 
-    def scene(self, z: Float, covariates: GivenCovariates | None = None) -> Scene:
-        """Decoded image and numbers at z (L,) and at covariates, by default those of the reference subject."""
+    def scene(self, place: Float, covariates: GivenCovariates | None = None) -> Scene:
+        """Decoded image and numbers at u (L,) and at covariates, by default those of the reference subject."""
+        z = place + self._moved(covariates)
         image = self.trained.decode(z[None])
         numbers: dict[str, Any] = {
-            "z": z.tolist(),
+            "z": place.tolist(),
             "volumes_ml": {name: float(ml[0]) for name, ml in self.trained.volumes_ml(image).items()},
             "distance_percentile": float(
                 percentile(distance_from_mean(z[None], self.axes), self.compared.distances)[0]
@@ -264,8 +282,8 @@ class Explorer:
             }
         return Scene(numbers, image[0])
 
-    def nifti(self, z: Float, channel: object) -> bytes:
-        """One channel at z (L,) as a `.nii.gz`, isotropic in RAS, in the channel's own unit.
+    def nifti(self, place: Float, channel: object, covariates: GivenCovariates | None = None) -> bytes:
+        """One channel at u (L,) and at covariates as a `.nii.gz`, isotropic in RAS, in the channel's own unit.
 
         Raises
         ------
@@ -278,14 +296,10 @@ class Explorer:
         if channel not in names:
             raise UsageError("no such channel", where="channel", expected=f"one of {', '.join(names)}")
         index = names.index(str(channel))
+        z = place + self._moved(covariates)
         voxels = physical(self.trained.decode(z[None])[0, index], self.header.channels[index])
         whole = nifti_bytes(voxels, centred_affine(self.header))
         return gzip.compress(whole, compresslevel=1, mtime=0)
-
-
-def _development(latents: Latents) -> Float:
-    development: Float = latents.z[~latents.test].astype(np.float64)
-    return development
 
 
 def _voxels(image: NDArray[np.float32]) -> bytes:

@@ -11,23 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.captions import DISCLAIMER
-from survembed.cohort.form import CohortForm
-from survembed.cohort.source import NewCases, ReadsNew
 from survembed.cohort.subjects import CohortHeader
-from survembed.errors import PluginError
 from survembed.evaluation.development_set import development_set
 from survembed.evaluation.out_of_distribution import OutOfDistribution, compare_with_training, percentile
 from survembed.evaluation.survival_band import Survival, SurvivalBand
 from survembed.evaluation.survival_bound import COVERAGE, Bounds, bounds
 from survembed.progress import QUIET, Reporter
-from survembed.runs.configuration import read_config
-from survembed.runs.embedding import form_of
 from survembed.runs.given_covariates import given_covariates
 from survembed.runs.run import Run
 from survembed.runs.trained_model import TrainedModel
 from survembed.storage.result import Result, plain
 from survembed.survival.kaplan_meier import StepFunction
 from survembed.survival.outcome import Float
+from survembed.workflows.new_cases import read_new_cases
 
 
 @dataclass(frozen=True)
@@ -245,12 +241,11 @@ def predict(
     """
     trained = TrainedModel.open(run, reporter=reporter)
     of_cause = trained if cause is None else TrainedModel.open(run, reporter=reporter, cause=cause)
-    form = form_of(run, reporter)
-    new = _read(run, files, form)
+    new = read_new_cases(run, files, reporter)
     given = given_covariates(run, covariates, new.covariates, len(new.images))
     for warning in (*new.warnings, *given.notes):
         reporter.warn(warning)
-    images = form.as_own(new.images)
+    images = new.images
     mu = trained.embed(images)
     z = mu.astype(np.float64)
     both = given.beside(z)
@@ -284,17 +279,6 @@ def predict(
         bound=bounds(trained, both, survival.times, coverage),
         cause=of_cause.cause_name,
     )
-
-
-def _read(run: Run, files: Mapping[str, Path], form: CohortForm) -> NewCases:
-    source = read_config(run).data.component.build()
-    if not isinstance(source, ReadsNew):
-        raise PluginError(
-            f"the dataset '{run.dataset}' cannot read new subjects",
-            where=run.id,
-            expected="a source with read_new, as survembed.cohort.source.ReadsNew describes",
-        )
-    return source.read_new(files, form)
 
 
 def _labels(label: str | None, ids: tuple[str, ...], n: int) -> tuple[str, ...]:

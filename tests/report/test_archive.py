@@ -77,10 +77,18 @@ def test_a_run_from_an_archive_works(
         (["evaluate", "--root", root, "--bootstrap", "0", "--allow-overlap"], 0),
         (["evaluate", "--root", root, "--bootstrap", "0"], 4),  # its subjects are recognised
         (["evaluate"], 5),
+        (["explain", "s05"], 5),
+        (["explain", "a scan", *new], 0),
+        (["importance"], 5),
+        (["figure", "traversal"], 0),
+        (["embed"], 5),
+        (["embed", "--root", root, "--allow-overlap"], 0),
+        (["runs", "list"], 0),
         (["runs", "show"], 0),
     ):
         answer = survembed(capsys, *arguments, *runs)
-        assert answer.code == code, answer.err
+        assert answer.code == code, (arguments, answer.err)
+        assert code != 5 or "try: " in answer.err
     explorer = Explorer(TrainedModel.open(Run(tmp_path / "taken" / run.id)))
     ours = Explorer(TrainedModel.open(run))
     scene, same = explorer.scene(explorer.axes.centre + 1), ours.scene(ours.axes.centre + 1)

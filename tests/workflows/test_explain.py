@@ -17,6 +17,7 @@ from survembed.runs.trained_model import TrainedModel
 from survembed.workflows.explain import explain, save_volumes
 from tests.cli.command import survembed
 from tests.trained import Made
+from tests.workflows.test_predict import files_of
 
 
 @pytest.mark.parametrize(("kind", "head"), [("volume", "linear"), ("image", "linear"), ("image", "deepsurv")])
@@ -159,3 +160,24 @@ def test_no_nifti_of_pictures(a_run: Made, tmp_path: Path) -> None:
 def test_unknown_subjects(a_run: Made) -> None:
     with pytest.raises(DataError, match="no subject 'x'"):
         explain(a_run(), "x")
+
+
+def test_a_new_scan_is_walked_as_the_same_subject_of_the_cohort_is(trained_on: Made) -> None:
+    run = trained_on("liver")
+    new, own = explain(run, files=files_of(run, "s24")), explain(run, "s24")
+    assert new.subject == "subject"
+    np.testing.assert_array_equal(new.image, own.image)
+    np.testing.assert_allclose(new.log_hazard_ratio, own.log_hazard_ratio, atol=1e-6)
+    np.testing.assert_allclose(new.walked, own.walked, atol=1e-5)
+
+
+def test_one_of_many_new_scans_is_named(trained_on: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained_on("liver")
+    root = run.read("config.json")["data"]["root"]
+    answer = survembed(capsys, "explain", "s24x", "--root", root, "--run", str(run.path))
+    assert answer.code == 4
+    assert "no subject 's24x'" in answer.err
+    assert f"survembed explain 's24' --root {root}" in answer.err
+    answer = survembed(capsys, "explain", "--run", str(run.path))
+    assert answer.code == 2
+    assert "no subject is named" in answer.err

@@ -28,7 +28,7 @@ export const run = async () => (await answer("api/run")).json();
 export const subjects = async () => (await answer("api/subjects")).json();
 export const subject = async (id) => (await answer(`api/subject/${encodeURIComponent(id)}`)).json();
 export const image = async (id) => new Uint8Array(await (await answer(`api/image/${encodeURIComponent(id)}`)).arrayBuffer());
-export const nifti = async (z, channel) => (await post("api/nifti", { z, channel })).blob();
+export const nifti = async (z, covariates, channel) => (await post("api/nifti", { z, covariates, channel })).blob();
 
 // A scene: its numbers, and its voxels as one Uint8Array (C, *spatial) in which 255 means 1.
 export async function decode(request) {

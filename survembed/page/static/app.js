@@ -325,7 +325,7 @@ class Page {
     if (this.run.shape.length !== 3 || this.run.spacing_mm === null) return;
     for (const { name: channel } of this.run.channels) {
       const button = element("button", { type: "button", "data-nifti": channel }, `NIfTI: ${channel}`);
-      button.addEventListener("click", () => save.nifti(this.state.z, channel, name()).catch(trouble));
+      button.addEventListener("click", () => save.nifti(this.state, channel, name()).catch(trouble));
       $("#saves").append(button);
     }
   }

@@ -20,6 +20,9 @@ export class Covariates {
       this.controls.set(covariate, control);
       root.append(element("label", { for: id }, `${covariate.name} `, control));
     }
+    root.title = run.conditional_prior
+      ? "z − Wx is held: a covariate moves hazard and image, as far as the image depends on it"
+      : "A covariate moves the hazard; the image does not depend on it";
     this.show({});
   }
 

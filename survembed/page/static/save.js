@@ -40,6 +40,6 @@ export async function png(views, lines, name) {
   download(await new Promise((done) => canvas.toBlob(done, "image/png")), `${name}.png`);
 }
 
-export async function nifti(z, channel, name) {
-  download(await api.nifti(z, channel), `${name}_${channel}.nii.gz`);
+export async function nifti({ z, covariates }, channel, name) {
+  download(await api.nifti(z, covariates, channel), `${name}_${channel}.nii.gz`);
 }
