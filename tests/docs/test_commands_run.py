@@ -28,6 +28,9 @@ CALLED = {
 """Words of commands that are not run here, and why."""
 
 TRAINS = ("train", "sweep", "benchmark", "tau")
+ELSEWHERE = {"runs delete": ("--yes",), "runs import": ("--runs-dir", "imported")}
+"""The terminal asks no one, and the run is here already."""
+
 SHORT = ("--set", "train.updates=8", "--set", "model.width=4")
 VALUES = {"--folds": {"5": "2"}, "--seeds": {"0,1": "0"}, "--shard": {"3/20": "1/2"}}
 """Values that only decide how many trainings there are."""
@@ -72,7 +75,7 @@ def shortened(words: list[str], test_data: Path) -> list[str]:
     changed = [names.get(word, word) for word in changed]
     if changed[1] in TRAINS and "--config" not in changed and "--resume" not in changed:
         size = () if {"images", "surv-mnist", "surv-digits"} & set(changed) else ("--set", "data.size=16")
-        changed += [*(word for word in SHORT if not ("--updates" in changed and word == SHORT[1])), *size]
+        changed += [*(SHORT[2:] if "--updates" in changed else SHORT), *size]
     return changed
 
 
@@ -113,7 +116,7 @@ def test_commands_of_a_page(page: str, studies: Path, test_data: Path, tmp_path:
         latest = runs[-1].name if runs else "RUN"
         named |= {"RUN": latest, "$RUN": latest, "runs/RUN": f"runs/{latest}"}
         words = [named.get(word, word) for word in words]
-        done = call(*words, *(["--yes"] if words[1:3] == ["runs", "delete"] else []))
+        done = call(*words, *ELSEWHERE.get(" ".join(words[1:3]), ()))
         assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
         if words[1:3] == ["plugins", "new"]:
             pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
