@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 
 from survembed import registry
+from survembed.storage.scratch import scratch_folder
 from survembed.testing import configuration
 from survembed.testing.case import Check, ComponentUnderTest
 
@@ -27,7 +26,7 @@ def checks_of(kind: str) -> dict[str, Check]:
 
 
 def run_check(check: Check, case: ComponentUnderTest) -> None:
-    """Run one check, with a folder for its files.
+    """Run one check, with a folder for its files, which the next check removes if a component ends the process.
 
     Raises
     ------
@@ -36,5 +35,5 @@ def run_check(check: Check, case: ComponentUnderTest) -> None:
     Skipped
         If the check does not apply.
     """
-    with tempfile.TemporaryDirectory(prefix="survembed-") as folder:
-        check(replace(case, folder=Path(folder)))
+    with scratch_folder() as folder:
+        check(replace(case, folder=folder))

@@ -328,6 +328,18 @@ def test_expected_failures_are_strict(tmp_path: Path) -> None:
     assert any("test_known[same-seed-same-result]" in line for line in lines if line.startswith("PASSED"))
 
 
+def test_a_check_that_ends_the_process_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SURVEMBED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    code = "import os; from survembed.downstream import CoxPH; from survembed.testing.case import ComponentUnderTest\n"
+    code += "from survembed.testing.checks import run_check\n"
+    code += "run_check(lambda case: os._exit(0), ComponentUnderTest('downstream', CoxPH, {}))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    run_check(lambda case: None, ComponentUnderTest("downstream", CoxPH, {}))
+    assert [each.name for each in tmp_path.iterdir()] == ["cache"]
+    assert list((tmp_path / "cache" / "scratch").iterdir()) == []
+
+
 def test_the_kit_itself_needs_no_pytest() -> None:
     code = "import sys, survembed.testing; from survembed.testing.checks import checks_of\n"
     code += "[checks_of(kind) for kind in ('models', 'heads', 'downstream', 'datasets', 'segmenters')]\n"

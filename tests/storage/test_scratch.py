@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from survembed.storage import owner
 from survembed.storage.scratch import scratch_folder
 
 KILLED = """
@@ -42,3 +43,17 @@ def test_a_folder_of_a_killed_process_is_removed_by_the_next(cache: Path) -> Non
         assert not left.exists()
         assert {mine, other} < set(cache.iterdir())
     assert [each.name for each in cache.iterdir()] == ["00000000-1-of-another-host"]
+
+
+def test_a_process_of_another_namespace_is_not_taken_for_dead(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that shares the cache, and its host name, with another: their process ids say nothing."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    monkeypatch.setattr(owner, "_place", lambda: ("machine", "pid:[1]"))
+    monkeypatch.setattr(owner.os, "getpid", lambda: dead.pid)
+    theirs = owner.signature()
+    monkeypatch.undo()
+    monkeypatch.setenv("SURVEMBED_CACHE", str(cache.parent))
+    (cache / f"{theirs}-0a1b2c3d").mkdir(parents=True)
+    with scratch_folder():
+        assert (cache / f"{theirs}-0a1b2c3d").exists()
