@@ -65,7 +65,7 @@ def test_a_hazard_in_the_pet_is_found_there(
     train = ["train", "coxvae", "--data", "volumes", *data(root), *sets(*options, *more), *runs, "--device", "cpu"]
     answer = survembed(capsys, *train)
     assert answer.code == 0, answer.err
-    run = next((tmp_path / "runs").iterdir())
+    run = next(path for path in (tmp_path / "runs").iterdir() if path.is_dir())
     with h5py.File(run / "latents.h5") as file:
         ids, log_hazard, part = file["obs/id"].asstr()[:], file["log_hazard"][:], file["obs/split"].asstr()[:]
     held_out = part == "test"
