@@ -129,8 +129,8 @@ class Volumes(ClinicalStudy):
     root: Path | None = option(None, help="Folder of the volumes and the clinical table; subfolders are searched.")
     channels: Names = option(
         (),
-        help="Image channels in order, as the files name them: CT,PT; or NAME=FILE, of DICOM NAME=DESCRIPTION. Default: "
-        "by number, or the names in capitals, or the modalities of DICOM.",
+        help="Image channels in order, as the files name them: CT,PT; or NAME=FILE, of DICOM NAME=DESCRIPTION. "
+        "Default: by number, or the names in capitals, or the modalities of DICOM.",
     )
     normalise: Names = option(
         (), help="ct, suv, zscore or percentile: one for all channels or one for each. Default: by the names."
