@@ -128,13 +128,17 @@ class Volumes(ClinicalStudy):
 
     root: Path | None = option(None, help="Folder of the volumes and the clinical table; subfolders are searched.")
     channels: Names = option(
-        (), help="Image channels in order, as the files name them: CT,PT. Default: by number, or the names in capitals."
+        (),
+        help="Image channels in order, as the files name them: CT,PT; or NAME=FILE, of DICOM NAME=DESCRIPTION. "
+        "Default: by number, or the names in capitals, or the modalities of DICOM.",
     )
     normalise: Names = option(
         (), help="ct, suv, zscore or percentile: one for all channels or one for each. Default: by the names."
     )
     labels: Names = option(
-        (), help="Label channels: primary=1,nodes=2, or names of mask files; none for none. Default: by dataset.json."
+        (),
+        help="Label channels: primary=1,nodes=2, or names of mask files, or mass=GTV* of DICOM structures; none for "
+        "none. Default: by dataset.json, or the lesions of DICOM.",
     )
     missing: Literal["error", "drop", "zero"] = option(
         "error", help="Subjects without one of the image channels: refuse, leave out, or fill with 0."

@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.exclusions import SubjectError
+from survembed.cohort.study_check import FollowUpCheck, Problem
 from survembed.datasets.scan.structure_names import composed
-from survembed.datasets.tabular.clinical_table import ClinicalTable
+from survembed.datasets.tabular.clinical_table import ClinicalTable, find_table, read_clinical
+from survembed.datasets.tabular.columns import Columns
+from survembed.datasets.tabular.outcome_check import summarise, to_problem
+from survembed.datasets.tabular.time_unit import unit_in
 from survembed.errors import DataError
 from survembed.progress import Reporter
 from survembed.survival.kaplan_meier import follow_up
@@ -82,3 +86,29 @@ def report_follow_up(clinical: ClinicalTable, rows: NDArray[np.int64], reporter:
 def shortened(names: Sequence[str], most: int = 5) -> str:
     """The first names as text, and `…` for the others."""
     return ", ".join(names[:most]) + ("…" if len(names) > most else "")
+
+
+def check_outcomes(
+    root: Path, table: Path | None, columns: Columns, ids: Sequence[str], preset: str | None = None
+) -> tuple[FollowUpCheck | None, list[Problem], list[str]]:
+    """Outcomes of the subjects `ids`, which have images; problems and warnings of the clinical table."""
+    problems: list[Problem] = []
+    try:
+        path = table or find_table(root)
+        try:
+            clinical = read_clinical(path, columns, preset)
+        except DataError as error:
+            problems.append(to_problem(error))
+            clinical = read_clinical(path, columns, preset, skip_bad=True)  # to check the other rows
+    except DataError as error:
+        return None, problems or [to_problem(error)], []
+    row_of = rows_by_subject(clinical)
+    problems += [to_problem(error) for error in unmatched(ids, row_of, path, root)]
+    rows = np.array([row_of[subject] for subject in ids if subject in row_of], dtype=np.int64)
+    if not len(rows):
+        return None, problems, list(clinical.notes)
+    is_unit_given = bool(columns.unit or preset or unit_in(str(clinical.columns.duration)))
+    follow_up_check, more, warnings = summarise(
+        clinical.duration[rows], clinical.event[rows], clinical.columns, clinical.choice, is_unit_given, str(path)
+    )
+    return follow_up_check, problems + more, [*clinical.notes, *warnings]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,9 @@ from survembed.cohort.study_check import CaseCheck, StudyCheck
 from survembed.datasets.channels.cube import make_cube, open_first
 from survembed.datasets.channels.find import ChannelCase
 from survembed.datasets.channels.recipe import VolumeRecipe
-from survembed.datasets.outcome_check import check_outcomes, to_problem
+from survembed.datasets.joining import check_outcomes
 from survembed.datasets.scan.orientation import orientation_of
+from survembed.datasets.tabular.outcome_check import to_problem
 from survembed.datasets.volume.cube import Cube
 from survembed.datasets.volume.cubes import map_cases
 from survembed.datasets.volume.sanity_checks import duplicates
@@ -25,25 +27,38 @@ from survembed.errors import DataError
 from survembed.progress import Reporter
 
 if TYPE_CHECKING:
-    from survembed.datasets.channels.volumes import VolumesSource
+    from survembed.datasets import Volumes
 
 
-def check_volumes(source: VolumesSource, root: Path, reporter: Reporter) -> StudyCheck:
+Measure = Callable[[Sequence[ChannelCase], dict[str, DataError], Reporter], tuple[float, str]]
+"""Function that chooses the edge of the cube."""
+
+
+def check_volumes(
+    root: Path,
+    options: Volumes,
+    recipe: VolumeRecipe,
+    cases: Sequence[ChannelCase],
+    unpaired: Sequence[DataError],
+    sentences: tuple[str, ...],
+    measure: Measure,
+    reporter: Reporter,
+) -> StudyCheck:
     """Read all volumes of a study and its clinical table.
 
-    Raises
-    ------
-    DataError
-        If there are no volumes, or it is not clear which are the channels.
+    Parameters
+    ----------
+    unpaired
+        Why files form no case.
+    sentences
+        What is read.
     """
-    recipe, cases, unpaired, _, sentences = source.files(root)
-    source.preprocessing = recipe
     errors: dict[str, DataError] = {}
     hidden = any(not isinstance(part, Path) for case in cases for _, part in case.images)
     with threadpool_limits(1, user_api="blas"):
         fov_mm, suggested = recipe.fov_mm, None
         if fov_mm is None:
-            suggested, _ = source.edge_of(cases, errors, reporter)
+            suggested, _ = measure(cases, errors, reporter)
             fov_mm = (suggested,) * 3
         used = replace(recipe, fov_mm=fov_mm)
         valid = [case for case in cases if case.id not in errors]
@@ -58,10 +73,10 @@ def check_volumes(source: VolumesSource, root: Path, reporter: Reporter) -> Stud
         subject: CaseCheck(subject, problem=to_problem(_short(error, subject), hidden))
         for subject, error in errors.items()
     }
-    columns = clinical_columns(root, source.options)
-    follow_up, problems, warnings = check_outcomes(root, source.options, columns, [case.id for case in cases])
+    columns = clinical_columns(root, options)
+    follow_up, problems, warnings = check_outcomes(root, options.clinical, columns, [case.id for case in cases])
     return StudyCheck(
-        title=study_title(root, source.options),
+        title=study_title(root, options),
         synthetic=columns.truth is not None,
         layout="volumes",
         masks=(),

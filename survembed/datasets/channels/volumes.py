@@ -79,7 +79,10 @@ class VolumesSource(CubeSource):
         """Read all files and report problems and warnings. No file is written."""
         from survembed.datasets.channels.check import check_volumes
 
-        return check_volumes(self, self._root(), reporter)
+        root = self._root()
+        recipe, cases, problems, _, sentences = self.files(root)
+        self.preprocessing = recipe
+        return check_volumes(root, self.options, recipe, cases, problems, sentences, self.edge_of, reporter)
 
     def _root(self) -> Path:
         root = self.options.root

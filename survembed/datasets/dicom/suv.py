@@ -21,7 +21,7 @@ MAX_HALF_LIFE_WITHOUT_DATE_S = 6 * 3600.0
 """With a longer half-life, a scan may be on another day than the injection, and the time of day does not tell."""
 DOSES_BQ, WEIGHTS_KG = (1e5, 1e11), (0.005, 650.0)
 """Plausible values; others are in another unit."""
-REMEDY = "convert it to SUV where its header is complete, save it as NIfTI and keep data.normalise=suv"
+REMEDY = "export it again with its complete header, or save it in SUV as NIfTI"
 
 
 class NotConvertibleError(ValueError):
@@ -46,7 +46,7 @@ def in_suv(slices: Sequence[ImageSlice], where: str) -> tuple[list[ImageSlice], 
             raise NotConvertibleError("their rescale intercept is not 0, as the standard requires of PET")
         factor, notes = suv_factor(headers)
     except NotConvertibleError as error:
-        message = f"slices have no SUV: {error}"
+        message = f"a {slices[0].modality} series has no SUV: {error}"
         raise DataError(
             message, where=where, expected="a PET with units, weight, dose and times", try_=REMEDY
         ) from None

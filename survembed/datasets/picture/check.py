@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from survembed.cohort.study_check import CaseCheck, Problem, StudyCheck
 from survembed.datasets.joining import shortened
-from survembed.datasets.outcome_check import summarise, to_problem
 from survembed.datasets.picture.files import PictureFiles
 from survembed.datasets.picture.pixels import read_pixels
 from survembed.datasets.picture.recipe import Recipe, size_text
 from survembed.datasets.picture.study import PictureStudy
+from survembed.datasets.tabular.outcome_check import summarise, to_problem
 from survembed.datasets.tabular.time_unit import unit_in
 from survembed.errors import DataError
 from survembed.progress import Reporter

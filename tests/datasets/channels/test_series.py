@@ -87,7 +87,9 @@ def test_a_choice_among_series_is_never_guessed(root: Path, tmp_path: Path) -> N
         assert [each.name for each in cohort.channels] == ["CT", "PT"]
         assert [each.unit for each in cohort.channels] == ["HU", "SUV"]
     assert any("PT = 'PET AC' (3)" in text and "'PT PET NAC' (1)" in text for text in reporter.said)
-    with pytest.raises(DataError, match="P2: slices have no SUV: CorrectedImage names no correction for attenuation"):
+    with pytest.raises(
+        DataError, match="P2: a PT series has no SUV: CorrectedImage names no correction for attenuation"
+    ):
         prepared(volumes(root, channels="CT,PT=pet nac", missing="zero").build(), tmp_path)
     with pytest.raises(DataError, match="no subject has a channel 'FLAIR'") as refused:
         volumes(root, channels="CT,FLAIR").build().fingerprint(QUIET)
@@ -96,7 +98,7 @@ def test_a_choice_among_series_is_never_guessed(root: Path, tmp_path: Path) -> N
 
 def test_a_pet_without_weight_is_named_and_the_others_are_prepared(root: Path, tmp_path: Path) -> None:
     write_pet_ct(root, "P2", 1, PatientWeight=None)
-    with pytest.raises(DataError, match=r"(?s)1 problem.*P2: slices have no SUV: PatientWeight"):
+    with pytest.raises(DataError, match=r"(?s)1 problem.*P2: a PT series has no SUV: PatientWeight"):
         prepared(volumes(root).build(), tmp_path)
     assert not list(tmp_path.glob("*.h5"))
     with prepared(volumes(root, skip_bad=True).build(), tmp_path) as cohort:
