@@ -1,4 +1,4 @@
-"""Figure 3 of the paper: decoded images, one row per latent dimension, one column per step; a colour for each lesion mask."""
+"""Figure 3 of the paper: decoded images, one row per latent dimension, one column per step; lesions in colours."""
 
 from __future__ import annotations
 

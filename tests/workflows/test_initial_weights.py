@@ -80,3 +80,8 @@ def test_nothing_that_fits_is_refused_with_the_options_that_would(vae: Run, tmp_
     with pytest.raises(RunError, match="no layer of the encoder"):
         train(started_from(vae, config("image", train=STEPS)), runs_dir=runs_dir)
     assert len(list(runs_dir.glob("*/run.json"))) == 1
+    made = config("volume", train={**STEPS, "init": vae.id[:-1] + "x"})
+    with pytest.raises(RunError, match="no run") as missing:
+        train(made, runs_dir=runs_dir)
+    assert missing.value.where == f"train.init = {vae.id[:-1]}x"
+    assert missing.value.try_ == f"--init {vae.id}"
