@@ -67,9 +67,8 @@ def main(
             print(f"| {seed} | {with_trunk:.3f} | {without:.3f} | {with_trunk - without:+.3f} |", flush=True)
     mean, error = np.mean(differences), np.std(differences, ddof=1) / np.sqrt(seeds)
     half = student.ppf(0.975, seeds - 1) * error
-    print(
-        f"mean difference {mean:+.3f}, 95 % interval {mean - half:+.3f} to {mean + half:+.3f}, paired t of {seeds} seeds"
-    )
+    interval = f"{mean - half:+.3f} to {mean + half:+.3f}"
+    print(f"mean difference {mean:+.3f}, 95 % interval {interval} (paired t, {seeds} seeds)")
 
 
 def _few(target: Liver, seed: int, updates: int, init: str) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""Figure 3 of the paper: decoded images, one row per latent dimension, one column per step; lesions in red."""
+"""Figure 3 of the paper: decoded images, one row per latent dimension, one column per step; lesions in colours."""
 
 from __future__ import annotations
 

@@ -101,12 +101,13 @@ def card_text(found: Gathered) -> str:
 
 
 def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration whose paths are not set; those that an option needs are `PATH`."""
+    """A configuration whose paths are not set; those that an option needs are `PATH`, and a run is named by its id."""
     options = dict(config["data"])
     component = registry.load("datasets", options["name"])
     for name in path_fields(component) & set(options):
         options[name] = "PATH" if component.model_fields[name].is_required() else None
-    return {**config, "data": options}
+    train = {name: Path(value).name if name == "init" else value for name, value in config["train"].items()}
+    return {**config, "data": options, "train": train}
 
 
 def _write(path: Path, value: Any) -> None:

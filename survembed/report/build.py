@@ -10,6 +10,7 @@ from survembed.errors import SurvembedError
 from survembed.figures import FIGURES
 from survembed.figures.draw import figure
 from survembed.figures.request import FigureRequest, header_of
+from survembed.figures.slices import overlay_text
 from survembed.progress import QUIET, Reporter
 from survembed.report.card import model_card
 from survembed.report.facts import Facts
@@ -126,6 +127,7 @@ def report(request: FigureRequest, path: Path, *, command: str, reporter: Report
         "drawn": pictures,
         "absent": list(absent.items()),
         "strips": sliders,
+        "colours": overlay_text(header),
         "volumes": len(header.shape) == 3,
         "card": model_card(facts),
         "items": items,

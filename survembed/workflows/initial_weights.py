@@ -38,7 +38,7 @@ def take_initial_weights(
         When there is no such finished run, its weights cannot be read, no layer of the encoder fits, or it has learnt
         outcomes of test subjects.
     """
-    run = Runs(runs_dir).find(config.train.init)
+    run = _found(config.train.init, runs_dir)
     _require_unseen(run, cohort, parts, reporter)
     path = run.path / "model.safetensors"
     try:
@@ -72,11 +72,24 @@ def take_initial_weights(
     return {**record, "layers": list(taken.layers), "left": taken.left}
 
 
+def _found(name: str, runs_dir: Path) -> Run:
+    try:
+        return Runs(runs_dir).find(name)
+    except RunError as error:  # it speaks of --run
+        remedy = (error.try_ or "").replace("--run ", "--init ") or None
+        raise RunError(error.message, where=f"train.init = {name}", expected=error.expected, try_=remedy) from error
+
+
 def _require_unseen(run: Run, cohort: Cohort, parts: Parts, reporter: Reporter) -> None:
     """Refuse a run that has learnt outcomes of test subjects; warn of one that has seen their images."""
     held_out = set(run.read("split.json")["test"]) if (run.path / "split.json").is_file() else set()
     test = set(cohort.subjects.id[parts["test"]].tolist())
-    seen = [subject for subject in known_subjects(run, cohort, reporter) if subject in test and subject not in held_out]
+    try:
+        known = known_subjects(run, cohort, reporter)
+    except RunError as error:  # its own data have changed, and it keeps no hashes of them
+        reporter.warn(f"run {run.id} may have seen subjects of the test part: {error.message}")
+        return
+    seen = [subject for subject in known if subject in test and subject not in held_out]
     if not seen:
         return
     if run.can("hazard"):

@@ -10,6 +10,7 @@ import torch
 
 from survembed.errors import RunError
 from survembed.progress import Reporter
+from survembed.report.archive import _without_paths
 from survembed.report.run_facts import _training
 from survembed.runs.configuration import TrainConfig
 from survembed.runs.run import Run
@@ -55,6 +56,7 @@ def test_what_is_taken_is_said_and_recorded(vae: Run, tmp_path: Path) -> None:
     torch.testing.assert_close(weights["encoder.layers.0.weight"], began["encoder.layers.0.weight"], atol=1e-6, rtol=0)
     assert run.read("config.json")["train"]["init"] == str(vae.path)
     assert f"began as those of run {vae.id} (vae on planted, sha256 {vae.weights_hash()[:16]})" in _training(run)
+    assert _without_paths(run.read("config.json"))["train"]["init"] == vae.id  # archives name no folder
     without = train(made, runs_dir=tmp_path / "runs")
     assert "init" not in without.record
 
@@ -78,3 +80,8 @@ def test_nothing_that_fits_is_refused_with_the_options_that_would(vae: Run, tmp_
     with pytest.raises(RunError, match="no layer of the encoder"):
         train(started_from(vae, config("image", train=STEPS)), runs_dir=runs_dir)
     assert len(list(runs_dir.glob("*/run.json"))) == 1
+    made = config("volume", train={**STEPS, "init": vae.id[:-1] + "x"})
+    with pytest.raises(RunError, match="no run") as missing:
+        train(made, runs_dir=runs_dir)
+    assert missing.value.where == f"train.init = {vae.id[:-1]}x"
+    assert missing.value.try_ == f"--init {vae.id}"

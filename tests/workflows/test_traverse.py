@@ -273,6 +273,5 @@ def test_the_channel_that_figures_show(a_run: Made, capsys: pytest.CaptureFixtur
     shown, usual = (traverse(run, [0], low=-1, high=1, n_steps=2, channel=name) for name in ("pet", None))
     image = usual.walks[0].images[0]
     assert not np.array_equal(middle_slice(image, shown.header), middle_slice(image, usual.header))
-    np.testing.assert_array_equal(  # where there is no lesion, it is the PET itself
-        middle_slice(image, shown.header)[0, 0], np.repeat(image[1, -1, -1, 5], 3)
-    )
+    corner = middle_slice(image, shown.header)[0, 0]  # the lesions are elsewhere
+    np.testing.assert_allclose(corner, max(0.0, float(image[1, -1, -1, 5])), atol=0.01)
