@@ -60,8 +60,8 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
         if head:
             rows_of_head, slopes = zip(*head, strict=True)
             axis.scatter(np.exp(slopes), rows_of_head, marker="D", s=18, color=RED, zorder=3, label="head of the run")
-        for marker, (cause, slopes) in zip(cycle("^v<>"), importance.causes.items(), strict=False):
-            of_cause = np.exp([slopes[each.number] for each in shown])
+        for marker, (cause, by_dimension) in zip(cycle("^v<>"), importance.causes.items(), strict=False):
+            of_cause = np.exp([by_dimension[each.number] for each in shown])
             label = f"head of the run, {cause}"
             axis.scatter(of_cause, range(len(shown)), marker=marker, s=22, fc="none", ec=RED, zorder=3, label=label)
         axis.axvline(1, color="0.6", lw=0.8, zorder=0)
