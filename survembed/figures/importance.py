@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,8 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
     """Draw hazard ratios for one standard deviation of μ to `path` as PNG and PDF.
 
     The strongest dimension is at the top, the covariates of the model follow; dimensions that are left out of the Cox
-    models share the last line. An arrow marks what extends beyond the axis. The title marks synthetic data.
+    models share the last line. With competing causes the head has a marker for any event, and one for each. An arrow
+    marks what extends beyond the axis. The title marks synthetic data.
     """
     from matplotlib.ticker import LogLocator
 
@@ -58,6 +60,10 @@ def draw_importance(importance: Importance, path: Path) -> list[Path]:
         if head:
             rows_of_head, slopes = zip(*head, strict=True)
             axis.scatter(np.exp(slopes), rows_of_head, marker="D", s=18, color=RED, zorder=3, label="head of the run")
+        for marker, (cause, by_dimension) in zip(cycle("^v<>"), importance.causes.items(), strict=False):
+            of_cause = np.exp([by_dimension[each.number] for each in shown])
+            label = f"head of the run, {cause}"
+            axis.scatter(of_cause, range(len(shown)), marker=marker, s=22, fc="none", ec=RED, zorder=3, label=label)
         axis.axvline(1, color="0.6", lw=0.8, zorder=0)
         axis.set_xscale("log")
         first, last = axis.get_xlim()

@@ -47,10 +47,11 @@ export class Curve {
     const key = shape("g", { class: "key" });
     const curves = [["here", run.has_interval ? "current, 95 % band" : "current"], ["start", "start"]];
     for (const { cause, name } of this.causes) curves.push([name, `incidence: ${cause}`]);
+    const left = WIDTH - Math.max(140, ...curves.map(([, text]) => 40 + 7 * text.length));
     for (const [row, [name, text]] of curves.entries()) {
       const y = TOP + 12 + row * 17;
-      key.append(shape("line", { class: name, x1: WIDTH - 140, x2: WIDTH - 118, y1: y, y2: y }));
-      key.append(shape("text", { class: "tick", x: WIDTH - 112, y: y + 4 }, text));
+      key.append(shape("line", { class: name, x1: left, x2: left + 22, y1: y, y2: y }));
+      key.append(shape("text", { class: "tick", x: left + 28, y: y + 4 }, text));
     }
     svg.append(key);
   }
