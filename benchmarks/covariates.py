@@ -61,18 +61,19 @@ def measure(run: Run) -> dict[str, Any]:
     latents = embed(run, device="cpu")
     with open_cohort(run) as cohort:
         volume = np.log1p(cohort.subjects.measures["tumour_ml"])
-    assert latents.x is not None
+    covariates = latents.x
+    assert covariates is not None
     assert latents.log_hazard is not None
     encoder, fit = run.record["covariates"], run.record["covariates"]["fit"]
     names, gamma = list(fit["gamma"]), np.array(list(fit["gamma"].values()))
-    score = latents.log_hazard - latents.x @ gamma
+    score = latents.log_hazard - covariates @ gamma
     train = latents.split == "train"
     per_sd = AGE * _deviation(encoder, "age") / 10
     truth = {"image": IMAGE, "age": per_sd, "stage=III": STAGE, "stage=I": 0.0}
     columns = ["image", *names]
 
     def fitted(image: Float, part: Bool) -> dict[str, tuple[float, float]]:
-        x = np.column_stack([image, latents.x])[part]
+        x = np.column_stack([image, covariates])[part]
         return _by_name(columns, fit_cox(x, latents.duration[part], latents.event[part]))
 
     standard_volume = (volume - volume.mean()) / volume.std()

@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from survembed.survival.kaplan_meier import FollowUp
     from survembed.workflows.evaluate import Evaluation
 
+Harmonise = Annotated[
+    str | None,
+    typer.Option(
+        "--harmonise",
+        metavar="COLUMN",
+        help="Clinical column that names the centre: also score downstream models on latents harmonised between "
+        "centres by ComBat, fitted on the training part. Needs the extra 'harmonise'.",
+    ),
+]
 Seed = Annotated[
     int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed of downstream models and bootstrap.")
 ]
@@ -59,6 +68,7 @@ def evaluate(
     predictions: PredictionsFile = None,
     horizons: Horizons = None,
     by: By = None,
+    harmonise: Harmonise = None,
     data: OtherData = None,
     root: OtherRoot = None,
     clinical: Clinical = None,
@@ -88,6 +98,15 @@ def evaluate(
     from survembed.cli.reporter import reporter
 
     if not request.is_empty:
+        if harmonise:
+            from survembed.errors import UsageError
+
+            raise UsageError(
+                "another cohort is not harmonised: ComBat would be fitted on its subjects",
+                where=f"--harmonise {harmonise}",
+                expected="the run's own cohort",
+                try_="survembed evaluate --harmonise without --root",
+            )
         from survembed.cli.external import show_external
         from survembed.workflows.evaluate_other import evaluate_other
 
@@ -113,6 +132,7 @@ def evaluate(
         chosen,
         models,
         by=groups,
+        harmonise=harmonise,
         predictions=predictions,
         horizons=at,
         n_resamples=bootstrap,

@@ -107,15 +107,17 @@ class EvaluationSet:
         """By the run's own head; None where it has none."""
         return self.predictor.base(self.run.model, self.run, self.latents, self.division, self.run.record["seed"])
 
-    def downstream(self, name: str, component: Component, seed: int = 0) -> Predictions:
-        """By a downstream model, fitted on the latents of the development set.
+    def downstream(
+        self, name: str, component: Component, seed: int = 0, features: FeatureMatrix | None = None
+    ) -> Predictions:
+        """By a downstream model, fitted on `features` of the development set; by default the latents.
 
         Raises
         ------
         DataError
             When it cannot be fitted, or fails otherwise.
         """
-        features = FeatureMatrix.of_latents(self.run.model, self.latents)
+        features = features or FeatureMatrix.of_latents(self.run.model, self.latents)
         return self.predictor.downstream(features, self.division, seed, name, component)
 
     def kaplan_meier(self) -> Predictions:

@@ -37,7 +37,9 @@ class ScoreSection:
 
 def scores_of_run(request: FigureRequest, subjects: EvaluationSet, reporter: Reporter) -> ScoreSection:
     """Scores of the run's own head and of the downstream models on its test set."""
-    evaluation, _ = score_run(subjects, request.downstream, **request.bootstrap, reporter=reporter)
+    evaluation, _ = score_run(
+        subjects, request.downstream, n_resamples=request.n_resamples, seed=request.seed, reporter=reporter
+    )
     times, unit = evaluation.times, evaluation.time_unit
     columns, rows, reasons = with_reasons_below(*score_table(evaluation.rows))
     rows.insert(0, ["Kaplan–Meier", "–", "–", with_interval(evaluation.ibs_km), "–"])

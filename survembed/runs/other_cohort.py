@@ -18,7 +18,7 @@ from survembed.errors import DataError
 from survembed.progress import QUIET, Reporter
 from survembed.registry.component import Component
 from survembed.runs.configuration import read_config
-from survembed.runs.embedding import embed_cohort, form_of, latents_provenance, open_cohort
+from survembed.runs.embedding import embed_cohort, encoder_of_run, form_of, latents_provenance, open_cohort
 from survembed.runs.latents import Latents
 from survembed.runs.run import Run
 
@@ -102,6 +102,9 @@ def embed_other(
                 expected="subjects on which the run was not trained",
                 try_="leave them out, or --allow-overlap",
             )
+        encoder = encoder_of_run(run)
+        for note in encoder.notes(cohort.subjects.covariates) if encoder else ():
+            reporter.warn(note)
         path = run.path / FOLDER / f"latents-{cohort.fingerprint[:16]}.h5"
         provenance = latents_provenance(run, cohort.fingerprint)
         part = np.full(len(cohort), "test")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from survembed.cohort.groups import require_covariates
 from survembed.errors import DataError
 from survembed.evaluation.cause_scores import CauseScores, cause_scores
 from survembed.evaluation.group_scores import GroupScores, score_groups
+from survembed.evaluation.harmonised import combat_features
 from survembed.evaluation.latent_space import LatentSpace, latent_space_where_images_are
 from survembed.evaluation.prediction_table import check_format, write_table
 from survembed.evaluation.predictions import Predictions
+from survembed.evaluation.predictor import FeatureMatrix
 from survembed.evaluation.scores import ModelScores, Scorer, calibrate, net_benefit, summary, without_scores
 from survembed.evaluation.test_set import EvaluationSet
 from survembed.progress import QUIET, Reporter
@@ -98,6 +102,7 @@ def evaluate(
     downstream: Sequence[tuple[str, Component]],
     *,
     by: Sequence[str] = (),
+    harmonise: str | None = None,
     predictions: Path | None = None,
     horizons: Sequence[float] = (),
     n_resamples: int = N_RESAMPLES,
@@ -115,6 +120,8 @@ def evaluate(
         Names and components.
     by
         Covariates of the cohort; the scores of each of their groups in the test set follow.
+    harmonise
+        Covariate that names the centre: each downstream model has a second row, on latents harmonised by ComBat.
     predictions
         File for the predictions behind the scores, `.csv` or `.parquet`; see `prediction_table`.
     horizons
@@ -133,17 +140,22 @@ def evaluate(
         When the run has no test set, or `predictions` cannot be written. A downstream model that cannot be fitted is a
         row with the reason.
     UsageError
-        When the name of `predictions` ends in neither `.csv` nor `.parquet`.
+        When a covariate does not exist, or the name of `predictions` ends in neither `.csv` nor `.parquet`.
     """
     if predictions:
         check_format(predictions)
         require_writable(predictions)
     latents = embed(run, device=device, reporter=reporter)
     subjects = EvaluationSet.of(run, latents, reporter, horizons)
-    evaluation, used = score_run(subjects, downstream, n_resamples=n_resamples, seed=seed, reporter=reporter)
-    if by:
+    covariates: Mapping[str, NDArray[Any]] = {}
+    if by or harmonise:
         with open_cohort(run, reporter) as whole:
             covariates = whole.subjects.covariates
+    features = _harmonised(subjects, harmonise, covariates) if harmonise else None
+    evaluation, used = score_run(
+        subjects, downstream, harmonised=features, n_resamples=n_resamples, seed=seed, reporter=reporter
+    )
+    if by:
         groups = score_groups(
             by,
             covariates,
@@ -162,10 +174,18 @@ def evaluate(
     return evaluation
 
 
+def _harmonised(subjects: EvaluationSet, name: str, covariates: Mapping[str, NDArray[Any]]) -> FeatureMatrix:
+    require_covariates([name], covariates, "--harmonise ")
+    latents = subjects.latents
+    own = FeatureMatrix.of_latents(subjects.run.model, latents)
+    return combat_features(own, latents.z.shape[1], name, covariates[name], ~latents.test)
+
+
 def score_run(
     subjects: EvaluationSet,
     downstream: Sequence[tuple[str, Component]],
     *,
+    harmonised: FeatureMatrix | None = None,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
     reporter: Reporter = QUIET,
@@ -188,14 +208,17 @@ def score_run(
         rows.append(replace(row, scores=scores, calibration=calibration, decision=decision))
         used.append(predicted)
 
-    with reporter.task("evaluating", len(downstream) + 1, "models") as task:
+    fitted: list[tuple[str, Component, FeatureMatrix | None]] = [(*each, None) for each in downstream]
+    if harmonised:
+        fitted += [(f"{name}, harmonised", component, harmonised) for name, component in downstream]
+    with reporter.task("evaluating", len(fitted) + 1, "models") as task:
         base = subjects.base()
         if base is not None:
             add(base)
         task.advance()
-        for name, component in downstream:
+        for name, component, features in fitted:
             try:
-                add(subjects.downstream(name, component, seed))
+                add(subjects.downstream(name, component, seed, features))
             except DataError as error:
                 rows.append(without_scores(subjects.run.model, name, error.message))
             task.advance()

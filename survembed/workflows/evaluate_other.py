@@ -179,7 +179,7 @@ def _evaluation(run: Run, found: OtherCohort, scored: External) -> ExternalEvalu
     latents = found.latents
     return ExternalEvaluation(
         run=run.id,
-        model=run.model,
+        model=run.model_title,
         title=found.header.title,
         synthetic=found.header.synthetic,
         time_unit=latents.time_unit,
@@ -223,25 +223,25 @@ def _downstream(
 ) -> list[ExternalModel]:
     if not downstream:
         return []
-    own, z = embed(run, device=device, reporter=reporter), found.latents.z.astype(np.float64)
+    own, inputs = embed(run, device=device, reporter=reporter), found.latents.inputs
     development = ~own.test
     models = []
     for name, component in downstream:
         with failing_as(name):
             outcome = Outcome(own.duration[development], own.event[development])
-            fitted = fit_downstream(component.build(seed), own.z[development].astype(np.float64), outcome)
-            models.append(_external(run.model, name, seed, fitted, z))
+            fitted = fit_downstream(component.build(seed), own.inputs[development], outcome)
+            models.append(_external(run.model, name, seed, fitted, inputs))
     return models
 
 
-def _external(features: str, name: str, seed: int, fitted: Any, z: Float) -> ExternalModel:
+def _external(features: str, name: str, seed: int, fitted: Any, inputs: Float) -> ExternalModel:
     return ExternalModel(
         features,
         name,
         seed,
-        fitted.risk(z),
+        fitted.risk(inputs),
         is_log_hazard=False,
-        survival=lambda rows, times: fitted.survival(z[rows], times),
+        survival=lambda rows, times: fitted.survival(inputs[rows], times),
         last_time=fitted.last_time,
         notes=fitted.notes,
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,13 +18,18 @@ from lifelines.utils import concordance_index
 from sksurv.metrics import concordance_index_ipcw, cumulative_dynamic_auc, integrated_brier_score
 
 from survembed.cli.other_cohort import OtherRequest
+from survembed.datasets import Liver
 from survembed.evaluation.external import ExternalModel, score_external
 from survembed.evaluation.predictions import PredictedCohort
+from survembed.runs.configuration import Chosen
 from survembed.runs.run import Run
 from survembed.survival.breslow import BreslowBaseline
 from survembed.survival.outcome import Outcome, to_structured
 from survembed.workflows.evaluate_other import evaluate_other
+from survembed.workflows.train import train
 from tests.cli.command import survembed
+from tests.hospitals import SIZE
+from tests.trained import config
 
 
 def test_another_hospital(hospitals: dict[str, Path], hospital_run: Run) -> None:
@@ -135,10 +142,19 @@ def _masks_only(root: Path) -> list[str]:
     return []
 
 
+def _other_labels(root: Path) -> list[str]:
+    for path in (root / "labelsTr").iterdir():
+        image = nib.load(path)
+        labels = np.asarray(image.dataobj)
+        nib.save(nib.Nifti1Image(np.where(labels == 2, 7, labels).astype(np.uint8), image.affine), path)
+    return []
+
+
 BAD: dict[str, tuple[Change, int, str]] = {
     "no events": (_table(lambda t: t.assign(event=0)), 4, "event"),
     "one event": (_table(lambda t: t.assign(event=[1] + [0] * (len(t) - 1))), 4, "1 event among"),
     "columns": (_table(lambda t: t.rename(columns={"time_days": "wz", "event": "q"})), 4, "column"),
+    "labels": (_other_labels, 4, "label 7, whose meaning is not known"),
     "channels": (_masks_only, 4, "channels of this cohort"),
     "window": (lambda root: ["--set", "data.window=-100,200"], 4, "window"),
     "size": (lambda root: ["--set", "data.size=8"], 4, "size of this cohort"),
@@ -165,6 +181,63 @@ def test_bad_cohorts(
     assert answer.code == code, answer.err
     assert message in " ".join(answer.err.split())
     assert not list(hospital_run.path.glob("external/metrics*"))
+
+
+@pytest.fixture(scope="module")
+def run_with_sex(hospitals: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A clinical + image model on `north`, hardly trained."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SURVEMBED_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        made = config("volume", "deepsurv", train={"updates": 5, "covariates": ("sex",)}, split={"test": 0.3})
+        made = replace(made, data=Chosen("liver", Liver(root=hospitals["north"], size=SIZE)))
+        return train(made, runs_dir=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (_table(lambda t: t.assign(sex=["x"] * 3 + list(t["sex"][3:]))), 0, "3 subject(s) have 'x' in 'sex', which"),
+        (_table(lambda t: t.assign(sex=(t["sex"] == "f") + 1)), 4, "'sex' holds numbers, where training had text"),
+        (_table(lambda t: t.drop(columns="sex")), 4, "covariate 'sex' of the model is missing"),
+        (_table(lambda t: t.rename(columns={"sex": "gender"})), 4, "covariate 'sex' of the model is missing"),
+    ],
+)
+def test_covariates_of_another_cohort_that_training_never_saw(
+    hospitals: dict[str, Path],
+    run_with_sex: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Change,
+    code: int,
+    message: str,
+) -> None:
+    root = tmp_path / "other"
+    shutil.copytree(hospitals["south"], root)
+    change(root)
+    before = set(run_with_sex.path.rglob("*"))
+    answer = survembed(capsys, "evaluate", "--run", str(run_with_sex.path), "--bootstrap", "0", "--root", str(root))
+    assert answer.code == code, answer.err
+    assert message in " ".join(answer.err.split())
+    assert code == 0 or set(run_with_sex.path.rglob("*")) == before
+
+
+def test_months_are_made_the_days_of_the_run(
+    hospitals: dict[str, Path], hospital_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_days, root = hospitals["south"], tmp_path / "other"
+    shutil.copytree(in_days, root)
+    table = pd.read_csv(root / "clinical.csv")
+    table = table.assign(time_months=table["time_days"] / 30.4375).drop(columns="time_days")
+    table.to_csv(root / "clinical.csv", index=False)
+    curves = []
+    for each in (in_days, root):
+        command = ["evaluate", "--run", str(hospital_run.path), "--bootstrap", "0", "--json", "--root", str(each)]
+        told = survembed(capsys, *command)
+        assert told.code == 0, told.err
+        curves.append(json.loads(told.out))
+    np.testing.assert_allclose(curves[1]["times"], curves[0]["times"], rtol=1e-3)
+    ibs = [each["rows"][0]["ibs"]["value"] for each in curves]
+    assert ibs[1] == pytest.approx(ibs[0], rel=1e-3)
 
 
 def test_subjects_of_the_training_are_refused(
