@@ -222,8 +222,9 @@ def slope(claimed: Float, again: Float) -> float:
 
 @torch.no_grad()
 def walk(model: Model, mu: Float) -> tuple[str, str]:
-    """Difference of log-hazard from −2 to +2 SD along Σψ, claimed by the head and after decoding and encoding again, and
-    the least-squares slope of the latter on the former over nine steps: `walk_slope` of `evaluate`.
+    """Difference of log-hazard from −2 to +2 SD along Σψ, claimed by the head and after decoding and encoding again.
+
+    And the least-squares slope of the latter on the former over nine steps: `walk_slope` of `evaluate`.
     """
     if model.head is None:
         return "–", "–"
