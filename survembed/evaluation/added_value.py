@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from survembed.cohort.covariate_encoder import CovariateEncoder
-from survembed.evaluation.added_value_result import SCORES, AddedRow, AddedValue, LikelihoodRatio, VolumeCorrelation
+from survembed.evaluation.added_value_result import (
+    JOINT,
+    SCORES,
+    AddedRow,
+    AddedValue,
+    LikelihoodRatio,
+    VolumeCorrelation,
+)
 from survembed.evaluation.baselines import COVARIATES, TUMOUR
 from survembed.evaluation.benchmark_table import Table, covariates_and_latents
 from survembed.evaluation.pooled_scores import Replicate
@@ -49,7 +56,7 @@ def added_value(table: Table, cells: Sequence[ModelScores]) -> AddedValue | None
     wanted = {
         CLINICAL: (COVARIATES, column),
         IMAGE: (image, BASE),
-        "clinical + image, jointly trained": (model_name(image, table.covariates), BASE),
+        JOINT: (model_name(image, table.covariates), BASE),
         "clinical + image, latents added": (covariates_and_latents(first), column),
         TUMOUR: (TUMOUR, column),
     }

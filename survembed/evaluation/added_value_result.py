@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from survembed.survival.bootstrap import Metric, with_interval
 
+JOINT = "clinical + image, jointly trained"
 SCORES = {"harrell_c": "C-index", "ibs": "IBS", "auc": "AUC"}
 
 TESTED = (
@@ -17,6 +18,11 @@ TESTED = (
 VOLUMES = (
     "Rank correlation (Spearman) of the out-of-fold image risk, as its rank within a fold, with the volume; and the "
     "partial one, given the ranks of the covariates. 95 % intervals by Fisher's z."
+)
+PENALTY = (
+    "The rows clinical and jointly trained have different penalties on the covariates: the small ridge of the downstream "
+    "model, and, where the likelihood has no finite maximum, a normal prior (run.json says where). With many columns "
+    "for few events, a difference between them can come from the penalty and not from the image."
 )
 
 
@@ -145,7 +151,8 @@ class AddedValue:
             f"{with_interval(each.partial)}; {each.n} subjects"
             for each in self.correlations
         ]
-        return [*lines, self.tested, *([VOLUMES] if self.correlations else [])]
+        joint = any(each.name == JOINT for each in self.rows)
+        return [*lines, self.tested, *([PENALTY] if joint else []), *([VOLUMES] if self.correlations else [])]
 
 
 def _difference(metric: Metric | None) -> str:
