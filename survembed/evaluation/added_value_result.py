@@ -20,9 +20,9 @@ VOLUMES = (
     "partial one, given the ranks of the covariates. 95 % intervals by Fisher's z."
 )
 PENALTY = (
-    "The rows clinical and jointly trained have different penalties on the covariates: the small ridge of the downstream "
-    "model, and, where the likelihood has no finite maximum, a normal prior (run.json says where). With many columns "
-    "for few events, a difference between them can come from the penalty and not from the image."
+    "The rows clinical and jointly trained have different penalties on the covariates: the small ridge of the "
+    "downstream model, and, where the likelihood has no finite maximum, a normal prior (run.json says where). With many "
+    "columns for few events, a difference between them can come from the penalty and not from the image."
 )
 
 
