@@ -21,8 +21,8 @@ VOLUMES = (
 )
 PENALTY = (
     "The rows clinical and jointly trained have different penalties on the covariates: the small ridge of the "
-    "downstream model, and, where the likelihood has no finite maximum, a normal prior (run.json says where). With many "
-    "columns for few events, a difference between them can come from the penalty and not from the image."
+    "downstream model, and, where the likelihood has no finite maximum, a normal prior (run.json says where). With "
+    "many columns for few events, a difference between them can come from the penalty and not from the image."
 )
 
 
