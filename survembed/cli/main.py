@@ -30,7 +30,7 @@ COMMANDS = {
     "explore": "Open a local web page with a slider for each latent dimension of a run. Ctrl-C stops it.",
     "predict": "Predict hazard and survival for a new scan, image or table, with the contribution of each latent "
     "dimension.",
-    "explain": "Show how the image of a subject changes towards lower and higher hazard.",
+    "explain": "Show how the image of a subject, or of a new scan, changes towards lower and higher hazard.",
     "evaluate": "Fit survival models on the latents of the training part and evaluate them on the test part.",
     "importance": "Show weight, hazard ratio, stability over seeds and correlates of each latent dimension.",
     "figure": "Draw a figure of a run, of several runs, or of a sweep, as PNG and PDF.",

@@ -15,7 +15,7 @@ import torch
 from survembed.cohort.cohort import writing_cohort
 from survembed.cohort.subjects import Channel, CohortHeader, Subjects
 from survembed.downstream import CoxPH
-from survembed.heads import Linear
+from survembed.heads import CauseSpecific, Linear
 from survembed.models import CoxVAE
 from survembed.models.base import Loss
 from survembed.registry.component import Component
@@ -167,6 +167,12 @@ BROKEN: list[tuple[str, type[Component], str, str]] = [
     ("heads", head("survival", lambda _, right, z, times: 1 - right(z, times)), "survival-functions", "S(0) is not 1"),
     ("heads", head("survival", lambda _, right, z, times: right(-z, times)), "survival-functions", "does not lower"),
     ("heads", head("median_survival", lambda _, right, z: right(z) / 2), "survival-functions", "above 0.5"),
+    (
+        "heads",
+        broken.spoilt(CauseSpecific, broken.method("incidence", lambda _, right, z, times: 0.9 * right(z, times))),
+        "competing-causes",
+        "do not sum to 1",
+    ),
     ("downstream", downstream("predict", lambda _, right, z: right(z)[:, None]), "shapes", "shape"),
     ("downstream", downstream("predict", lambda _, right, z: np.sqrt(5 - right(z))), "extremes", "not finite"),
     (
@@ -308,7 +314,7 @@ def test_what_conformance_wants() -> None:
 def test_expected_failures_are_strict(tmp_path: Path) -> None:
     """In a session of pytest's own: one that fails as expected, one that passes, and one test for each check."""
     (tmp_path / "test_it.py").write_text(
-        "from survembed.heads import Linear\n"
+        "from survembed.heads import CauseSpecific, Linear\n"
         "from survembed.testing import conformance\n"
         "from tests.contract.broken import head\n"
         "Wrong = head('forward', lambda self, right, z: right(z) if self.training else -right(z))\n"
