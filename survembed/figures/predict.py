@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import cycle
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 A4_LANDSCAPE = (11.69, 8.27)
 MAX_BARS = 12
 MAX_FEATURES = 24
+FACT_WIDTH = 46
+"""Letters of a fact in a line; more are cut off at the edge of the page."""
 CAUSES = (ORANGE, RED, GREEN, GREY)
 """Colours of competing causes."""
 
@@ -119,8 +122,8 @@ def _draw_contributions(axis: Axes, prediction: SubjectPrediction, row: int) -> 
     limit = max(map(abs, bars), default=0.0) or 1.0
     for y, value in enumerate(bars):
         x, side = (value + 0.02 * limit, "left") if value >= 0 else (value - 0.02 * limit, "right")
-        axis.text(x, y, f"{value:+z.3f}", va="center", ha=side, fontsize=7)
-    axis.set_xlim(-1.25 * limit, 1.25 * limit)
+        axis.text(x, y, f"{value:+z.2g}", va="center", ha=side, fontsize=7)
+    axis.set_xlim(-1.4 * limit, 1.4 * limit)
     reference = "\nat the reference covariates" if prediction.covariates else ""
     of_cause = f" of {prediction.cause}" if prediction.cause else ""
     axis.set_xlabel(f"contribution to the log-hazard{of_cause}, relative to the average latents{reference}")
@@ -132,16 +135,19 @@ def _draw_text(part: SubFigure, prediction: SubjectPrediction, row: int) -> None
     axis = part.subplots()
     axis.set_axis_off()
     facts = prediction_facts(prediction, row)
-    top, step = 0.97, 0.075
+    top, step = 0.97, 0.07
     style: dict[str, Any] = {"va": "top", "transform": axis.transAxes, "in_layout": False}
-    for number, (name, text) in enumerate(facts.items()):
-        axis.text(0.0, top - number * step, name, fontsize=8, color="0.35", **style)
-        axis.text(0.36, top - number * step, text, fontsize=8, **style)
+    line = 0.0
+    for name, text in facts.items():
+        wrapped = wrap(text, FACT_WIDTH)
+        axis.text(0.0, top - line * step, name, fontsize=8, color="0.35", **style)
+        axis.text(0.36, top - line * step, "\n".join(wrapped), fontsize=8, **style)
+        line += 1 + 0.5 * (len(wrapped) - 1)
     warnings = [f"Warning: {warning}" for warning in prediction.warnings[:3]]
     if prediction.out_of_distribution.far[row]:
         warnings.insert(0, "Far from the training data: the prediction may be wrong.")
-    for number, text in enumerate(warnings, len(facts)):
-        axis.text(0.0, top - number * step, text, color=RED, fontsize=8, wrap=True, **style)
+    for number, text in enumerate(warnings):
+        axis.text(0.0, top - (line + number) * step, text, color=RED, fontsize=8, wrap=True, **style)
 
 
 def prediction_facts(prediction: SubjectPrediction, row: int) -> dict[str, str]:
