@@ -69,7 +69,7 @@ def test_list_with_checks(folder: Path) -> None:
         "plugins", "list", "--kind", "heads", "--check", "--json", path=folder, environment=chosen
     )
     rows = {row["name"]: row for row in json.loads(answer.out)}
-    assert rows["good"]["checks"] == "14 passed"
+    assert rows["good"]["checks"] == "15 passed"
     assert rows["dying"]["checks"] == "failed: shapes"
     assert rows["linear"]["checks"] is None  # ours are checked by our tests
     assert answer.code == 3

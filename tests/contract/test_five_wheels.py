@@ -164,4 +164,4 @@ def test_a_plugin_is_begun_tried_and_checked(python: Path, tmp_path: Path) -> No
     assert begun.code == 0, begun.err
     answer, _ = run(python, "plugins check fresh", SURVEMBED_PLUGIN_PATH=str(tmp_path / "survembed-fresh"))
     assert (answer.code, answer.err) == (0, "")
-    assert answer.out.count("passed") == 14
+    assert answer.out.count("passed") == 15

@@ -44,7 +44,8 @@ def parse_header(block: bytes, path: Path, voxel_limit: int, *, is_pair: bool = 
         If `block` is not a NIfTI header, or the header is invalid; see `survembed.datasets.scan.nifti.open_nifti`.
     """
     try:
-        return _check_header(_unchecked_header(block, path, is_pair), path, voxel_limit, is_pair)
+        with np.errstate(invalid="ignore"):  # a signalling NaN of a damaged header: its affine is refused
+            return _check_header(_unchecked_header(block, path, is_pair), path, voxel_limit, is_pair)
     except (WrapStructError, HeaderDataError, ValueError, OverflowError, KeyError, TypeError) as error:
         raise _damaged(path, str(error)) from error
 

@@ -129,6 +129,14 @@ def test_mutated_headers_raise_only_our_errors(tmp_path: Path, valid_bytes: byte
     attempt(path)
 
 
+def test_a_signalling_nan_in_the_header_is_no_warning(tmp_path: Path, valid_bytes: bytes) -> None:
+    content = bytearray(valid_bytes)
+    content[275] = 127  # of qoffset_y
+    path = tmp_path / "mutated.nii"
+    path.write_bytes(bytes(content))
+    attempt(path)
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=900), zipped=st.booleans(), magic=st.booleans(), cut=st.integers(0, 40))
 def test_random_bytes_raise_only_our_errors(
