@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import ROOT
@@ -45,8 +46,11 @@ DATA = {
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the names that the pages use exist."""
     folder = tmp_path_factory.mktemp("studies")
-    write_hospital(folder / "STUDY", 48, seed=1)
-    write_hospital(folder / "OTHER", 40, seed=2)
+    for name, n, seed in (("STUDY", 48, 1), ("OTHER", 40, 2)):
+        write_hospital(folder / name, n, seed=seed)
+        add_age_and_stage(folder / name / "clinical.csv")
+    for name, source in (("new_ct", "imagesTr"), ("new", "imagesTr"), ("new_mask", "labelsTr"), ("seg", "labelsTr")):
+        shutil.copy(next((folder / "STUDY" / source).iterdir()), folder / f"{name}.nii.gz")
     shutil.copytree(folder / "OTHER", folder / "NEW")
     shutil.copytree(folder / "STUDY", folder / "RENAMED")
     table = folder / "RENAMED" / "clinical.csv"
@@ -58,6 +62,13 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     demo = "[data]\nn_subjects = 40\nsize = '16'\n[train]\nupdates = 8\n[model]\nwidth = 4\n"
     (folder / "demo.toml").write_text(demo)
     return folder
+
+
+def add_age_and_stage(path: Path) -> None:
+    header, *rows = path.read_text().splitlines()
+    drawn = np.random.default_rng(0)
+    more = [f"{row},{drawn.normal(60, 9):.1f},{drawn.choice(['I', 'II', 'III'])}" for row in rows]
+    path.write_text("\n".join([f"{header},age,stage", *more]) + "\n")
 
 
 def pages() -> list[str]:
